@@ -1,0 +1,44 @@
+//! What was done with secrets, by whom, when.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountId, UnixMillis};
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditAction {
+    /// A person signed in.
+    SignedIn,
+    /// An access token was handed to a program.
+    TokenHandedOut,
+    /// The credentials were renewed.
+    Renewed,
+    /// A renewal failed.
+    RenewalFailed,
+    /// Tokens were revoked at the provider.
+    Revoked,
+    /// The account was signed out here.
+    SignedOut,
+    /// The account was removed.
+    Removed,
+    /// The vault was unlocked.
+    Unlocked,
+    /// The vault was locked.
+    Locked,
+}
+
+/// One line of the audit log. Sealed like everything that names people or programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// When.
+    pub at: UnixMillis,
+    /// What.
+    pub action: AuditAction,
+    /// With which account.
+    pub account: Option<AccountId>,
+    /// By which program: the path of its executable and its process id, as the kernel tells them.
+    pub program: Option<String>,
+    /// In words; no secret.
+    pub detail: Option<String>,
+}

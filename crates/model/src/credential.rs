@@ -1,0 +1,85 @@
+//! Credentials: the secrets of an account, as far as they may be talked about.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountId, CredentialId, Fingerprint, Lifetime};
+
+/// What a credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// What is sent to resource servers.
+    AccessToken,
+    /// What gets the next access token.
+    RefreshToken,
+    /// What the provider said about the person.
+    IdToken,
+}
+
+/// How a credential gets its next value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Authorization code in the system browser, then refresh tokens (RFC 6749 sections 4.1 and 6).
+    AuthorizationCode,
+}
+
+/// One secret of an account without its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// Its identifier, the same across renewals.
+    pub id: CredentialId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// What it is.
+    pub kind: CredentialKind,
+    /// How it gets its next value.
+    pub source: Source,
+    /// Counts renewals. A writer that holds an older generation can never overwrite a newer one.
+    pub generation: u64,
+    /// How long it lives.
+    pub lifetime: Lifetime,
+    /// The scopes that the provider granted.
+    pub scopes: Vec<String>,
+    /// How to present it: `Bearer` (RFC 6750) or `DPoP` (RFC 9449).
+    pub token_type: String,
+    /// What may be shown of its value.
+    pub fingerprint: Fingerprint,
+}
+
+/// The credentials of one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CredentialSet {
+    /// What is handed out.
+    pub access: Option<Credential>,
+    /// What renews it.
+    pub refresh: Option<Credential>,
+    /// What names the person.
+    pub id: Option<Credential>,
+}
+
+impl CredentialSet {
+    /// Puts a credential in its place.
+    pub fn insert(&mut self, credential: Credential) {
+        match credential.kind {
+            CredentialKind::AccessToken => self.access = Some(credential),
+            CredentialKind::RefreshToken => self.refresh = Some(credential),
+            CredentialKind::IdToken => self.id = Some(credential),
+        }
+    }
+
+    /// All that there are, access token first.
+    pub fn iter(&self) -> impl Iterator<Item = &Credential> {
+        [&self.access, &self.refresh, &self.id].into_iter().flatten()
+    }
+}
+
+impl FromIterator<Credential> for CredentialSet {
+    fn from_iter<I: IntoIterator<Item = Credential>>(credentials: I) -> Self {
+        let mut set = Self::default();
+        for credential in credentials {
+            set.insert(credential);
+        }
+        set
+    }
+}

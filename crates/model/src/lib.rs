@@ -1,0 +1,37 @@
+//! The pure domain of Holdfast.
+//!
+//! Accounts, credentials, lifetimes, states, plans and the ports through which the engine reaches the
+//! world. Nothing in here reads a clock, a file or a socket: every instant comes in as an argument, so
+//! every rule can be tried at any time of any day.
+
+mod account;
+mod audit;
+mod credential;
+mod event;
+mod failure;
+mod grant;
+mod ids;
+mod lifetime;
+mod plan;
+pub mod ports;
+mod provider;
+mod revocation;
+mod secret;
+mod time;
+
+pub use account::{Account, Condition, NeedsSignIn, RevokedBy, State};
+pub use audit::{AuditAction, AuditEntry};
+pub use credential::{Credential, CredentialKind, CredentialSet, Source};
+pub use event::{Change, SignInState, VaultState};
+pub use failure::{Disposition, FailureKind, ProviderFailure};
+pub use grant::{IdentityClaims, SignedIn, TokenGrant, credentials_of};
+pub use ids::{AccountId, CredentialId, RevocationId, SignInId, VaultId};
+pub use lifetime::{Known, Lifetime, Limit, Origin};
+pub use plan::{Action, Plan, Trouble, plan, retry_at};
+pub use provider::{ClientAuthentication, Provider, ProviderName, ProviderNameError, ProviderOrigin};
+pub use revocation::{Revocation, RevocationOutcome, TokenTypeHint};
+pub use secret::{
+    AccessToken, AuthorizationCode, ClientSecret, Fingerprint, IdToken, KeyringSecret, Passphrase, PkceVerifier,
+    RefreshToken, SecretValue,
+};
+pub use time::{Clock, Timer, UnixMillis};

@@ -1,0 +1,53 @@
+//! The words of the socket: requests, replies, events and error codes of `/v1`.
+//!
+//! One list for every door. The agent's server, the client library, the command line and the desktop
+//! all use these types, and the user interface uses the TypeScript that a test derives from them.
+//!
+//! Instants are RFC 3339 in UTC (`2026-11-21T22:31:05.123Z`); durations are whole numbers whose name
+//! ends in `_s` (seconds). A member that is not known is `null`.
+
+mod account;
+mod error;
+mod event;
+mod log;
+mod provider;
+mod sign_in;
+mod sign_out;
+mod status;
+mod token;
+
+pub use account::{
+    AccountList, AccountView, CredentialKind, CredentialView, Limit, NextAction, Origin, Reason, State, TroubleView,
+};
+pub use error::{ErrorBody, ErrorCode, ErrorReply};
+pub use event::{Event, Snapshot};
+pub use jiff::Timestamp;
+pub use log::{LogEntry, LogReply};
+pub use provider::{AddProvider, ClientAuthentication, ImportProviders, ProviderList, ProviderOrigin, ProviderView};
+pub use sign_in::{SignInStage, SignInView, StartSignIn};
+pub use sign_out::{RevocationResult, SignOutOutcome, SignOutReport};
+pub use status::{InitVault, Status, UnlockMethod, UnlockVault, VaultState, VaultStatus};
+pub use token::{TokenReply, TokenRequest};
+
+/// A secret on its way over the socket: wiped when dropped, never shown by `Debug`.
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct SecretText(zeroize::Zeroizing<String>);
+
+impl SecretText {
+    /// Takes the value over.
+    pub fn new(value: String) -> Self {
+        Self(zeroize::Zeroizing::new(value))
+    }
+
+    /// The value itself.
+    pub fn expose_secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretText(redacted)")
+    }
+}
