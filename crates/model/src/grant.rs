@@ -87,7 +87,12 @@ pub fn credentials_of(
     };
 
     let mut made = vec![(
-        make(old_access, CredentialKind::AccessToken, access_lifetime(provider, grant), grant.access_token.fingerprint()),
+        make(
+            old_access,
+            CredentialKind::AccessToken,
+            access_lifetime(provider, grant),
+            grant.access_token.fingerprint(),
+        ),
         Some(grant.access_token.clone().into()),
     )];
     match (&grant.refresh_token, old_refresh) {

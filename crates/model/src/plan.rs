@@ -102,11 +102,7 @@ pub fn plan(now: UnixMillis, account: &Account, credentials: &CredentialSet, tro
     };
 
     let renewal = match trouble {
-        Some(trouble) => Plan {
-            next_at: trouble.retry_at,
-            action: Action::Renew,
-            why: "the last renewal failed",
-        },
+        Some(trouble) => Plan { next_at: trouble.retry_at, action: Action::Renew, why: "the last renewal failed" },
         None => {
             let access_due = credentials.access.as_ref().and_then(|access| {
                 let end = access.lifetime.effective_end()?;

@@ -201,11 +201,7 @@ pub trait VaultStore: Send + Sync {
     async fn end_refresh(&self, intent: &RefreshIntent, account: &Account) -> Result<(), VaultError>;
 
     /// Replaces the accounts, deletes all their credentials and puts the tokens into the outbox, in one transaction.
-    async fn sign_out(
-        &self,
-        accounts: &[Account],
-        outbox: Vec<(Revocation, SecretValue)>,
-    ) -> Result<(), VaultError>;
+    async fn sign_out(&self, accounts: &[Account], outbox: Vec<(Revocation, SecretValue)>) -> Result<(), VaultError>;
     /// Removes an account with all its credentials; its queued revocations stay.
     async fn delete_account(&self, account: AccountId) -> Result<(), VaultError>;
 
@@ -365,7 +361,10 @@ pub trait Listening: Send {
     fn redirect_uri(&self) -> &str;
     /// Waits for the one answer that carries the right state; everything else gets an error page and is forgotten.
     /// `Err` is an answer with the right state that says no, or whose `iss` is wrong.
-    async fn answer(&mut self, pending: &PendingAuthorization) -> (Result<AuthorizationCode, ProviderFailure>, Box<dyn BrowserPage>);
+    async fn answer(
+        &mut self,
+        pending: &PendingAuthorization,
+    ) -> (Result<AuthorizationCode, ProviderFailure>, Box<dyn BrowserPage>);
 }
 
 /// The browser tab that waits for its page.

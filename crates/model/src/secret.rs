@@ -156,8 +156,11 @@ impl Fingerprint {
     /// The fingerprint of `token`.
     pub fn of(token: &str) -> Self {
         let digest = Sha256::digest(token.as_bytes());
-        let groups: Vec<String> =
-            digest.chunks_exact(2).take(3).map(|pair| pair.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
+        let groups: Vec<String> = digest
+            .chunks_exact(2)
+            .take(3)
+            .map(|pair| pair.iter().map(|byte| format!("{byte:02x}")).collect())
+            .collect();
         Self(groups.join(" "))
     }
 

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ErrorCode, Timestamp};
 
-
 /// What is true of an account now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

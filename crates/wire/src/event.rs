@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountView, ProviderView, SignInView, Status};
 
-
 /// Everything a face needs to draw itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::SecretText;
 
-
 /// How the client proves itself at the token endpoint (RFC 6749 section 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -113,15 +112,15 @@ pub struct AddProvider {
     /// Declared absolute lifetime of a refresh token chain, seconds from sign-in.
     #[serde(default)]
     #[cfg_attr(test, ts(type = "number | null"))]
- pub refresh_absolute_s: Option<u64>,
+    pub refresh_absolute_s: Option<u64>,
     /// Declared sliding window of a refresh token, seconds from its last use.
     #[serde(default)]
     #[cfg_attr(test, ts(type = "number | null"))]
- pub refresh_sliding_s: Option<u64>,
+    pub refresh_sliding_s: Option<u64>,
     /// Declared lifetime of access tokens, seconds.
     #[serde(default)]
     #[cfg_attr(test, ts(type = "number | null"))]
- pub access_lifetime_s: Option<u64>,
+    pub access_lifetime_s: Option<u64>,
     /// More parameters of the authorization request.
     #[serde(default)]
     pub extra: BTreeMap<String, String>,

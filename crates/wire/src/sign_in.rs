@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ErrorBody, Timestamp};
 
-
 /// `POST /v1/sign-ins`. The caller opens `authorization_url` of the reply in the system browser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -23,7 +22,7 @@ pub struct StartSignIn {
     /// Seconds to wait for the browser: 10 to 600, 600 when missing.
     #[serde(default)]
     #[cfg_attr(test, ts(type = "number | null"))]
- pub timeout_s: Option<u64>,
+    pub timeout_s: Option<u64>,
 }
 
 /// How far a sign-in has come.

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-
 /// What became of the tokens at the provider. Here they are gone in every case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

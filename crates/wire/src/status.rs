@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{SecretText, Timestamp};
 
-
 /// Whether the vault can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{SecretText, Timestamp};
 
-
 /// `POST /v1/accounts/{account}/token`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
