@@ -1,1 +1,105 @@
-fn main() {}
+//! `holdfast-agent`: the only process that ever holds a secret.
+//!
+//! The composition root: it finds its places, hardens itself, takes the lock that makes it the only one,
+//! plugs the adapters into the engine, and serves the socket until it is told to stop.
+
+mod clock;
+mod config;
+mod hardening;
+mod instance;
+mod keyring;
+mod logging;
+mod places;
+mod providers_dir;
+mod socket;
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use clap::Parser;
+use holdfast_engine::{Engine, Ports};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+
+use crate::{clock::SystemClock, config::Config, keyring::SecretServiceKeyring, places::Places};
+
+/// The process that owns every secret of Holdfast. It runs in the foreground; `holdfast agent start`
+/// starts it in the background.
+#[derive(Parser)]
+#[command(name = "holdfast-agent", version, about)]
+struct Arguments {}
+
+fn main() -> ExitCode {
+    Arguments::parse();
+    logging::start();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line: whoever started the agent shows it to a person.
+            let line = format!("holdfast-agent: {error:#}\n");
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    hardening::apply().context("the process could not be hardened, so no secret was touched")?;
+    let places = Places::from_environment()?;
+    places.make_folders()?;
+    let lock = instance::Lock::take(&places.lock)?;
+    let config = Config::read(&places.config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // The work is waiting, not computing; more threads would only hold more stacks.
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime could not be started")?;
+    let result = runtime.block_on(serve(&places, &config));
+    // A keyring call may hang in its person's prompt; it must not keep a stopped agent alive.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    drop(lock);
+    result
+}
+
+async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
+    let listener = socket::bind(&places.socket)?;
+    let clock = Arc::new(SystemClock);
+    let server = Arc::new(
+        holdfast_oauth::OAuthClient::new(clock.clone()).context("the HTTPS client could not be made")?,
+    );
+    let engine = Engine::new(Ports {
+        clock: clock.clone(),
+        timer: clock,
+        vault: Arc::new(holdfast_vault::SqliteVault::new(places.vault.clone())),
+        keyring: Arc::new(SecretServiceKeyring::new(Duration::from_secs(config.keyring_timeout_s))),
+        source: Arc::new(holdfast_sources::AuthorizationCode::new(server.clone())),
+        server,
+        receiver: Arc::new(holdfast_oauth::LoopbackReceiver),
+    });
+    engine.set_file_providers(providers_dir::read(&places.providers));
+    engine.start();
+
+    let stop = holdfast_api::Stop::default();
+    let server =
+        tokio::spawn(holdfast_api::serve(listener, engine.clone(), rustix::process::geteuid().as_raw(), stop.clone()));
+    info!(version = env!("CARGO_PKG_VERSION"), "ready");
+
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM could not be watched")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT could not be watched")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("SIGHUP could not be watched")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = hang_up.recv() => {}
+        () = stop.asked.notified() => {}
+    }
+    info!("stopping");
+    // First the vault: readers of events end by it, and no request can begin anything new.
+    engine.stop().await;
+    stop.now.cancel();
+    let _ = server.await;
+    socket::remove(&places.socket);
+    info!("stopped");
+    Ok(())
+}

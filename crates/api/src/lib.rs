@@ -1,1 +1,17 @@
-//! api
+//! The server on the local socket.
+//!
+//! Thin on purpose: a request is authorised in one place ([`authorization`]), turned into one call of the
+//! engine, and its result into the words of the wire. Nothing is decided here twice.
+
+mod authorization;
+mod errors;
+mod events;
+mod limits;
+mod openapi;
+mod request;
+mod routes;
+mod server;
+mod views;
+
+pub use openapi::document;
+pub use server::{Stop, serve};

@@ -1,1 +1,34 @@
-//! engine
+//! The use cases of Holdfast over the ports of the model.
+//!
+//! The engine owns what is in memory while the vault is unlocked: accounts, their plans, the renewals
+//! under way and the sign-ins that wait for a browser. Rules that hold everywhere in it:
+//!
+//! * No lock is held and no transaction is open while the network is awaited.
+//! * One renewal at a time for an account. Callers wait for it; none of them owns it.
+//! * What a provider answered is durable before anybody sees it.
+//! * No failure deletes a secret. Only sign-out and removal do.
+//! * A change is announced after it is true, and the announcement carries names, never values.
+
+mod audit;
+mod engine;
+mod error;
+mod hand_out;
+mod outbox;
+mod provider_file;
+mod providers;
+mod renewal;
+mod scheduler;
+mod session;
+mod sign_in;
+mod sign_out;
+mod vault;
+mod view;
+
+pub use engine::{Caller, Engine, Ports};
+pub use error::EngineError;
+pub use hand_out::{HandedOut, TokenDemand};
+pub use provider_file::{ProviderFileError, parse_provider_file, scopes_or_default};
+pub use providers::NewProvider;
+pub use sign_in::{SignInSnapshot, StartSignIn};
+pub use sign_out::{SignOutKind, SignOutReport, TokenEnd, TokenReport};
+pub use view::{AccountSnapshot, EngineStatus};

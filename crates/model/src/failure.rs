@@ -75,12 +75,15 @@ pub struct ProviderFailure {
     pub detail: String,
     /// How long the server asks to wait, in seconds.
     pub retry_after_s: Option<u64>,
+    /// Whether the request left and no usable answer came: the provider may have acted on it all the same, and may
+    /// have spent the refresh token that it carried.
+    pub may_have_acted: bool,
 }
 
 impl ProviderFailure {
     /// A failure of this kind at this place; `detail` must hold no secret and no raw body.
     pub fn new(kind: FailureKind, place: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, place, status: None, detail: detail.into(), retry_after_s: None }
+        Self { kind, place, status: None, detail: detail.into(), retry_after_s: None, may_have_acted: false }
     }
 
     /// With the HTTP status of the answer.
@@ -94,6 +97,13 @@ impl ProviderFailure {
     #[must_use]
     pub const fn with_retry_after(mut self, seconds: Option<u64>) -> Self {
         self.retry_after_s = seconds;
+        self
+    }
+
+    /// Of a request that the provider may have acted on.
+    #[must_use]
+    pub const fn that_may_have_acted(mut self) -> Self {
+        self.may_have_acted = true;
         self
     }
 

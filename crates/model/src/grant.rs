@@ -152,3 +152,7 @@ fn refresh_lifetime(provider: &Provider, grant: &TokenGrant, old: Option<&Creden
 fn millis(seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000)
 }
+
+#[cfg(test)]
+#[path = "grant_tests.rs"]
+mod tests;

@@ -17,6 +17,8 @@ pub mod ports;
 mod provider;
 mod revocation;
 mod secret;
+#[cfg(test)]
+mod testing;
 mod time;
 
 pub use account::{Account, Condition, NeedsSignIn, RevokedBy, State};

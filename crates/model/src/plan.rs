@@ -178,3 +178,7 @@ pub fn retry_at(
     let spread = wait / 10;
     now.plus_millis(wait - spread + 2 * spread * i64::from(jitter.min(1000)) / 1000)
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

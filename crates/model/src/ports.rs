@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Account, AccountId, AuditEntry, AuthorizationCode, ClientSecret, Credential, CredentialId, Fingerprint,
-    KeyringSecret, Passphrase, PkceVerifier, Provider, ProviderFailure, ProviderName, RefreshToken, Revocation,
-    RevocationId, RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint, UnixMillis, VaultId,
+    Account, AccountId, AuditEntry, AuthorizationCode, ClientSecret, Credential, CredentialId, CredentialSet,
+    Fingerprint, KeyringSecret, Passphrase, PkceVerifier, Provider, ProviderFailure, ProviderName, RefreshToken,
+    Revocation, RevocationId, RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint, UnixMillis, VaultId,
 };
 
 // ---- the vault ------------------------------------------------------------------------------------
@@ -344,6 +344,20 @@ pub trait AuthorizationServer: Send + Sync {
         token: &SecretValue,
         hint: TokenTypeHint,
     ) -> Result<RevocationOutcome, ProviderFailure>;
+}
+
+/// Gets the next value of an account's credentials: one implementation a [`Source`](crate::Source).
+#[async_trait]
+pub trait CredentialSource: Send + Sync {
+    /// Asks for the next values and tells what to write. Nothing is stored yet, and a failure has changed nothing
+    /// here; whether the provider spent the refresh token all the same, only its next answer tells.
+    async fn next(
+        &self,
+        client: &Client,
+        account: &Account,
+        set: &CredentialSet,
+        refresh_token: &RefreshToken,
+    ) -> Result<Vec<CredentialWrite>, ProviderFailure>;
 }
 
 /// Listens for the browser's return.

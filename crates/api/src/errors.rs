@@ -1,0 +1,233 @@
+//! From what the engine says to the one list of codes: what happened, what Holdfast did, what to do next.
+
+use axum::response::{IntoResponse, Response};
+use holdfast_engine::EngineError;
+use holdfast_model::{
+    FailureKind, NeedsSignIn, ProviderFailure,
+    ports::{KeyringError, VaultError},
+};
+use holdfast_wire::{ErrorBody, ErrorCode, ErrorReply};
+
+/// An error on its way to a client.
+#[derive(Debug)]
+pub struct ApiError {
+    /// What the client reads.
+    pub body: ErrorBody,
+}
+
+impl ApiError {
+    /// An error with a hint.
+    pub fn new(code: ErrorCode, message: String, hint: &str) -> Self {
+        Self { body: ErrorBody { code, message, hint: Some(hint.to_owned()), retry_after_s: None } }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = http::StatusCode::from_u16(self.body.code.http_status())
+            .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+        (status, axum::Json(ErrorReply { error: self.body })).into_response()
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        Self { body: body(&error, None) }
+    }
+}
+
+/// The code of a provider's failure.
+pub const fn code_of(kind: FailureKind) -> ErrorCode {
+    use ErrorCode as C;
+    use FailureKind as F;
+    match kind {
+        F::HostNotFound => C::ProviderHostNotFound,
+        F::Unreachable => C::ProviderUnreachable,
+        F::TimedOut => C::ProviderTimedOut,
+        F::TlsFailed => C::ProviderTlsFailed,
+        F::NotHttps => C::IssuerNotHttps,
+        F::UnexpectedStatus => C::ProviderUnexpectedStatus,
+        F::ServerError => C::ProviderUnavailable,
+        F::RateLimited => C::RateLimited,
+        F::MalformedAnswer => C::ProviderAnswerMalformed,
+        F::IssuerMismatch => C::IssuerMismatch,
+        F::EndpointMissing => C::EndpointMissing,
+        F::InvalidGrant => C::InvalidGrant,
+        F::InvalidClient => C::InvalidClient,
+        F::InvalidScope => C::InvalidScope,
+        F::AccessDenied => C::AccessDenied,
+        F::InteractionRequired => C::InteractionRequired,
+        F::OAuthError => C::OAuthError,
+        F::IdTokenInvalid => C::IdTokenInvalid,
+        F::ResponseMismatch => C::ResponseMismatch,
+        F::ExpiredOnArrival => C::ExpiredOnArrival,
+        F::RedirectPortTaken => C::RedirectPortTaken,
+    }
+}
+
+/// What a person can do about a provider's failure.
+pub const fn hint_of(kind: FailureKind) -> &'static str {
+    use FailureKind as F;
+    match kind {
+        F::HostNotFound => "Check the spelling of the address, and that this computer is online.",
+        F::Unreachable | F::TimedOut | F::ServerError => "Try again in a while; nothing is lost meanwhile.",
+        F::TlsFailed => "Check the address and this computer's clock. A company's own authority has to be in the system's trust store.",
+        F::NotHttps => "Use the https address. Only a provider on this computer may be http.",
+        F::UnexpectedStatus | F::MalformedAnswer => "Check that the address is the provider's issuer, not a page for people.",
+        F::RateLimited => "Wait; Holdfast does not ask again before that.",
+        F::IssuerMismatch => "Use the issuer that the provider names, if you trust it.",
+        F::EndpointMissing => "This provider does not offer what is needed. Ask its administrator.",
+        F::InvalidGrant | F::InteractionRequired => "Sign in again.",
+        F::InvalidClient => "Check client id, client secret and client authentication of the provider.",
+        F::InvalidScope => "Ask for other scopes with --scope.",
+        F::AccessDenied => "Sign in again and allow it, or ask the provider's administrator.",
+        F::OAuthError => "If it repeats, show the message to the provider's administrator.",
+        F::IdTokenInvalid => "Check this computer's clock and the provider's client id; if it repeats, tell the provider.",
+        F::ResponseMismatch => "Start again from Holdfast. If it repeats, tell your administrator: somebody may be interfering.",
+        F::ExpiredOnArrival => "Check the clock of this computer and of that server.",
+        F::RedirectPortTaken => "Close the other program or the other sign-in, and try again.",
+    }
+}
+
+/// Why only the person can go on, as a stable word and as a sentence.
+pub const fn needs_sign_in(reason: &NeedsSignIn) -> (&'static str, &'static str) {
+    match reason {
+        NeedsSignIn::AbsoluteEnd => {
+            ("absolute_end", "It reached its hard limit. Nothing can be renewed after that, so Holdfast stopped renewing.")
+        }
+        NeedsSignIn::WindowClosed => {
+            ("window_closed", "Its renewal window closed before anything renewed it. Holdfast stopped renewing.")
+        }
+        NeedsSignIn::NoRefreshToken => {
+            ("no_refresh_token", "The provider gave no refresh token, and the access token is over.")
+        }
+        NeedsSignIn::Refused => {
+            ("refused", "The provider refused the refresh token. Holdfast kept it sealed and stopped trying.")
+        }
+        NeedsSignIn::InteractionRequired => {
+            ("interaction_required", "The provider wants you to answer something. Holdfast stopped trying.")
+        }
+        NeedsSignIn::ReplyLost => (
+            "reply_lost",
+            "The reply to a renewal was lost, and the provider no longer takes the token that had been sent. Holdfast stopped trying.",
+        ),
+        NeedsSignIn::ClientRefused => {
+            ("client_refused", "The provider refuses this client. Holdfast kept everything and stopped trying.")
+        }
+    }
+}
+
+/// The error as every door shows it. `now` turns instants into waits.
+pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> ErrorBody {
+    use ErrorCode as C;
+    let plain = |code, hint: &str| ErrorBody {
+        code,
+        message: sentence(&error.to_string()),
+        hint: Some(hint.to_owned()),
+        retry_after_s: None,
+    };
+    let sign_in = |provider: &str, label: &str| format!("holdfast sign-in {provider} --label {}", quoted(label));
+    match error {
+        EngineError::VaultUninitialised => plain(C::VaultUninitialised, "Make one: holdfast init"),
+        EngineError::VaultLocked => plain(C::VaultLocked, "Open it: holdfast unlock"),
+        EngineError::VaultExists => plain(C::VaultExists, "Open it: holdfast unlock"),
+        EngineError::PassphraseRequired => plain(C::PassphraseRequired, "holdfast unlock, or --passphrase-stdin in a script"),
+        EngineError::WrongPassphrase => {
+            plain(C::WrongPassphrase, "Try again; look at Caps Lock and the keyboard layout. Nothing is erased.")
+        }
+        EngineError::PassphraseTooWeak { .. } => plain(C::PassphraseTooWeak, "Five or more random words are strong and easy to type."),
+        EngineError::KeyringKeyWrong => plain(C::KeyringKeyWrong, "Use the passphrase, or restore a backup."),
+        EngineError::Keyring(keyring) => keyring_body(keyring),
+        EngineError::Vault(vault) => vault_body(vault),
+        EngineError::ProviderNotFound(_) => plain(C::ProviderNotFound, "holdfast provider list shows those that there are."),
+        EngineError::ProviderExists(_) => plain(C::ProviderExists, "Choose another name, or remove the old one first."),
+        EngineError::ProviderInvalid(_) => plain(C::ProviderInvalid, "Nothing was kept. holdfast provider add --help says what it takes."),
+        EngineError::ProviderInUse { .. } => plain(C::ProviderInUse, "Sign out of them first."),
+        EngineError::AccountNotFound(_) => plain(C::AccountNotFound, "holdfast list shows those that there are."),
+        EngineError::LabelTaken(_) => plain(C::LabelTaken, "Choose another label."),
+        EngineError::SignInNotFound => plain(C::SignInNotFound, "Start again."),
+        EngineError::NeedsSignIn { label, provider, reason } => ErrorBody {
+            code: C::NeedsSignIn,
+            message: format!("{label} needs you to sign in again. {}", needs_sign_in(reason).1),
+            hint: Some(sign_in(provider, label)),
+            retry_after_s: None,
+        },
+        EngineError::SignedOut { label, provider } => plain(C::SignedOut, &sign_in(provider, label)),
+        EngineError::Revoked { label, provider } => plain(C::Revoked, &sign_in(provider, label)),
+        EngineError::LifetimeTooShort { life_s, .. } => {
+            plain(C::LifetimeTooShort, &format!("Ask for at most {} s.", (*life_s - 1).max(0)))
+        }
+        EngineError::ScopeNotGranted { .. } => plain(C::ScopeNotGranted, "Sign in again with that scope: holdfast sign-in PROVIDER --scope ..."),
+        EngineError::Provider(failure) => provider_body(failure),
+        EngineError::RenewalFailing { failure, retry_at, label } => {
+            let wait = now.map(|now| u64::try_from(retry_at.since(now).max(0) / 1000 + 1).unwrap_or(1));
+            let mut body = provider_body(failure);
+            body.message = format!("{label} cannot be renewed at present. {}", sentence(&failure.detail));
+            body.retry_after_s = wait.or(body.retry_after_s);
+            body
+        }
+        EngineError::ShuttingDown => plain(C::ShuttingDown, "Try again; the next call starts it."),
+        EngineError::Internal(_) => plain(C::Internal, "This is a defect; the agent's log says more."),
+    }
+}
+
+fn provider_body(failure: &ProviderFailure) -> ErrorBody {
+    ErrorBody {
+        code: code_of(failure.kind),
+        message: sentence(&failure.detail),
+        hint: Some(hint_of(failure.kind).to_owned()),
+        retry_after_s: failure.retry_after_s,
+    }
+}
+
+fn keyring_body(error: &KeyringError) -> ErrorBody {
+    use ErrorCode as C;
+    let (code, hint) = match error {
+        KeyringError::Absent => (
+            C::KeyringAbsent,
+            "Install gnome-keyring or KWallet, or use a passphrase: holdfast unlock, holdfast init --unlock passphrase",
+        ),
+        KeyringError::Locked { .. } => (C::KeyringLocked, "Answer the desktop's question, or use the passphrase if this vault has one."),
+        KeyringError::Denied => (C::KeyringDenied, "Allow it when the desktop asks, or use the passphrase if this vault has one."),
+        KeyringError::NotFound => (C::KeyringKeyMissing, "Use the passphrase if this vault has one, or restore the keyring."),
+        KeyringError::Ambiguous => (C::KeyringAmbiguous, "Remove the entry that is not Holdfast's with the desktop's keyring program."),
+        KeyringError::Unusable => (C::KeyringKeyWrong, "Use the passphrase if this vault has one, or restore the keyring."),
+        KeyringError::Failed(_) => (C::KeyringFailed, "Try again, or use the passphrase if this vault has one."),
+    };
+    ErrorBody { code, message: sentence(&error.to_string()), hint: Some(hint.to_owned()), retry_after_s: None }
+}
+
+fn vault_body(error: &VaultError) -> ErrorBody {
+    use ErrorCode as C;
+    let (code, hint) = match error {
+        VaultError::Absent => (C::VaultUninitialised, "Make one: holdfast init"),
+        VaultError::AlreadyThere => (C::VaultExists, "Open it: holdfast unlock"),
+        VaultError::WrongKey => (C::WrongPassphrase, "Try again. Nothing is erased."),
+        VaultError::MissingKey(_) => (C::PassphraseRequired, "holdfast unlock"),
+        VaultError::TooNew { .. } => (C::VaultTooNew, "Update Holdfast. The vault was not touched."),
+        VaultError::Damaged { .. } => (C::VaultDamaged, "Remove that account and sign in again, or restore a backup."),
+        VaultError::StaleGeneration => (C::Internal, "Try again."),
+        VaultError::NotFound => (C::NotFound, "Try again."),
+        VaultError::DiskFull => (C::DiskFull, "Free some space. Nothing is lost."),
+        VaultError::Storage(_) => (C::VaultStorage, "Check the folder's permissions and the disk. Nothing was overwritten."),
+        VaultError::Locked => (C::VaultLocked, "Open it: holdfast unlock"),
+    };
+    ErrorBody { code, message: sentence(&error.to_string()), hint: Some(hint.to_owned()), retry_after_s: None }
+}
+
+/// Upper case at the beginning, a full stop at the end.
+fn sentence(text: &str) -> String {
+    let mut chars = text.trim().chars();
+    let Some(first) = chars.next() else { return String::new() };
+    let mut sentence: String = first.to_uppercase().chain(chars).collect();
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// A label as a shell takes it.
+fn quoted(label: &str) -> String {
+    let plain = label.chars().all(|c| c.is_ascii_alphanumeric() || "@._-+".contains(c));
+    if plain { label.to_owned() } else { format!("'{}'", label.replace('\'', r"'\''")) }
+}

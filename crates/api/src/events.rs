@@ -1,0 +1,109 @@
+//! `GET /v1/events`: a snapshot, then numbered changes.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use holdfast_engine::Engine;
+use holdfast_model::{Change, VaultState};
+use holdfast_wire::{Event, Snapshot};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tracing::debug;
+
+use crate::views;
+
+/// The stream of one reader. It ends when the reader fell behind, so that it begins anew with a whole picture,
+/// and when the agent stops.
+struct Reader {
+    engine: Engine,
+    changes: broadcast::Receiver<Change>,
+    seq: u64,
+    /// A snapshot is due: at the beginning, and after the vault was unlocked or locked.
+    snapshot_due: bool,
+}
+
+/// The reply to a reader.
+pub fn stream(engine: Engine) -> Response {
+    // Subscribed before the snapshot is taken: a change in between arrives twice rather than never.
+    let reader = Reader { changes: engine.changes(), engine, seq: 0, snapshot_due: true };
+    let lines = stream::unfold(reader, |mut reader| async move {
+        let line = reader.next_line().await?;
+        Some((Ok::<_, std::convert::Infallible>(line), reader))
+    });
+    ([("content-type", "application/x-ndjson"), ("cache-control", "no-store")], Body::from_stream(lines)).into_response()
+}
+
+impl Reader {
+    async fn next_line(&mut self) -> Option<Vec<u8>> {
+        loop {
+            self.seq += 1;
+            if self.snapshot_due {
+                self.snapshot_due = false;
+                let snapshot = Box::new(snapshot(&self.engine).await);
+                return Some(line(&Event::Snapshot { seq: self.seq, snapshot }));
+            }
+            let change = tokio::select! {
+                change = self.changes.recv() => change,
+                () = self.engine.stopped() => return None,
+            };
+            let change = match change {
+                Ok(change) => change,
+                Err(RecvError::Lagged(missed)) => {
+                    debug!(missed, "a reader of events fell behind and is cut off");
+                    return None;
+                }
+                Err(RecvError::Closed) => return None,
+            };
+            if let Some(event) = self.event(change).await {
+                return Some(line(&event));
+            }
+            self.seq -= 1;
+        }
+    }
+
+    /// The event of a change; `None` when what changed is gone again.
+    async fn event(&mut self, change: Change) -> Option<Event> {
+        let seq = self.seq;
+        let engine = &self.engine;
+        Some(match change {
+            Change::Vault(state) => {
+                self.snapshot_due = matches!(state, VaultState::Unlocked | VaultState::Locked);
+                Event::StatusChanged { seq, status: Box::new(views::status(engine.status().await, engine.now())) }
+            }
+            Change::Revocation(_) => {
+                Event::StatusChanged { seq, status: Box::new(views::status(engine.status().await, engine.now())) }
+            }
+            Change::Account(id) => {
+                let account = engine.account(&id.to_string()).ok()?;
+                Event::AccountChanged { seq, account: Box::new(views::account(account)) }
+            }
+            Change::AccountRemoved(id) => Event::AccountRemoved { seq, id: id.to_string() },
+            Change::Provider(name) => {
+                let provider = engine.provider(name.as_str()).ok()?;
+                Event::ProviderChanged { seq, provider: Box::new(views::provider(provider)) }
+            }
+            Change::ProviderRemoved(name) => Event::ProviderRemoved { seq, name: name.to_string() },
+            Change::SignIn(id) => {
+                let sign_in = engine.sign_in(id).ok()?;
+                Event::SignInChanged { seq, sign_in: Box::new(views::sign_in(sign_in)) }
+            }
+        })
+    }
+}
+
+async fn snapshot(engine: &Engine) -> Snapshot {
+    Snapshot {
+        status: views::status(engine.status().await, engine.now()),
+        accounts: engine.accounts().unwrap_or_default().into_iter().map(views::account).collect(),
+        providers: engine.providers().into_iter().map(views::provider).collect(),
+        sign_ins: engine.waiting_sign_ins().into_iter().map(views::sign_in).collect(),
+    }
+}
+
+fn line(event: &Event) -> Vec<u8> {
+    // Serialising our own types into memory cannot fail; an empty line would be skipped by every reader.
+    let mut line = serde_json::to_vec(event).unwrap_or_default();
+    line.push(b'\n');
+    line
+}

@@ -1,0 +1,85 @@
+//! Reading requests: bodies within limits, and errors that do not repeat what was sent.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+};
+use holdfast_wire::ErrorCode;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroize;
+
+use crate::{
+    errors::ApiError,
+    limits::{BODY_MAX, BODY_TIME},
+};
+
+/// A JSON body. An empty one counts as `{}`.
+pub struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let read = axum::body::to_bytes(request.into_body(), BODY_MAX);
+        let bytes = tokio::time::timeout(BODY_TIME, read).await.map_err(|_| too_slow())?.map_err(|_| too_large())?;
+        let parsed = if bytes.is_empty() { serde_json::from_slice(b"{}") } else { serde_json::from_slice(&bytes) };
+        wipe(bytes);
+        parsed.map(Self).map_err(|error| does_not_fit(&error))
+    }
+}
+
+/// A body may hold a passphrase. When these bytes are the only owner, they are wiped.
+fn wipe(bytes: Bytes) {
+    if let Ok(mut bytes) = bytes.try_into_mut() {
+        bytes.as_mut().zeroize();
+    }
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(ErrorCode::BadRequest, "The body did not arrive in time. Nothing was done.".into(), "Send it at once.")
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(
+        ErrorCode::TooLarge,
+        format!("The body did not arrive whole, or is larger than {BODY_MAX} bytes. Nothing was done."),
+        "Send less.",
+    )
+}
+
+/// serde's own message may quote a value, and the value may be a secret: only messages that name members pass.
+fn does_not_fit(error: &serde_json::Error) -> ApiError {
+    let text = error.to_string();
+    let what = ["missing field", "unknown field", "duplicate field"]
+        .iter()
+        .find(|kind| text.starts_with(**kind))
+        .map_or("the JSON is not of the form that this operation takes", |_| {
+            text.split(" at line").next().unwrap_or("the JSON does not fit")
+        });
+    ApiError::new(
+        ErrorCode::BadRequest,
+        format!("The body does not fit: {what} (line {}, column {}). Nothing was done.", error.line(), error.column()),
+        "docs/openapi.json, or GET /v1/openapi.json, says what it takes.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[allow(dead_code)]
+        count: u32,
+    }
+
+    #[test]
+    fn an_error_names_members_and_never_values() {
+        let error = |json: &str| does_not_fit(&serde_json::from_str::<Sample>(json).expect_err("does not fit")).body.message;
+        assert!(error(r#"{"cuont":1}"#).contains("unknown field `cuont`"));
+        assert!(error("{}").contains("missing field `count`"));
+        let wrong = error(r#"{"count":"MARK-passphrase"}"#);
+        assert!(!wrong.contains("MARK") && wrong.contains("line 1"), "{wrong}");
+    }
+}

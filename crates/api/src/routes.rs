@@ -1,0 +1,381 @@
+//! The operations of `/v1`: each one call of the engine.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::Response,
+};
+use holdfast_engine::{Caller, Engine, NewProvider, SignOutKind, TokenDemand};
+use holdfast_model::{
+    ClientAuthentication, ClientSecret, Passphrase, Provider, ProviderName, ProviderOrigin, SignInId,
+};
+use holdfast_wire as wire;
+use serde::Deserialize;
+use tokio::sync::Notify;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    errors::ApiError,
+    limits::{LOG_MAX, WAIT_MAX_S},
+    request::Body,
+    views,
+};
+
+type Reply<T> = Result<Json<T>, ApiError>;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct Shared {
+    pub engine: Engine,
+    /// Told when a client asks the agent to stop.
+    pub stop: std::sync::Arc<Notify>,
+}
+
+/// Every operation with its description.
+pub fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(status))
+        .routes(routes!(events))
+        .routes(routes!(init_vault))
+        .routes(routes!(unlock_vault))
+        .routes(routes!(lock_vault))
+        .routes(routes!(list_providers, add_provider))
+        .routes(routes!(import_providers))
+        .routes(routes!(show_provider, remove_provider))
+        .routes(routes!(start_sign_in))
+        .routes(routes!(show_sign_in, cancel_sign_in))
+        .routes(routes!(list_accounts))
+        .routes(routes!(show_account, remove_account))
+        .routes(routes!(token))
+        .routes(routes!(refresh))
+        .routes(routes!(revoke))
+        .routes(routes!(sign_out))
+        .routes(routes!(sign_out_all))
+        .routes(routes!(log))
+        .routes(routes!(stop_agent))
+}
+
+/// The agent and its vault.
+#[utoipa::path(get, path = "/v1/status", tag = "agent", responses((status = 200, body = wire::Status)))]
+async fn status(State(shared): State<Shared>) -> Json<wire::Status> {
+    Json(current_status(&shared.engine).await)
+}
+
+async fn current_status(engine: &Engine) -> wire::Status {
+    views::status(engine.status().await, engine.now())
+}
+
+/// A snapshot, then numbered changes, one JSON object a line.
+#[utoipa::path(get, path = "/v1/events", tag = "agent",
+    responses((status = 200, body = wire::Event, content_type = "application/x-ndjson")))]
+async fn events(State(shared): State<Shared>) -> Response {
+    crate::events::stream(shared.engine)
+}
+
+/// Asks the agent to stop once everything is written.
+#[utoipa::path(post, path = "/v1/agent/stop", tag = "agent", responses((status = 202)))]
+async fn stop_agent(State(shared): State<Shared>) -> StatusCode {
+    shared.stop.notify_one();
+    StatusCode::ACCEPTED
+}
+
+/// Makes a vault and opens it.
+#[utoipa::path(post, path = "/v1/vault/init", tag = "vault", request_body = wire::InitVault,
+    responses((status = 200, body = wire::Status), (status = 409, body = wire::ErrorReply)))]
+async fn init_vault(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Body(request): Body<wire::InitVault>,
+) -> Reply<wire::Status> {
+    let passphrase = request.passphrase.map(|typed| Passphrase::new(typed.expose_secret().to_owned()));
+    shared.engine.init(views::unlock_method_of(request.unlock), passphrase, &caller).await?;
+    Ok(Json(current_status(&shared.engine).await))
+}
+
+/// Opens the vault.
+#[utoipa::path(post, path = "/v1/vault/unlock", tag = "vault", request_body = wire::UnlockVault,
+    responses((status = 200, body = wire::Status), (status = 403, body = wire::ErrorReply)))]
+async fn unlock_vault(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Body(request): Body<wire::UnlockVault>,
+) -> Reply<wire::Status> {
+    let passphrase = request.passphrase.map(|typed| Passphrase::new(typed.expose_secret().to_owned()));
+    shared.engine.unlock(passphrase, &caller).await?;
+    Ok(Json(current_status(&shared.engine).await))
+}
+
+/// Closes the vault; its key is gone from memory when the reply arrives.
+#[utoipa::path(post, path = "/v1/vault/lock", tag = "vault", responses((status = 200, body = wire::Status)))]
+async fn lock_vault(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Reply<wire::Status> {
+    shared.engine.lock(&caller).await?;
+    Ok(Json(current_status(&shared.engine).await))
+}
+
+/// All providers by name.
+#[utoipa::path(get, path = "/v1/providers", tag = "providers", responses((status = 200, body = wire::ProviderList)))]
+async fn list_providers(State(shared): State<Shared>) -> Json<wire::ProviderList> {
+    Json(wire::ProviderList { providers: shared.engine.providers().into_iter().map(views::provider).collect() })
+}
+
+/// Looks a provider up at its issuer, and keeps it when its metadata holds.
+#[utoipa::path(post, path = "/v1/providers", tag = "providers", request_body = wire::AddProvider,
+    responses((status = 201, body = wire::ProviderView), (status = 422, body = wire::ErrorReply)))]
+async fn add_provider(
+    State(shared): State<Shared>,
+    Body(request): Body<wire::AddProvider>,
+) -> Result<(StatusCode, Json<wire::ProviderView>), ApiError> {
+    let kept = shared.engine.add_provider(new_provider(request)?).await?;
+    Ok((StatusCode::CREATED, Json(views::provider(kept))))
+}
+
+fn new_provider(request: wire::AddProvider) -> Result<NewProvider, ApiError> {
+    let name: ProviderName = request.name.parse().map_err(|error: holdfast_model::ProviderNameError| {
+        let code = wire::ErrorCode::ProviderInvalid;
+        ApiError::new(code, format!("The name does not fit: {error}. Nothing was kept."), "Choose another name.")
+    })?;
+    let secret = request.client_secret.map(|secret| ClientSecret::new(secret.expose_secret().to_owned()));
+    let client_authentication = match request.client_authentication {
+        Some(wire::ClientAuthentication::None) => ClientAuthentication::None,
+        Some(wire::ClientAuthentication::ClientSecretBasic) => ClientAuthentication::ClientSecretBasic,
+        Some(wire::ClientAuthentication::ClientSecretPost) => ClientAuthentication::ClientSecretPost,
+        None if secret.is_some() => ClientAuthentication::ClientSecretBasic,
+        None => ClientAuthentication::None,
+    };
+    let provider = Provider {
+        display_name: request.display_name.unwrap_or_else(|| name.to_string()),
+        name,
+        issuer: request.issuer,
+        metadata_url: request.metadata_url,
+        client_id: request.client_id,
+        client_authentication,
+        redirect_uri: request.redirect_uri,
+        scopes: holdfast_engine::scopes_or_default(request.scopes),
+        refresh_absolute_s: request.refresh_absolute_s,
+        refresh_sliding_s: request.refresh_sliding_s,
+        access_lifetime_s: request.access_lifetime_s,
+        extra: request.extra,
+        origin: ProviderOrigin::Added,
+    };
+    Ok(NewProvider { provider, secret })
+}
+
+/// Adds all providers of a file, or none.
+#[utoipa::path(post, path = "/v1/providers/import", tag = "providers", request_body = wire::ImportProviders,
+    responses((status = 201, body = wire::ProviderList), (status = 422, body = wire::ErrorReply)))]
+async fn import_providers(
+    State(shared): State<Shared>,
+    Body(request): Body<wire::ImportProviders>,
+) -> Result<(StatusCode, Json<wire::ProviderList>), ApiError> {
+    let kept = shared.engine.import_providers(&request.toml).await?;
+    let providers = kept.into_iter().map(views::provider).collect();
+    Ok((StatusCode::CREATED, Json(wire::ProviderList { providers })))
+}
+
+/// One provider.
+#[utoipa::path(get, path = "/v1/providers/{provider}", tag = "providers", params(("provider" = String, Path)),
+    responses((status = 200, body = wire::ProviderView), (status = 404, body = wire::ErrorReply)))]
+async fn show_provider(State(shared): State<Shared>, Path(name): Path<String>) -> Reply<wire::ProviderView> {
+    Ok(Json(views::provider(shared.engine.provider(&name)?)))
+}
+
+/// Removes a provider that no signed-in account uses.
+#[utoipa::path(delete, path = "/v1/providers/{provider}", tag = "providers", params(("provider" = String, Path)),
+    responses((status = 204), (status = 404, body = wire::ErrorReply), (status = 409, body = wire::ErrorReply)))]
+async fn remove_provider(State(shared): State<Shared>, Path(name): Path<String>) -> Result<StatusCode, ApiError> {
+    shared.engine.remove_provider(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Starts a sign-in; the caller opens its address in the system browser.
+#[utoipa::path(post, path = "/v1/sign-ins", tag = "sign-ins", request_body = wire::StartSignIn,
+    responses((status = 201, body = wire::SignInView), (status = 404, body = wire::ErrorReply)))]
+async fn start_sign_in(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Body(request): Body<wire::StartSignIn>,
+) -> Result<(StatusCode, Json<wire::SignInView>), ApiError> {
+    let start = holdfast_engine::StartSignIn {
+        provider: request.provider,
+        label: request.label,
+        scopes: request.scopes,
+        wait_ms: request.timeout_s.map(|s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(1000)),
+    };
+    let started = shared.engine.start_sign_in(start, &caller).await?;
+    Ok((StatusCode::CREATED, Json(views::sign_in(started))))
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+struct Wait {
+    /// Seconds to wait for an end, at most 60.
+    #[serde(default)]
+    wait_s: u64,
+}
+
+fn sign_in_id(text: &str) -> Result<SignInId, ApiError> {
+    text.parse().map_err(|_| holdfast_engine::EngineError::SignInNotFound.into())
+}
+
+/// One sign-in; with `wait_s` at its end, if that comes in time.
+#[utoipa::path(get, path = "/v1/sign-ins/{id}", tag = "sign-ins", params(("id" = String, Path), Wait),
+    responses((status = 200, body = wire::SignInView), (status = 404, body = wire::ErrorReply)))]
+async fn show_sign_in(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    Query(wait): Query<Wait>,
+) -> Reply<wire::SignInView> {
+    let wait_ms = i64::try_from(wait.wait_s.min(WAIT_MAX_S) * 1000).unwrap_or(0);
+    let id = sign_in_id(&id)?;
+    let view = if wait_ms == 0 { shared.engine.sign_in(id)? } else { shared.engine.sign_in_end(id, wait_ms).await? };
+    Ok(Json(views::sign_in(view)))
+}
+
+/// Cancels a sign-in that still waits.
+#[utoipa::path(delete, path = "/v1/sign-ins/{id}", tag = "sign-ins", params(("id" = String, Path)),
+    responses((status = 200, body = wire::SignInView), (status = 404, body = wire::ErrorReply)))]
+async fn cancel_sign_in(State(shared): State<Shared>, Path(id): Path<String>) -> Reply<wire::SignInView> {
+    Ok(Json(views::sign_in(shared.engine.cancel_sign_in(sign_in_id(&id)?).await?)))
+}
+
+/// All accounts by label.
+#[utoipa::path(get, path = "/v1/accounts", tag = "accounts",
+    responses((status = 200, body = wire::AccountList), (status = 423, body = wire::ErrorReply)))]
+async fn list_accounts(State(shared): State<Shared>) -> Reply<wire::AccountList> {
+    let accounts = shared.engine.accounts()?.into_iter().map(views::account).collect();
+    Ok(Json(wire::AccountList { accounts, server_now: views::instant(shared.engine.now()) }))
+}
+
+/// One account by id or label.
+#[utoipa::path(get, path = "/v1/accounts/{account}", tag = "accounts", params(("account" = String, Path)),
+    responses((status = 200, body = wire::AccountView), (status = 404, body = wire::ErrorReply)))]
+async fn show_account(State(shared): State<Shared>, Path(account): Path<String>) -> Reply<wire::AccountView> {
+    Ok(Json(views::account(shared.engine.account(&account)?)))
+}
+
+/// Signs out of an account and removes its row.
+#[utoipa::path(delete, path = "/v1/accounts/{account}", tag = "accounts", params(("account" = String, Path)),
+    responses((status = 200, body = wire::SignOutReport), (status = 404, body = wire::ErrorReply)))]
+async fn remove_account(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<String>,
+) -> Reply<wire::SignOutReport> {
+    let report = to_its_end(&shared.engine, move |engine| async move { engine.remove(&account, &caller).await }).await?;
+    Ok(Json(views::sign_out(report, shared.engine.now())))
+}
+
+/// An access token that is valid for at least `min_valid_s` seconds.
+#[utoipa::path(post, path = "/v1/accounts/{account}/token", tag = "accounts", params(("account" = String, Path)),
+    request_body = wire::TokenRequest,
+    responses((status = 200, body = wire::TokenReply), (status = 409, body = wire::ErrorReply)))]
+async fn token(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<String>,
+    Body(request): Body<wire::TokenRequest>,
+) -> Reply<wire::TokenReply> {
+    let demand = TokenDemand {
+        min_valid_s: request.min_valid_s,
+        scopes: request.scope.iter().flat_map(|scope| scope.split_ascii_whitespace()).map(str::to_owned).collect(),
+        audience: request.audience.or(request.resource),
+    };
+    let handed = match shared.engine.token(&account, &demand, &caller).await {
+        Ok(handed) => handed,
+        Err(error) => return Err(ApiError { body: crate::errors::body(&error, Some(shared.engine.now())) }),
+    };
+    Ok(Json(wire::TokenReply {
+        access_token: wire::SecretText::new(handed.token.expose_secret().to_owned()),
+        token_type: handed.credential.token_type.clone(),
+        expires_at: handed.credential.lifetime.effective_end().map(views::instant),
+        expires_in_s: handed.expires_in_s(shared.engine.now()),
+        scope: handed.credential.scopes.join(" "),
+        fingerprint: handed.credential.fingerprint.to_string(),
+        account: handed.credential.account.to_string(),
+    }))
+}
+
+/// Renews an account now.
+#[utoipa::path(post, path = "/v1/accounts/{account}/refresh", tag = "accounts", params(("account" = String, Path)),
+    responses((status = 200, body = wire::AccountView), (status = 409, body = wire::ErrorReply)))]
+async fn refresh(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<String>,
+) -> Reply<wire::AccountView> {
+    if let Err(error) = shared.engine.renew(&account, &caller).await {
+        return Err(ApiError { body: crate::errors::body(&error, Some(shared.engine.now())) });
+    }
+    Ok(Json(views::account(shared.engine.account(&account)?)))
+}
+
+/// Has the provider refuse the account's tokens, and forgets them here.
+#[utoipa::path(post, path = "/v1/accounts/{account}/revoke", tag = "accounts", params(("account" = String, Path)),
+    responses((status = 200, body = wire::SignOutReport), (status = 404, body = wire::ErrorReply)))]
+async fn revoke(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<String>,
+) -> Reply<wire::SignOutReport> {
+    let report = to_its_end(&shared.engine, move |engine| async move {
+        engine.sign_out(&account, SignOutKind::Revoke, &caller).await
+    })
+    .await?;
+    Ok(Json(views::sign_out(report, shared.engine.now())))
+}
+
+/// Signs out of one account.
+#[utoipa::path(post, path = "/v1/accounts/{account}/sign-out", tag = "accounts", params(("account" = String, Path)),
+    responses((status = 200, body = wire::SignOutReport), (status = 404, body = wire::ErrorReply)))]
+async fn sign_out(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<String>,
+) -> Reply<wire::SignOutReport> {
+    let report = to_its_end(&shared.engine, move |engine| async move {
+        engine.sign_out(&account, SignOutKind::SignOut, &caller).await
+    })
+    .await?;
+    Ok(Json(views::sign_out(report, shared.engine.now())))
+}
+
+/// Signs out of every account.
+#[utoipa::path(post, path = "/v1/sign-out", tag = "accounts",
+    responses((status = 200, body = Vec<wire::SignOutReport>), (status = 423, body = wire::ErrorReply)))]
+async fn sign_out_all(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+) -> Reply<Vec<wire::SignOutReport>> {
+    let reports = to_its_end(&shared.engine, move |engine| async move { engine.sign_out_all(&caller).await }).await?;
+    let now = shared.engine.now();
+    Ok(Json(reports.into_iter().map(|report| views::sign_out(report, now)).collect()))
+}
+
+/// Runs a sign-out in a task of its own: a client that hangs up must not stop it halfway.
+async fn to_its_end<T, F>(engine: &Engine, act: impl FnOnce(Engine) -> F) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, holdfast_engine::EngineError>> + Send + 'static,
+{
+    match tokio::spawn(act(engine.clone())).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(holdfast_engine::EngineError::Internal("a sign-out ended without a result").into()),
+    }
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+struct Which {
+    /// Only this account, by id or label.
+    account: Option<String>,
+    /// How many of the newest lines; 200 when missing.
+    limit: Option<u32>,
+}
+
+/// The newest lines of the audit log, oldest first.
+#[utoipa::path(get, path = "/v1/log", tag = "log", params(Which),
+    responses((status = 200, body = wire::LogReply), (status = 423, body = wire::ErrorReply)))]
+async fn log(State(shared): State<Shared>, Query(which): Query<Which>) -> Reply<wire::LogReply> {
+    let limit = which.limit.unwrap_or(200).min(LOG_MAX);
+    let entries = shared.engine.log(which.account.as_deref(), limit).await?;
+    Ok(Json(wire::LogReply { entries: entries.into_iter().map(views::log_entry).collect() }))
+}

@@ -1,0 +1,131 @@
+//! Accepts connections, checks who is at their other end, and serves them within limits.
+
+use std::{
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Json, Router, extract::Request, middleware::Next, response::Response, routing::get};
+use holdfast_engine::Engine;
+use holdfast_wire::ErrorCode;
+use hyper_util::{rt::{TokioIo, TokioTimer}, service::TowerToHyperService};
+use tokio::{net::{UnixListener, UnixStream}, sync::{Notify, Semaphore}};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, info_span, warn, Instrument};
+
+use crate::{
+    authorization::{self, Peer},
+    errors::ApiError,
+    limits,
+    routes::{self, Shared},
+};
+
+/// Pause after the system refused a connection (out of file descriptors), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How the server is told to end, and tells that a client asked for it.
+#[derive(Clone, Default)]
+pub struct Stop {
+    /// Ends the server.
+    pub now: CancellationToken,
+    /// Told when a client asks the agent to stop.
+    pub asked: Arc<Notify>,
+}
+
+/// Serves the socket until `stop.now`; requests under way get a moment to end. Peers of another user than `own_uid`
+/// are refused before a byte of theirs is read.
+pub async fn serve(listener: UnixListener, engine: Engine, own_uid: u32, stop: Stop) {
+    let app = app(Shared { engine, stop: stop.asked.clone() });
+    let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
+    let connections = TaskTracker::new();
+    loop {
+        // A place first: connections beyond the limit wait in the system's queue.
+        let place = tokio::select! {
+            place = places.clone().acquire_owned() => place,
+            () = stop.now.cancelled() => break,
+        };
+        let Ok(place) = place else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.now.cancelled() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let peer = stream.peer_cred().ok().map(Peer::from);
+        let Some(peer) = peer.filter(|peer| authorization::peer_is_allowed(Some(*peer), own_uid)) else {
+            warn!(?peer, "a connection of another user was refused");
+            continue;
+        };
+        let app = app.clone();
+        let stop = stop.now.clone();
+        connections.spawn(async move {
+            serve_connection(stream, peer, app, stop).await;
+            drop(place);
+        });
+    }
+    connections.close();
+    if tokio::time::timeout(limits::DRAIN_TIME, connections.wait()).await.is_err() {
+        debug!("requests that did not end in time are cut off");
+    }
+}
+
+async fn serve_connection(stream: UnixStream, peer: Peer, app: Router, stop: CancellationToken) {
+    let app = app.layer(axum::Extension(peer));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEAD_TIME)
+        .max_buf_size(limits::HEAD_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "a connection ended early");
+    }
+}
+
+fn app(shared: Shared) -> Router {
+    let (routes, _) = routes::router().split_for_parts();
+    let described = Arc::new(crate::document());
+    routes
+        .route("/v1/openapi.json", get(move || async move { Json(described.as_ref().clone()) }))
+        .fallback(|| async {
+            ApiError::new(ErrorCode::NotFound, "There is no such operation.".into(), "GET /v1/openapi.json lists them.")
+        })
+        .method_not_allowed_fallback(|| async {
+            ApiError::new(
+                ErrorCode::MethodNotAllowed,
+                "This operation exists, with another method.".into(),
+                "GET /v1/openapi.json lists them.",
+            )
+        })
+        .layer(axum::middleware::from_fn(authorize))
+        .with_state(shared)
+}
+
+/// Every request passes here before anything of it is looked at.
+async fn authorize(mut request: Request, next: Next) -> Result<Response, ApiError> {
+    authorization::request_is_allowed(request.headers(), request.uri())?;
+    let Some(peer) = request.extensions().get::<Peer>().copied() else {
+        return Err(ApiError::new(ErrorCode::Forbidden, "The caller is not known.".into(), "Use the socket."));
+    };
+    request.extensions_mut().insert(authorization::caller(peer));
+    let span = info_span!("request", method = %request.method(), route = route(&request));
+    Ok(next.run(request).instrument(span).await)
+}
+
+/// The pattern of the path: the path itself may hold a label.
+fn route(request: &Request) -> &str {
+    request.extensions().get::<axum::extract::MatchedPath>().map_or("none", axum::extract::MatchedPath::as_str)
+}

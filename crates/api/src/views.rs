@@ -1,0 +1,328 @@
+//! From the engine's snapshots to the words of the wire.
+
+use holdfast_engine::{AccountSnapshot, EngineStatus, SignInSnapshot, SignOutReport as Report, TokenEnd};
+use holdfast_model::{
+    Action, AuditEntry, Condition, Credential, CredentialKind, Limit, Origin, Provider, ProviderOrigin, RevokedBy,
+    SignInState, Source, State, TokenTypeHint, UnixMillis, VaultState, ports::UnlockMethod,
+};
+use holdfast_wire as wire;
+
+use crate::errors::{body, code_of, hint_of, needs_sign_in};
+
+/// An instant on the wire. One that lies beyond what can be written becomes the last one that can.
+pub fn instant(at: UnixMillis) -> wire::Timestamp {
+    wire::Timestamp::from_millisecond(at.as_millis()).unwrap_or(wire::Timestamp::MAX)
+}
+
+const fn seconds(millis: i64) -> u64 {
+    if millis <= 0 { 0 } else { (millis / 1000).cast_unsigned() }
+}
+
+pub const fn vault_state(state: VaultState) -> wire::VaultState {
+    match state {
+        VaultState::Uninitialised => wire::VaultState::Uninitialised,
+        VaultState::Locked => wire::VaultState::Locked,
+        VaultState::Unlocked => wire::VaultState::Unlocked,
+    }
+}
+
+const fn unlock_method(method: UnlockMethod) -> wire::UnlockMethod {
+    match method {
+        UnlockMethod::Keyring => wire::UnlockMethod::Keyring,
+        UnlockMethod::Passphrase => wire::UnlockMethod::Passphrase,
+        UnlockMethod::Either => wire::UnlockMethod::Either,
+        UnlockMethod::Both => wire::UnlockMethod::Both,
+    }
+}
+
+pub const fn unlock_method_of(method: wire::UnlockMethod) -> UnlockMethod {
+    match method {
+        wire::UnlockMethod::Keyring => UnlockMethod::Keyring,
+        wire::UnlockMethod::Passphrase => UnlockMethod::Passphrase,
+        wire::UnlockMethod::Either => UnlockMethod::Either,
+        wire::UnlockMethod::Both => UnlockMethod::Both,
+    }
+}
+
+pub fn status(status: EngineStatus, now: UnixMillis) -> wire::Status {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    wire::Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        api_version: 1,
+        pid: std::process::id(),
+        server_now: instant(now),
+        vault: wire::VaultStatus {
+            state: vault_state(status.vault),
+            unlock: status.unlock.map(unlock_method),
+            problem: status.problem.map(|problem| body(&problem, Some(now))),
+        },
+        accounts: status.accounts.map(|(all, _)| count(all)),
+        accounts_needing_sign_in: status.accounts.map(|(_, needing)| count(needing)),
+        queued_revocations: status.queued_revocations.map(count),
+    }
+}
+
+pub fn provider(provider: Provider) -> wire::ProviderView {
+    use holdfast_model::ClientAuthentication as A;
+    wire::ProviderView {
+        name: provider.name.to_string(),
+        display_name: provider.display_name,
+        issuer: provider.issuer,
+        metadata_url: provider.metadata_url,
+        client_id: provider.client_id,
+        client_authentication: match provider.client_authentication {
+            A::None => wire::ClientAuthentication::None,
+            A::ClientSecretBasic => wire::ClientAuthentication::ClientSecretBasic,
+            A::ClientSecretPost => wire::ClientAuthentication::ClientSecretPost,
+        },
+        redirect_uri: provider.redirect_uri,
+        scopes: provider.scopes,
+        refresh_absolute_s: provider.refresh_absolute_s,
+        refresh_sliding_s: provider.refresh_sliding_s,
+        access_lifetime_s: provider.access_lifetime_s,
+        extra: provider.extra,
+        origin: match provider.origin {
+            ProviderOrigin::Added => wire::ProviderOrigin::Added,
+            ProviderOrigin::File => wire::ProviderOrigin::File,
+        },
+    }
+}
+
+const fn origin(origin: Origin) -> wire::Origin {
+    match origin {
+        Origin::Reported => wire::Origin::Reported,
+        Origin::Jwt => wire::Origin::Jwt,
+        Origin::Declared => wire::Origin::Declared,
+        Origin::Assumed => wire::Origin::Assumed,
+    }
+}
+
+const fn limit(limit: Limit) -> wire::Limit {
+    match limit {
+        Limit::Absolute => wire::Limit::Absolute,
+        Limit::Sliding => wire::Limit::Sliding,
+    }
+}
+
+fn credential(credential: &Credential) -> wire::CredentialView {
+    let life = &credential.lifetime;
+    wire::CredentialView {
+        id: credential.id.to_string(),
+        kind: match credential.kind {
+            CredentialKind::AccessToken => wire::CredentialKind::AccessToken,
+            CredentialKind::RefreshToken => wire::CredentialKind::RefreshToken,
+            CredentialKind::IdToken => wire::CredentialKind::IdToken,
+        },
+        source: match credential.source {
+            Source::AuthorizationCode => "authorization_code".to_owned(),
+        },
+        generation: credential.generation,
+        fingerprint: credential.fingerprint.to_string(),
+        token_type: credential.token_type.clone(),
+        scopes: credential.scopes.clone(),
+        issued_at: instant(life.issued_at),
+        last_used_at: instant(life.last_used_at),
+        absolute_expires_at: life.absolute_expires_at.map(|known| instant(known.value)),
+        absolute_origin: life.absolute_expires_at.map(|known| origin(known.origin)),
+        sliding_window_s: life.sliding_window_ms.map(|known| seconds(known.value)),
+        sliding_origin: life.sliding_window_ms.map(|known| origin(known.origin)),
+        effective_end: life.effective_end().map(instant),
+        limited_by: life.limited_by().map(limit),
+    }
+}
+
+fn state(state: &State) -> wire::State {
+    match state {
+        State::Fresh => wire::State::Fresh,
+        State::Due => wire::State::Due,
+        State::Refreshing => wire::State::Refreshing,
+        State::Stale { .. } => wire::State::Stale,
+        State::Expired => wire::State::Expired,
+        State::NeedsSignIn { .. } => wire::State::NeedsSignIn,
+        State::Revoked { .. } => wire::State::Revoked,
+        State::SignedOut => wire::State::SignedOut,
+    }
+}
+
+fn reason(snapshot: &AccountSnapshot) -> Option<wire::Reason> {
+    let at = match &snapshot.account.condition {
+        Condition::SignedIn => None,
+        Condition::NeedsSignIn { at, .. } | Condition::Revoked { at, .. } | Condition::SignedOut { at } => {
+            Some(instant(*at))
+        }
+    };
+    let made = |code: &str, text: &str| Some(wire::Reason { code: code.to_owned(), text: text.to_owned(), at });
+    match &snapshot.state {
+        State::NeedsSignIn { reason } => {
+            let (code, text) = needs_sign_in(reason);
+            made(code, text)
+        }
+        State::Revoked { by: RevokedBy::User } => made("by_user", "You revoked its tokens. Holdfast holds nothing for it."),
+        State::Revoked { by: RevokedBy::Provider } => made("by_provider", "The provider revoked its tokens."),
+        State::SignedOut => made("by_user", "You signed out. Holdfast holds nothing for it."),
+        State::Stale { .. } | State::Expired => snapshot.trouble.as_ref().map(|trouble| wire::Reason {
+            code: code_of(trouble.failure).as_str().to_owned(),
+            text: trouble.detail.clone(),
+            at,
+        }),
+        State::Fresh | State::Due | State::Refreshing => None,
+    }
+}
+
+pub fn account(snapshot: AccountSnapshot) -> wire::AccountView {
+    let access = snapshot.credentials.access.as_ref().map(|access| &access.lifetime);
+    let long = snapshot.credentials.refresh.as_ref().map(|refresh| &refresh.lifetime).or(access);
+    let next = snapshot.plan.as_ref().and_then(|plan| {
+        let action = match plan.action {
+            Action::Renew if snapshot.trouble.is_some() => "retry",
+            Action::Renew => "renew",
+            Action::End(_) | Action::Announce => "end",
+            Action::Rest => return None,
+        };
+        Some(wire::NextAction { at: instant(plan.next_at), action: action.to_owned(), why: plan.why.to_owned() })
+    });
+    wire::AccountView {
+        id: snapshot.account.id.to_string(),
+        provider: snapshot.account.provider.to_string(),
+        provider_display_name: snapshot.provider_display_name.clone(),
+        label: snapshot.account.label.clone(),
+        issuer: snapshot.account.issuer.clone(),
+        subject: snapshot.account.subject.clone(),
+        username: snapshot.account.username.clone(),
+        scopes: snapshot.account.scopes.clone(),
+        state: state(&snapshot.state),
+        reason: reason(&snapshot),
+        signed_in_at: instant(snapshot.account.signed_in_at),
+        access_expires_at: access.and_then(|life| life.effective_end()).map(instant),
+        window_closes_at: long.and_then(|life| life.window_closes_at()).map(instant),
+        absolute_expires_at: long.and_then(|life| life.absolute_expires_at).map(|known| instant(known.value)),
+        effective_end: long.and_then(|life| life.effective_end()).map(instant),
+        limited_by: long.and_then(|life| life.limited_by()).map(limit),
+        credentials: snapshot.credentials.iter().map(credential).collect(),
+        next,
+        trouble: snapshot.trouble.as_ref().map(|trouble| wire::TroubleView {
+            code: code_of(trouble.failure),
+            detail: trouble.detail.clone(),
+            attempts: trouble.attempts,
+            retry_at: instant(trouble.retry_at),
+        }),
+        revision: snapshot.revision,
+    }
+}
+
+pub fn sign_in(snapshot: SignInSnapshot) -> wire::SignInView {
+    use wire::SignInStage as S;
+    let error = |code, message: &str, hint: &str| {
+        Some(wire::ErrorBody { code, message: message.to_owned(), hint: Some(hint.to_owned()), retry_after_s: None })
+    };
+    let (stage, account, error) = match &snapshot.state {
+        SignInState::Waiting => (S::Waiting, None, None),
+        SignInState::Exchanging => (S::Exchanging, None, None),
+        SignInState::Done { account } => (S::Done, Some(account.to_string()), None),
+        SignInState::Failed { kind, detail } => {
+            (S::Failed, None, error(code_of(*kind), &format!("{detail} Nothing was kept."), hint_of(*kind)))
+        }
+        SignInState::NotKept { detail } => {
+            (S::Failed, None, error(wire::ErrorCode::LabelTaken, detail, "Sign in again, as the right person or with another label."))
+        }
+        SignInState::Cancelled => (
+            S::Cancelled,
+            None,
+            error(wire::ErrorCode::SignInCancelled, "The sign-in was cancelled. Nothing was kept.", "Start again when you like."),
+        ),
+        SignInState::TimedOut => (
+            S::TimedOut,
+            None,
+            error(
+                wire::ErrorCode::SignInTimedOut,
+                "Nobody came back from the browser in time; its tab may have been closed. Nothing was kept.",
+                "Start again.",
+            ),
+        ),
+    };
+    wire::SignInView {
+        id: snapshot.id.to_string(),
+        provider: snapshot.provider,
+        stage,
+        authorization_url: snapshot.authorization_url,
+        redirect_uri: snapshot.redirect_uri,
+        started_at: instant(snapshot.started_at),
+        expires_at: instant(snapshot.expires_at),
+        account,
+        label: snapshot.label,
+        error,
+    }
+}
+
+pub fn sign_out(report: Report, now: UnixMillis) -> wire::SignOutReport {
+    use wire::SignOutOutcome as O;
+    let tokens: Vec<_> = report
+        .tokens
+        .iter()
+        .map(|token| {
+            let (outcome, detail) = match &token.end {
+                TokenEnd::Revoked => (O::Revoked, None),
+                TokenEnd::EndedHereOnly => (O::EndedHereOnly, None),
+                TokenEnd::Queued(detail) => (O::Queued, Some(detail.clone())),
+            };
+            wire::RevocationResult { token: token.hint.as_str().to_owned(), outcome, detail }
+        })
+        .collect();
+    let any = |outcome| tokens.iter().any(|token| token.outcome == outcome);
+    let refresh_alive = report
+        .tokens
+        .iter()
+        .any(|token| token.hint == TokenTypeHint::RefreshToken && token.end != TokenEnd::Revoked);
+    let outcome = if tokens.is_empty() {
+        O::NothingToRevoke
+    } else if any(O::Queued) {
+        O::Queued
+    } else if refresh_alive || !any(O::Revoked) {
+        O::EndedHereOnly
+    } else if any(O::EndedHereOnly) {
+        // The session is over there; an access token that cannot be revoked lives until its end.
+        O::EndedHereOnly
+    } else {
+        O::Revoked
+    };
+    let still = report
+        .tokens
+        .iter()
+        .filter(|token| token.end != TokenEnd::Revoked)
+        .filter_map(|token| token.expires_at)
+        .filter(|end| *end > now)
+        .max()
+        .map(instant);
+    let until = still.map_or_else(String::new, |end| format!(" What is left there ends by itself at {end:.0}."));
+    let text = match outcome {
+        O::Revoked => "Revoked at the provider. Nothing of it works any more.".to_owned(),
+        O::EndedHereOnly if !refresh_alive => {
+            format!("The session is revoked at the provider; its access token cannot be.{until}")
+        }
+        O::EndedHereOnly => format!(
+            "Ended here only: the provider does not revoke these tokens. Open the provider to end the session there.{until}"
+        ),
+        O::Queued => format!("Gone here. The provider did not answer; Holdfast keeps the tokens sealed only to revoke them, and tries again.{until}"),
+        O::NothingToRevoke => "There was nothing to revoke.".to_owned(),
+    };
+    wire::SignOutReport {
+        account: report.account.id.to_string(),
+        label: report.account.label,
+        provider: report.account.provider.to_string(),
+        outcome,
+        still_valid_until: still,
+        tokens,
+        text,
+    }
+}
+
+pub fn log_entry(entry: AuditEntry) -> wire::LogEntry {
+    let action = serde_json::to_value(entry.action).ok().and_then(|value| value.as_str().map(str::to_owned));
+    wire::LogEntry {
+        at: instant(entry.at),
+        action: action.unwrap_or_default(),
+        account: entry.account.map(|id| id.to_string()),
+        program: entry.program,
+        detail: entry.detail,
+    }
+}

@@ -1,0 +1,164 @@
+//! The engine itself: its ports, its state, its life.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use holdfast_model::{
+    Change, Clock, Provider, ProviderName, SignInId, Timer, UnixMillis,
+    ports::{AuthorizationServer, CredentialSource, Keyring, RedirectReceiver, VaultFile},
+};
+use tokio::sync::{Notify, broadcast};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{EngineError, session::Session, sign_in::SignInEntry};
+
+/// Changes that a watcher may fall behind before it is cut off and has to begin with a new snapshot: more than
+/// one sign-out of everything makes with hundreds of accounts.
+const CHANGES_KEPT: usize = 4096;
+
+/// The world, as far as the engine needs it.
+pub struct Ports {
+    /// Tells the wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Awaits instants.
+    pub timer: Arc<dyn Timer>,
+    /// The vault file.
+    pub vault: Arc<dyn VaultFile>,
+    /// The OS keyring.
+    pub keyring: Arc<dyn Keyring>,
+    /// OAuth and OpenID Connect.
+    pub server: Arc<dyn AuthorizationServer>,
+    /// Listens for the browser's return.
+    pub receiver: Arc<dyn RedirectReceiver>,
+    /// Gets the next value of a credential.
+    pub source: Arc<dyn CredentialSource>,
+}
+
+/// Who asks, as the kernel tells it; written into the audit log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// Path of the executable and process id.
+    pub program: Option<String>,
+}
+
+/// The use cases of Holdfast. Cheap to clone; all clones are one engine.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub ports: Ports,
+    pub state: Mutex<State>,
+    pub changes: broadcast::Sender<Change>,
+    /// Wakes the scheduler: a plan changed.
+    pub replanned: Notify,
+    /// Serialises init, unlock and lock.
+    pub gate: tokio::sync::Mutex<()>,
+    pub tasks: TaskTracker,
+    pub stopping: CancellationToken,
+    revision: AtomicU64,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub session: Option<Session>,
+    /// Why the vault did not open by itself, or cannot be read.
+    pub problem: Option<EngineError>,
+    /// From `providers.d`.
+    pub file_providers: BTreeMap<ProviderName, Provider>,
+    pub sign_ins: BTreeMap<SignInId, SignInEntry>,
+}
+
+impl Engine {
+    /// An engine with a locked vault. Nothing runs until [`Engine::start`].
+    pub fn new(ports: Ports) -> Self {
+        let (changes, _) = broadcast::channel(CHANGES_KEPT);
+        Self {
+            shared: Arc::new(Shared {
+                ports,
+                state: Mutex::default(),
+                changes,
+                replanned: Notify::new(),
+                gate: tokio::sync::Mutex::new(()),
+                tasks: TaskTracker::new(),
+                stopping: CancellationToken::new(),
+                revision: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Starts the scheduler, and opens the vault by itself when the keyring alone can.
+    pub fn start(&self) {
+        let engine = self.clone();
+        self.shared.tasks.spawn(async move { engine.run_scheduler().await });
+        let engine = self.clone();
+        self.shared.tasks.spawn(async move {
+            // A keyring may wait for its person for a minute; stopping does not.
+            tokio::select! {
+                () = engine.unlock_by_itself() => {}
+                () = engine.stopped() => {}
+            }
+        });
+    }
+
+    /// Ends everything: renewals under way finish their durable part, sign-ins are cancelled, the vault is closed.
+    pub async fn stop(&self) {
+        self.shared.stopping.cancel();
+        self.cancel_sign_ins();
+        let _ = self.close_session(crate::vault::STOP_GRACE_MS).await;
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    /// Ends when [`Engine::stop`] was called.
+    pub async fn stopped(&self) {
+        self.shared.stopping.cancelled().await;
+    }
+
+    /// Changes from now on. A receiver that falls too far behind gets `Lagged` and has to begin anew.
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.changes.subscribe()
+    }
+
+    /// The providers that files provide; they replace those of an earlier call.
+    pub fn set_file_providers(&self, providers: Vec<Provider>) {
+        self.state().file_providers =
+            providers.into_iter().map(|provider| (provider.name.clone(), provider)).collect();
+    }
+
+    /// The engine's clock.
+    pub fn now(&self) -> UnixMillis {
+        self.shared.ports.clock.now()
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while the state was held is a defect, but locking everybody out of their accounts for it
+        // would be a second one: every mutation leaves the maps consistent at each step.
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn announce(&self, change: Change) {
+        // Nobody listening is not an error.
+        let _ = self.shared.changes.send(change);
+    }
+
+    pub(crate) fn next_revision(&self) -> u64 {
+        self.shared.revision.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+impl State {
+    pub(crate) fn session(&self) -> Result<&Session, EngineError> {
+        self.session.as_ref().ok_or(EngineError::VaultLocked)
+    }
+
+    pub(crate) fn session_mut(&mut self) -> Result<&mut Session, EngineError> {
+        self.session.as_mut().ok_or(EngineError::VaultLocked)
+    }
+}

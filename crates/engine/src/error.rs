@@ -1,0 +1,147 @@
+//! Why a use case did not do what was asked.
+
+use holdfast_model::{
+    NeedsSignIn, ProviderFailure, UnixMillis,
+    ports::{KeyringError, VaultError},
+};
+
+/// Why a use case did not do what was asked. No variant holds a secret.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum EngineError {
+    /// There is no vault yet.
+    #[error("there is no vault yet")]
+    VaultUninitialised,
+    /// The vault is locked.
+    #[error("the vault is locked")]
+    VaultLocked,
+    /// There is a vault already.
+    #[error("there is a vault already; it was not touched")]
+    VaultExists,
+    /// This vault opens with a passphrase, and none was given.
+    #[error("this vault opens with a passphrase, and none was given")]
+    PassphraseRequired,
+    /// The passphrase does not open the vault.
+    #[error("that passphrase does not open this vault")]
+    WrongPassphrase,
+    /// The passphrase is shorter than the floor.
+    #[error("a passphrase needs at least {min} characters")]
+    PassphraseTooWeak {
+        /// The floor.
+        min: usize,
+    },
+    /// The key in the keyring belongs to another vault.
+    #[error("the key in the keyring does not open this vault; both were left as they are")]
+    KeyringKeyWrong,
+    /// The keyring did not give or take the key.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The vault file failed.
+    #[error("{0}")]
+    Vault(std::sync::Arc<VaultError>),
+    /// No provider of that name.
+    #[error("there is no provider {0}")]
+    ProviderNotFound(String),
+    /// A provider of that name is there already.
+    #[error("there is a provider {0} already; it was not changed")]
+    ProviderExists(String),
+    /// What describes the provider is not complete or not allowed.
+    #[error("{0}")]
+    ProviderInvalid(String),
+    /// Accounts still use the provider.
+    #[error("{accounts} signed-in account(s) still use the provider {name}; it was not removed")]
+    ProviderInUse {
+        /// Its name.
+        name: String,
+        /// How many.
+        accounts: usize,
+    },
+    /// No account of that id or label.
+    #[error("there is no account {0}")]
+    AccountNotFound(String),
+    /// Another account has that label.
+    #[error("another account is called {0}")]
+    LabelTaken(String),
+    /// No sign-in of that id.
+    #[error("there is no such sign-in, or it ended long ago")]
+    SignInNotFound,
+    /// Only the person can go on.
+    #[error("{label} needs you to sign in again")]
+    NeedsSignIn {
+        /// The account's label.
+        label: String,
+        /// The provider's name.
+        provider: String,
+        /// Why.
+        reason: NeedsSignIn,
+    },
+    /// The account was signed out here.
+    #[error("{label} is signed out")]
+    SignedOut {
+        /// The account's label.
+        label: String,
+        /// The provider's name.
+        provider: String,
+    },
+    /// The account's tokens were revoked.
+    #[error("the tokens of {label} were revoked")]
+    Revoked {
+        /// The account's label.
+        label: String,
+        /// The provider's name.
+        provider: String,
+    },
+    /// Tokens of this account never live that long.
+    #[error("tokens of {label} live {life_s} s, and {asked_s} s were asked for")]
+    LifetimeTooShort {
+        /// The account's label.
+        label: String,
+        /// How long a new token lives, in seconds.
+        life_s: i64,
+        /// How long it should, in seconds.
+        asked_s: i64,
+    },
+    /// The account was not granted that.
+    #[error("{label} was not granted {what}")]
+    ScopeNotGranted {
+        /// The account's label.
+        label: String,
+        /// The scope, audience or resource.
+        what: String,
+    },
+    /// A provider, or the way to it, failed.
+    #[error("{}", .0.detail)]
+    Provider(ProviderFailure),
+    /// Renewal fails at present, and there is no valid token.
+    #[error("{label} cannot be renewed at present: {}", .failure.detail)]
+    RenewalFailing {
+        /// The account's label.
+        label: String,
+        /// The last failure.
+        failure: ProviderFailure,
+        /// When the next try is.
+        retry_at: UnixMillis,
+    },
+    /// The engine is stopping.
+    #[error("the agent is stopping")]
+    ShuttingDown,
+    /// A task ended in a way that it never should.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+impl From<VaultError> for EngineError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Absent => Self::VaultUninitialised,
+            VaultError::AlreadyThere => Self::VaultExists,
+            VaultError::Locked => Self::VaultLocked,
+            other => Self::Vault(std::sync::Arc::new(other)),
+        }
+    }
+}
+
+impl From<ProviderFailure> for EngineError {
+    fn from(failure: ProviderFailure) -> Self {
+        Self::Provider(failure)
+    }
+}

@@ -1,0 +1,165 @@
+//! Handing out access tokens: from memory while one is valid, through one renewal otherwise.
+
+use holdfast_model::{AccessToken, Account, AuditAction, Credential, UnixMillis};
+
+use crate::{
+    Caller, Engine, EngineError,
+    renewal::{usable, wait_for},
+};
+
+/// What a helper needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenDemand {
+    /// How many seconds the token must still live.
+    pub min_valid_s: u64,
+    /// Scopes that it must cover.
+    pub scopes: Vec<String>,
+    /// Audience or resource that it must be for.
+    pub audience: Option<String>,
+}
+
+/// A token and what may be said of it.
+#[derive(Debug)]
+pub struct HandedOut {
+    /// The token.
+    pub token: AccessToken,
+    /// Its credential.
+    pub credential: Credential,
+}
+
+/// What the state says about a demand.
+enum Answer {
+    Cached(HandedOut),
+    Stored(Credential, std::sync::Arc<dyn holdfast_model::ports::VaultStore>),
+    Renew,
+}
+
+impl Engine {
+    /// A token of the account that is valid for at least the demanded time.
+    ///
+    /// Nobody waits while a token that is valid long enough is there, not even during a renewal. A caller that gives
+    /// up does not end the renewal for the others.
+    pub async fn token(
+        &self,
+        id_or_label: &str,
+        demand: &TokenDemand,
+        caller: &Caller,
+    ) -> Result<HandedOut, EngineError> {
+        // Twice: once with what is there, once after a renewal. A provider whose new tokens are too short is told
+        // apart below, so there is no third time.
+        for renewed in [false, true] {
+            match self.look(id_or_label, demand, renewed)? {
+                Answer::Cached(handed) => return Ok(self.handed(handed, caller)),
+                Answer::Stored(credential, store) => {
+                    let token = AccessToken::from(store.secret(credential.id).await?);
+                    if let Ok(session) = self.state().session_mut()
+                        && let Ok(entry) = session.entry_mut(credential.account)
+                        && entry.credentials.access.as_ref().map(|access| access.generation) == Some(credential.generation)
+                        && token.fingerprint() == credential.fingerprint
+                    {
+                        entry.access = Some((credential.generation, token.clone()));
+                        return Ok(self.handed(HandedOut { token, credential }, caller));
+                    }
+                    // Renewed or signed out while the disk was read: look again.
+                }
+                Answer::Renew => {
+                    let id = self.state().session()?.find(id_or_label)?;
+                    let flight = self.join_or_start(id)?;
+                    wait_for(flight).await?;
+                }
+            }
+        }
+        match self.look(id_or_label, demand, true)? {
+            Answer::Cached(handed) => Ok(self.handed(handed, caller)),
+            Answer::Stored(credential, store) => {
+                let token = AccessToken::from(store.secret(credential.id).await?);
+                Ok(self.handed(HandedOut { token, credential }, caller))
+            }
+            Answer::Renew => Err(EngineError::Internal("the token changed three times while it was asked for")),
+        }
+    }
+
+    fn look(&self, id_or_label: &str, demand: &TokenDemand, renewed: bool) -> Result<Answer, EngineError> {
+        let now = self.now();
+        let state = self.state();
+        let session = state.session()?;
+        let entry = session.entry(session.find(id_or_label)?)?;
+        granted(&entry.account, demand)?;
+        let asked_ms = i64::try_from(demand.min_valid_s).unwrap_or(i64::MAX).saturating_mul(1000);
+        let Some(access) = &entry.credentials.access else {
+            usable(&entry.account)?;
+            return Ok(Answer::Renew);
+        };
+        let rest = access.lifetime.remaining_ms(now);
+        let valid = rest.is_none_or(|rest| rest > 0);
+        let long_enough = rest.is_none_or(|rest| rest > 0 && rest >= asked_ms);
+        if valid && long_enough {
+            // Still valid, even when the account needs sign-in for the time after it.
+            if !matches!(
+                entry.account.condition,
+                holdfast_model::Condition::SignedIn | holdfast_model::Condition::NeedsSignIn { .. }
+            ) {
+                usable(&entry.account)?;
+            }
+            return Ok(match &entry.access {
+                Some((generation, token)) if *generation == access.generation => {
+                    Answer::Cached(HandedOut { token: token.clone(), credential: access.clone() })
+                }
+                _ => Answer::Stored(access.clone(), session.store.clone()),
+            });
+        }
+        usable(&entry.account)?;
+        if valid {
+            let life = access.lifetime.effective_end().map_or(i64::MAX, |end| end.since(access.lifetime.last_used_at));
+            if life < asked_ms || renewed {
+                return Err(EngineError::LifetimeTooShort {
+                    label: entry.account.label.clone(),
+                    life_s: life / 1000,
+                    asked_s: asked_ms / 1000,
+                });
+            }
+        }
+        if let (Some(trouble), Some(failure), None) = (&entry.trouble, &entry.failure, &entry.flight)
+            && now < trouble.retry_at
+        {
+            return Err(EngineError::RenewalFailing {
+                label: entry.account.label.clone(),
+                failure: failure.clone(),
+                retry_at: trouble.retry_at,
+            });
+        }
+        Ok(Answer::Renew)
+    }
+
+    fn handed(&self, handed: HandedOut, caller: &Caller) -> HandedOut {
+        self.audit(
+            AuditAction::TokenHandedOut,
+            Some(handed.credential.account),
+            caller,
+            Some(format!("{} for {}", handed.credential.fingerprint, handed.credential.scopes.join(" "))),
+        );
+        handed
+    }
+}
+
+/// Whether the account's token covers what is asked for.
+fn granted(account: &Account, demand: &TokenDemand) -> Result<(), EngineError> {
+    let missing = demand
+        .scopes
+        .iter()
+        .find(|scope| !account.scopes.contains(scope))
+        .map(|scope| format!("the scope {scope}"))
+        .or_else(|| demand.audience.as_ref().map(|audience| format!("the audience or resource {audience}")));
+    match missing {
+        Some(what) => Err(EngineError::ScopeNotGranted { label: account.label.clone(), what }),
+        None => Ok(()),
+    }
+}
+
+/// Seconds from `now` to the end of a credential, rounded down, so that nobody counts on a second that is not there.
+impl HandedOut {
+    /// Whole seconds that the token still lives at `now`; `None` when it does not end.
+    pub fn expires_in_s(&self, now: UnixMillis) -> Option<u64> {
+        self.credential.lifetime.remaining_ms(now).map(|rest| u64::try_from(rest.max(0) / 1000).unwrap_or(0))
+    }
+}

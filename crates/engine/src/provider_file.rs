@@ -1,0 +1,139 @@
+//! Provider files: what an administrator puts into `providers.d` or a user imports.
+//!
+//! ```toml
+//! [[provider]]
+//! name = "example"
+//! issuer = "https://login.example.org"
+//! client_id = "holdfast"
+//! ```
+//!
+//! A file never holds a secret, and a key that is not known is an error: a misspelt lifetime must not be
+//! silently ignored.
+
+use std::collections::BTreeMap;
+
+use holdfast_model::{ClientAuthentication, Provider, ProviderName, ProviderOrigin};
+use serde::Deserialize;
+
+use crate::{EngineError, providers::check};
+
+/// Scopes when a file or a person names none: an identity, and a refresh token (OpenID Connect Core section 11).
+const DEFAULT_SCOPES: [&str; 2] = ["openid", "offline_access"];
+
+/// Why a provider file was refused. Nothing of it was taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ProviderFileError(String);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    provider: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: ProviderName,
+    display_name: Option<String>,
+    issuer: String,
+    metadata_url: Option<String>,
+    client_id: String,
+    client_authentication: Option<ClientAuthentication>,
+    redirect_uri: Option<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    refresh_absolute_s: Option<u64>,
+    refresh_sliding_s: Option<u64>,
+    access_lifetime_s: Option<u64>,
+    #[serde(default)]
+    extra: BTreeMap<String, String>,
+}
+
+/// Reads the text of a provider file; the error names line, column and reason.
+pub fn parse_provider_file(text: &str) -> Result<Vec<Provider>, ProviderFileError> {
+    if text.parse::<toml::Table>().is_ok_and(|table| mentions_secret(&table)) {
+        return Err(ProviderFileError(
+            "The file holds a client secret, and secrets do not belong in files. \
+             Take it out, and use: holdfast provider add NAME --client-secret-stdin"
+                .into(),
+        ));
+    }
+    let file: File = toml::from_str(text).map_err(|error| ProviderFileError(error.to_string()))?;
+    let mut providers: Vec<Provider> = Vec::new();
+    for entry in file.provider {
+        let provider = Provider {
+            display_name: entry.display_name.unwrap_or_else(|| entry.name.to_string()),
+            name: entry.name,
+            issuer: entry.issuer,
+            metadata_url: entry.metadata_url,
+            client_id: entry.client_id,
+            client_authentication: entry.client_authentication.unwrap_or_default(),
+            redirect_uri: entry.redirect_uri,
+            scopes: scopes_or_default(entry.scopes),
+            refresh_absolute_s: entry.refresh_absolute_s,
+            refresh_sliding_s: entry.refresh_sliding_s,
+            access_lifetime_s: entry.access_lifetime_s,
+            extra: entry.extra,
+            origin: ProviderOrigin::File,
+        };
+        check(&provider).map_err(|error: EngineError| {
+            ProviderFileError(format!("In the provider {}: {error}", provider.name))
+        })?;
+        if providers.iter().any(|known| known.name == provider.name) {
+            return Err(ProviderFileError(format!("The provider {} stands twice in the file.", provider.name)));
+        }
+        providers.push(provider);
+    }
+    Ok(providers)
+}
+
+/// The scopes to ask for.
+pub fn scopes_or_default(scopes: Vec<String>) -> Vec<String> {
+    if scopes.is_empty() { DEFAULT_SCOPES.map(str::to_owned).to_vec() } else { scopes }
+}
+
+fn mentions_secret(table: &toml::Table) -> bool {
+    table
+        .get("provider")
+        .and_then(toml::Value::as_array)
+        .is_some_and(|entries| entries.iter().any(|entry| entry.get("client_secret").is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "[[provider]]\nname = \"demo\"\nissuer = \"http://127.0.0.1:4000\"\nclient_id = \"native\"\n";
+
+    #[test]
+    fn a_minimal_entry_gets_the_scopes_that_keep_it_signed_in() {
+        let providers = parse_provider_file(GOOD).expect("valid");
+        assert_eq!(providers.len(), 1);
+        assert_eq!(providers[0].scopes, ["openid", "offline_access"]);
+        assert_eq!(providers[0].display_name, "demo");
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_its_line() {
+        let error = parse_provider_file(&format!("{GOOD}refresh_slding_s = 5\n")).expect_err("unknown key");
+        assert!(error.to_string().contains("line 5"), "{error}");
+    }
+
+    #[test]
+    fn a_client_secret_in_a_file_is_refused_without_repeating_it() {
+        let error = parse_provider_file(&format!("{GOOD}client_secret = \"MARK\"\n")).expect_err("secret");
+        assert!(error.to_string().contains("--client-secret-stdin") && !error.to_string().contains("MARK"));
+    }
+
+    #[test]
+    fn an_issuer_that_is_neither_https_nor_loopback_is_refused() {
+        let error = parse_provider_file(&GOOD.replace("127.0.0.1:4000", "login.example.org")).expect_err("http");
+        assert!(error.to_string().contains("not https"), "{error}");
+    }
+
+    #[test]
+    fn the_same_name_twice_is_refused() {
+        assert!(parse_provider_file(&format!("{GOOD}{GOOD}")).is_err());
+    }
+}

@@ -1,0 +1,153 @@
+//! The list of providers: what people add, and what files provide.
+
+use holdfast_model::{Change, ClientAuthentication, ClientSecret, Condition, Provider, ProviderName, ProviderOrigin};
+use url::{Host, Url};
+
+use crate::{Engine, EngineError, parse_provider_file};
+
+/// A provider to add, with the secret of its client.
+#[derive(Debug)]
+pub struct NewProvider {
+    /// The provider.
+    pub provider: Provider,
+    /// The secret of a confidential client.
+    pub secret: Option<ClientSecret>,
+}
+
+impl Engine {
+    /// All providers by name. While the vault is locked, those of files only.
+    pub fn providers(&self) -> Vec<Provider> {
+        let state = self.state();
+        let mut all = state.file_providers.clone();
+        if let Some(session) = &state.session {
+            // What a person added wins over a file of the same name.
+            all.extend(session.providers.clone());
+        }
+        all.into_values().collect()
+    }
+
+    /// One provider.
+    pub fn provider(&self, name: &str) -> Result<Provider, EngineError> {
+        self.providers()
+            .into_iter()
+            .find(|provider| provider.name.as_str() == name)
+            .ok_or_else(|| EngineError::ProviderNotFound(name.to_owned()))
+    }
+
+    /// Looks the provider up at its issuer, and keeps it when its metadata holds.
+    pub async fn add_provider(&self, new: NewProvider) -> Result<Provider, EngineError> {
+        check(&new.provider)?;
+        if new.provider.client_authentication != ClientAuthentication::None && new.secret.is_none() {
+            return Err(EngineError::ProviderInvalid(
+                "This client authentication needs a client secret, and none was given.".into(),
+            ));
+        }
+        self.free_name(&new.provider.name)?;
+        self.shared.ports.server.discover(&new.provider).await?;
+        self.keep_provider(new).await
+    }
+
+    /// Adds all providers of a file, or none: nothing is looked up, so that it works offline.
+    pub async fn import_providers(&self, text: &str) -> Result<Vec<Provider>, EngineError> {
+        let providers =
+            parse_provider_file(text).map_err(|error| EngineError::ProviderInvalid(error.to_string()))?;
+        for provider in &providers {
+            self.free_name(&provider.name)?;
+        }
+        let mut kept = Vec::new();
+        for provider in providers {
+            let provider = Provider { origin: ProviderOrigin::Added, ..provider };
+            kept.push(self.keep_provider(NewProvider { provider, secret: None }).await?);
+        }
+        Ok(kept)
+    }
+
+    /// Removes a provider that no signed-in account uses.
+    pub async fn remove_provider(&self, name: &str) -> Result<(), EngineError> {
+        let (store, name) = {
+            let state = self.state();
+            let session = state.session()?;
+            let Some((name, _)) = session.providers.iter().find(|(known, _)| known.as_str() == name) else {
+                if state.file_providers.keys().any(|known| known.as_str() == name) {
+                    return Err(EngineError::ProviderInvalid(format!(
+                        "The provider {name} comes from a file in providers.d; it stays until the file goes."
+                    )));
+                }
+                return Err(EngineError::ProviderNotFound(name.to_owned()));
+            };
+            let accounts = session
+                .accounts
+                .values()
+                .filter(|entry| entry.account.provider == *name)
+                .filter(|entry| {
+                    matches!(entry.account.condition, Condition::SignedIn | Condition::NeedsSignIn { .. })
+                })
+                .count();
+            if accounts > 0 {
+                return Err(EngineError::ProviderInUse { name: name.to_string(), accounts });
+            }
+            (session.store.clone(), name.clone())
+        };
+        store.delete_provider(&name).await?;
+        if let Ok(session) = self.state().session_mut() {
+            session.providers.remove(&name);
+        }
+        self.announce(Change::ProviderRemoved(name));
+        Ok(())
+    }
+
+    fn free_name(&self, name: &ProviderName) -> Result<(), EngineError> {
+        let state = self.state();
+        if state.session()?.providers.contains_key(name) || state.file_providers.contains_key(name) {
+            return Err(EngineError::ProviderExists(name.to_string()));
+        }
+        Ok(())
+    }
+
+    async fn keep_provider(&self, new: NewProvider) -> Result<Provider, EngineError> {
+        let store = self.state().session()?.store.clone();
+        store.put_provider(&new.provider, new.secret.as_ref()).await?;
+        self.state().session_mut()?.providers.insert(new.provider.name.clone(), new.provider.clone());
+        self.announce(Change::Provider(new.provider.name.clone()));
+        Ok(new.provider)
+    }
+}
+
+/// What can be said of a provider without asking it.
+pub(crate) fn check(provider: &Provider) -> Result<(), EngineError> {
+    let wrong = |text: String| Err(EngineError::ProviderInvalid(text));
+    if provider.client_id.trim().is_empty() {
+        return wrong("A client id is needed: register an application at the provider and use its client id.".into());
+    }
+    for (what, address) in [("issuer", Some(&provider.issuer)), ("metadata URL", provider.metadata_url.as_ref())] {
+        let Some(address) = address else { continue };
+        let Ok(url) = Url::parse(address) else {
+            return wrong(format!("The {what} {address} is not an address. It has to look like https://login.example.org"));
+        };
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+            return wrong(format!("The {what} {address} is not https. Only an address on this computer may be http."));
+        }
+        if url.query().is_some() && what == "issuer" || url.fragment().is_some() {
+            return wrong(format!("The {what} {address} has a query or a fragment; an issuer has neither."));
+        }
+    }
+    if let Some(redirect) = &provider.redirect_uri {
+        let fits = Url::parse(redirect)
+            .is_ok_and(|url| url.scheme() == "http" && is_loopback(&url) && url.port().is_some_and(|port| port > 0));
+        if !fits {
+            return wrong(format!(
+                "The redirect URI {redirect} cannot be received here. It has to look like http://127.0.0.1:49152/callback"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}

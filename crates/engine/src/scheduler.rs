@@ -1,0 +1,77 @@
+//! Does what the plans say when they say it.
+//!
+//! The timer is a hint: after every wake the clock is asked again, because the machine may have slept or the
+//! clock may have been set. So the scheduler never sleeps longer than half a minute.
+
+use holdfast_model::{Action, Change, UnixMillis};
+use tracing::debug;
+
+use crate::Engine;
+
+/// The longest sleep. Timers stop during suspend; the wall clock does not.
+const LONGEST_SLEEP_MS: i64 = 30_000;
+
+impl Engine {
+    pub(crate) async fn run_scheduler(&self) {
+        loop {
+            let now = self.now();
+            let next = self.do_what_is_due(now).await;
+            let wake = match next {
+                Some(next) => next.min(now.plus_millis(LONGEST_SLEEP_MS)),
+                None if self.state().session.is_none() => UnixMillis::MAX,
+                None => now.plus_millis(LONGEST_SLEEP_MS),
+            };
+            tokio::select! {
+                () = self.shared.stopping.cancelled() => return,
+                () = self.shared.replanned.notified() => {}
+                () = self.shared.ports.timer.sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// Starts everything that is due at `now`, and returns the instant of what comes next.
+    async fn do_what_is_due(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let (due, next_account, next_revocation) = {
+            let state = self.state();
+            let session = state.session.as_ref()?;
+            let (due, next) = session.due(now);
+            let actions: Vec<_> = due
+                .into_iter()
+                .filter_map(|id| Some((id, session.accounts.get(&id)?.planned.as_ref()?.action.clone())))
+                .collect();
+            (actions, next, self.next_revocation_in(session))
+        };
+        for (id, action) in due {
+            match action {
+                Action::Renew => {
+                    if let Err(error) = self.join_or_start(id) {
+                        debug!(account = %id, %error, "a due renewal did not start");
+                        self.replan(id);
+                    }
+                }
+                Action::End(reason) => self.end_account(id, reason).await,
+                Action::Announce => {
+                    self.replan(id);
+                    self.announce(Change::Account(id));
+                }
+                Action::Rest => {}
+            }
+        }
+        if next_revocation.is_some_and(|at| at <= now) {
+            self.start_due_revocations(now);
+        }
+        let after = self.state().session.as_ref().and_then(|session| self.next_revocation_in(session));
+        match (next_account, after) {
+            (Some(account), Some(revocation)) => Some(account.min(revocation)),
+            (account, revocation) => account.or(revocation),
+        }
+    }
+
+    pub(crate) fn replan(&self, id: holdfast_model::AccountId) {
+        let now = self.now();
+        let revision = self.next_revision();
+        if let Ok(session) = self.state().session_mut() {
+            session.replan(id, now, revision);
+        }
+    }
+}

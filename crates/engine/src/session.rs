@@ -1,0 +1,171 @@
+//! What is in memory while the vault is unlocked.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use holdfast_model::{
+    AccessToken, Account, AccountId, Action, Credential, CredentialSet, Plan, Provider, ProviderName, Revocation,
+    RevocationId, Trouble, UnixMillis, plan,
+    ports::{RefreshIntent, UnlockMethod, VaultContents, VaultStore},
+};
+use tokio::sync::{mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::EngineError;
+
+/// How a renewal ended; `None` while it runs.
+pub(crate) type FlightEnd = Option<Result<(), EngineError>>;
+
+/// Everything that exists only while the vault is unlocked. Dropping it forgets it.
+pub(crate) struct Session {
+    pub unlock: UnlockMethod,
+    pub store: Arc<dyn VaultStore>,
+    pub providers: BTreeMap<ProviderName, Provider>,
+    pub accounts: BTreeMap<AccountId, Entry>,
+    pub revocations: BTreeMap<RevocationId, Revocation>,
+    /// Revocations that are being tried at this moment.
+    pub revoking: BTreeSet<RevocationId>,
+    /// Accounts by the instant of their next action.
+    schedule: BTreeSet<(UnixMillis, AccountId)>,
+    /// Lines on their way into the audit log.
+    pub audit: mpsc::Sender<holdfast_model::AuditEntry>,
+    /// Renewals and revocations of this session.
+    pub tasks: TaskTracker,
+    /// Ends what still runs when the session is closed.
+    pub cancelled: CancellationToken,
+}
+
+/// One account in memory.
+pub(crate) struct Entry {
+    pub account: Account,
+    pub credentials: CredentialSet,
+    pub trouble: Option<Trouble>,
+    /// The last failure in full, for those who ask while renewal is failing.
+    pub failure: Option<holdfast_model::ProviderFailure>,
+    /// The renewal under way.
+    pub flight: Option<watch::Receiver<FlightEnd>>,
+    /// The access token of the present generation, once somebody asked for it.
+    pub access: Option<(u64, AccessToken)>,
+    /// A renewal whose reply was lost: the next refusal means that, and not that the provider ended it.
+    pub in_doubt: bool,
+    pub planned: Option<Plan>,
+    pub revision: u64,
+}
+
+impl Session {
+    pub fn new(
+        unlock: UnlockMethod,
+        store: Arc<dyn VaultStore>,
+        contents: VaultContents,
+        audit: mpsc::Sender<holdfast_model::AuditEntry>,
+    ) -> Self {
+        let unfinished: BTreeSet<_> =
+            contents.unfinished.iter().map(|intent: &RefreshIntent| intent.credential).collect();
+        let mut sets: BTreeMap<AccountId, Vec<Credential>> = BTreeMap::new();
+        for credential in contents.credentials {
+            sets.entry(credential.account).or_default().push(credential);
+        }
+        let accounts = contents
+            .accounts
+            .into_iter()
+            .map(|account| {
+                let credentials: CredentialSet = sets.remove(&account.id).unwrap_or_default().into_iter().collect();
+                let in_doubt = credentials.refresh.as_ref().is_some_and(|refresh| unfinished.contains(&refresh.id));
+                (account.id, Entry { in_doubt, ..Entry::new(account, credentials) })
+            })
+            .collect();
+        Self {
+            unlock,
+            store,
+            providers: contents.providers.into_iter().map(|provider| (provider.name.clone(), provider)).collect(),
+            accounts,
+            revocations: contents.revocations.into_iter().map(|revocation| (revocation.id, revocation)).collect(),
+            revoking: BTreeSet::new(),
+            schedule: BTreeSet::new(),
+            audit,
+            tasks: TaskTracker::new(),
+            cancelled: CancellationToken::new(),
+        }
+    }
+
+    /// The account of this id or label.
+    pub fn find(&self, id_or_label: &str) -> Result<AccountId, EngineError> {
+        if let Ok(id) = id_or_label.parse::<AccountId>()
+            && self.accounts.contains_key(&id)
+        {
+            return Ok(id);
+        }
+        self.by_label(id_or_label).ok_or_else(|| EngineError::AccountNotFound(id_or_label.to_owned()))
+    }
+
+    pub fn by_label(&self, label: &str) -> Option<AccountId> {
+        self.accounts.values().find(|entry| entry.account.label == label).map(|entry| entry.account.id)
+    }
+
+    pub fn entry(&self, id: AccountId) -> Result<&Entry, EngineError> {
+        self.accounts.get(&id).ok_or_else(|| EngineError::AccountNotFound(id.to_string()))
+    }
+
+    pub fn entry_mut(&mut self, id: AccountId) -> Result<&mut Entry, EngineError> {
+        self.accounts.get_mut(&id).ok_or_else(|| EngineError::AccountNotFound(id.to_string()))
+    }
+
+    /// Makes the next plan of an account and puts it into the schedule. While a renewal runs there is none:
+    /// its end makes the next.
+    pub fn replan(&mut self, id: AccountId, now: UnixMillis, revision: u64) {
+        let Some(entry) = self.accounts.get_mut(&id) else { return };
+        if let Some(old) = entry.planned.take() {
+            self.schedule.remove(&(old.next_at, id));
+        }
+        entry.revision = revision;
+        if entry.flight.is_some() {
+            return;
+        }
+        let next = plan(now, &entry.account, &entry.credentials, entry.trouble.as_ref());
+        if next.action != Action::Rest {
+            self.schedule.insert((next.next_at, id));
+        }
+        entry.planned = Some(next);
+    }
+
+    pub fn forget(&mut self, id: AccountId) {
+        if let Some(entry) = self.accounts.remove(&id)
+            && let Some(planned) = entry.planned
+        {
+            self.schedule.remove(&(planned.next_at, id));
+        }
+    }
+
+    /// The accounts whose next action is due, and the instant of the first one that is not.
+    pub fn due(&self, now: UnixMillis) -> (Vec<AccountId>, Option<UnixMillis>) {
+        let due = self.schedule.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
+        let next = self.schedule.iter().find(|(at, _)| *at > now).map(|(at, _)| *at);
+        (due, next)
+    }
+}
+
+impl Entry {
+    pub fn new(account: Account, credentials: CredentialSet) -> Self {
+        Self {
+            account,
+            credentials,
+            trouble: None,
+            failure: None,
+            flight: None,
+            access: None,
+            in_doubt: false,
+            planned: None,
+            revision: 0,
+        }
+    }
+
+    /// Forgets what renewals went through: a new sign-in, or the end of the account here.
+    pub fn forget_troubles(&mut self) {
+        self.trouble = None;
+        self.failure = None;
+        self.in_doubt = false;
+        self.access = None;
+    }
+}

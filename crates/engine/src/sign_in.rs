@@ -1,0 +1,378 @@
+//! Signing in through the system browser: pending in memory only, one answer, and a clear end for each way
+//! that it can go.
+
+use std::sync::Arc;
+
+use holdfast_model::{
+    Account, AccountId, AuditAction, Change, Condition, FailureKind, Provider, ProviderFailure, SignInId, SignInState,
+    SignedIn, UnixMillis, credentials_of,
+    ports::{AuthorizationRequest, Client, CredentialWrite, Listening, PendingAuthorization, SignInPage, VaultStore},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info, info_span};
+
+use crate::{
+    Caller, Engine, EngineError,
+    session::{Entry, Session},
+};
+
+/// How long a sign-in waits for the browser at most, and by default: second factors and forgotten passwords
+/// take minutes; a code that comes after ten is one that nobody is waiting for.
+const WAIT_MAX_MS: i64 = 600_000;
+const WAIT_MIN_MS: i64 = 1_000;
+/// Sign-ins that may wait at once. Each holds a port.
+const WAITING_MAX: usize = 16;
+/// How long an ended sign-in can still be asked about.
+const ENDED_KEPT_MS: i64 = 600_000;
+
+/// What to sign in to.
+#[derive(Clone, Debug, Default)]
+pub struct StartSignIn {
+    /// The provider's short name.
+    pub provider: String,
+    /// What the account shall be called.
+    pub label: Option<String>,
+    /// Scopes instead of the provider's.
+    pub scopes: Vec<String>,
+    /// How long to wait for the browser, in milliseconds.
+    pub wait_ms: Option<i64>,
+}
+
+/// One sign-in as it is at one instant.
+#[derive(Clone, Debug)]
+pub struct SignInSnapshot {
+    /// Its id.
+    pub id: SignInId,
+    /// The provider's short name.
+    pub provider: String,
+    /// How far it has come.
+    pub state: SignInState,
+    /// The address for the system browser; `None` once it cannot be used any more.
+    pub authorization_url: Option<String>,
+    /// Where the browser will be sent back to.
+    pub redirect_uri: String,
+    /// When it was started.
+    pub started_at: UnixMillis,
+    /// When it times out.
+    pub expires_at: UnixMillis,
+    /// The account's label, when done.
+    pub label: Option<String>,
+}
+
+pub(crate) struct SignInEntry {
+    view: SignInSnapshot,
+    cancel: CancellationToken,
+    moved: watch::Sender<bool>,
+}
+
+/// What the task of a sign-in takes along.
+struct Waiting {
+    id: SignInId,
+    client: Client,
+    scopes: Vec<String>,
+    label: Option<String>,
+    pending: PendingAuthorization,
+    listening: Box<dyn Listening>,
+    deadline: UnixMillis,
+    cancel: CancellationToken,
+    caller: Caller,
+}
+
+impl Engine {
+    /// Starts a sign-in; the caller opens its address in the system browser.
+    pub async fn start_sign_in(&self, start: StartSignIn, caller: &Caller) -> Result<SignInSnapshot, EngineError> {
+        let (store, login_hint) = {
+            let state = self.state();
+            let session = state.session()?;
+            let hint = match start.label.as_deref().and_then(|label| session.by_label(label)) {
+                Some(id) => {
+                    let account = &session.entry(id)?.account;
+                    if account.provider.as_str() != start.provider {
+                        return Err(EngineError::LabelTaken(account.label.clone()));
+                    }
+                    account.username.clone()
+                }
+                None => None,
+            };
+            (session.store.clone(), hint)
+        };
+        if let Some(label) = &start.label {
+            check_label(label)?;
+        }
+        let provider = self.provider(&start.provider)?;
+        self.prune_sign_ins();
+        if self.state().sign_ins.values().filter(|entry| !entry.view.state.is_final()).count() >= WAITING_MAX {
+            return Err(EngineError::Provider(ProviderFailure::new(
+                FailureKind::RedirectPortTaken,
+                "redirect",
+                format!("{WAITING_MAX} sign-ins are waiting already. Finish or cancel one of them first."),
+            )));
+        }
+        let scopes = if start.scopes.is_empty() { provider.scopes.clone() } else { start.scopes };
+        let client = Client { secret: store.client_secret(&provider.name).await?, provider };
+        let listening = self.shared.ports.receiver.listen(client.provider.redirect_uri.as_deref()).await?;
+        let request = AuthorizationRequest {
+            redirect_uri: listening.redirect_uri().to_owned(),
+            scopes: scopes.clone(),
+            login_hint,
+        };
+        let pending = self.shared.ports.server.start(&client, request).await?;
+
+        let now = self.now();
+        let wait = start.wait_ms.unwrap_or(WAIT_MAX_MS).clamp(WAIT_MIN_MS, WAIT_MAX_MS);
+        let id = SignInId::make(now);
+        let view = SignInSnapshot {
+            id,
+            provider: client.provider.name.to_string(),
+            state: SignInState::Waiting,
+            authorization_url: Some(pending.url.clone()),
+            redirect_uri: pending.redirect_uri.clone(),
+            started_at: now,
+            expires_at: now.plus_millis(wait),
+            label: None,
+        };
+        let cancel = CancellationToken::new();
+        let waiting = Waiting {
+            id,
+            client,
+            scopes,
+            label: start.label,
+            pending,
+            listening,
+            deadline: view.expires_at,
+            cancel: cancel.clone(),
+            caller: caller.clone(),
+        };
+        let (moved, _) = watch::channel(false);
+        {
+            let mut state = self.state();
+            // The vault may have been locked while the provider was asked.
+            let session = state.session()?;
+            let span = info_span!("sign_in", id = %id, provider = %view.provider);
+            let engine = self.clone();
+            session.tasks.spawn(async move { engine.wait_for_browser(waiting).await }.instrument(span));
+            state.sign_ins.insert(id, SignInEntry { view: view.clone(), cancel, moved });
+        }
+        self.announce(Change::SignIn(id));
+        Ok(view)
+    }
+
+    /// One sign-in as it is now.
+    pub fn sign_in(&self, id: SignInId) -> Result<SignInSnapshot, EngineError> {
+        self.state().sign_ins.get(&id).map(|entry| entry.view.clone()).ok_or(EngineError::SignInNotFound)
+    }
+
+    /// Those that still wait.
+    pub fn waiting_sign_ins(&self) -> Vec<SignInSnapshot> {
+        self.state()
+            .sign_ins
+            .values()
+            .filter(|entry| !entry.view.state.is_final())
+            .map(|entry| entry.view.clone())
+            .collect()
+    }
+
+    /// One sign-in at its end, or as it is after `wait_ms`.
+    pub async fn sign_in_end(&self, id: SignInId, wait_ms: i64) -> Result<SignInSnapshot, EngineError> {
+        let mut ended =
+            self.state().sign_ins.get(&id).map(|entry| entry.moved.subscribe()).ok_or(EngineError::SignInNotFound)?;
+        let deadline = self.now().plus_millis(wait_ms);
+        tokio::select! {
+            _ = ended.wait_for(|ended| *ended) => {}
+            () = self.shared.ports.timer.sleep_until(deadline) => {}
+            () = self.shared.stopping.cancelled() => {}
+        }
+        self.sign_in(id)
+    }
+
+    /// Cancels a sign-in that still waits; one that ended stays as it is.
+    pub async fn cancel_sign_in(&self, id: SignInId) -> Result<SignInSnapshot, EngineError> {
+        self.state().sign_ins.get(&id).map(|entry| entry.cancel.cancel()).ok_or(EngineError::SignInNotFound)?;
+        self.sign_in_end(id, 2_000).await
+    }
+
+    pub(crate) fn cancel_sign_ins(&self) {
+        for entry in self.state().sign_ins.values() {
+            entry.cancel.cancel();
+        }
+    }
+
+    async fn wait_for_browser(&self, waiting: Waiting) {
+        let Waiting { id, client, scopes, label, pending, mut listening, deadline, cancel, caller } = waiting;
+        let (answer, page) = tokio::select! {
+            answered = listening.answer(&pending) => answered,
+            () = cancel.cancelled() => return self.move_on(id, SignInState::Cancelled, None),
+            () = self.shared.ports.timer.sleep_until(deadline) => {
+                return self.move_on(id, SignInState::TimedOut, None);
+            }
+        };
+        let code = match answer {
+            Ok(code) => code,
+            Err(failure) => {
+                page.show(SignInPage::NotSignedIn(failure.detail.clone())).await;
+                return self.move_on(id, failed(&failure), None);
+            }
+        };
+        self.move_on(id, SignInState::Exchanging, None);
+        let signed_in = tokio::select! {
+            signed_in = self.shared.ports.server.finish(&client, pending, code) => signed_in,
+            () = cancel.cancelled() => {
+                page.show(SignInPage::NotSignedIn("The sign-in was cancelled in Holdfast.".into())).await;
+                return self.move_on(id, SignInState::Cancelled, None);
+            }
+        };
+        let end = match signed_in {
+            Err(failure) => Err(failed(&failure)),
+            Ok(signed_in) => self
+                .keep_account(&client.provider, &scopes, label, signed_in, &caller)
+                .await
+                .map_err(|error| SignInState::NotKept { detail: sentence(&error) }),
+        };
+        match end {
+            Ok(account) => {
+                info!(account = %account.id, "signed in");
+                // Known here before the browser says so: who reads the page finds the account.
+                self.move_on(id, SignInState::Done { account: account.id }, Some(account.label));
+                page.show(SignInPage::SignedIn).await;
+            }
+            Err(state) => {
+                let detail = match &state {
+                    SignInState::Failed { detail, .. } | SignInState::NotKept { detail } => detail.clone(),
+                    _ => String::new(),
+                };
+                self.move_on(id, state, None);
+                page.show(SignInPage::NotSignedIn(detail)).await;
+            }
+        }
+    }
+
+    /// Stores what the provider gave: into the account of the same person, or into a new one.
+    async fn keep_account(
+        &self,
+        provider: &Provider,
+        scopes: &[String],
+        label: Option<String>,
+        signed_in: SignedIn,
+        caller: &Caller,
+    ) -> Result<Account, EngineError> {
+        let SignedIn { grant, claims } = signed_in;
+        let (store, account): (Arc<dyn VaultStore>, Account) = {
+            let state = self.state();
+            let session = state.session()?;
+            let same_person = session.accounts.values().find(|entry| {
+                entry.account.provider == provider.name
+                    && entry.account.issuer == claims.issuer
+                    && entry.account.subject == claims.subject
+                    && entry.account.client_id == provider.client_id
+            });
+            let named = label.as_deref().and_then(|label| session.by_label(label));
+            if let Some(named) = named
+                && same_person.map(|entry| entry.account.id) != Some(named)
+            {
+                return Err(EngineError::LabelTaken(label.unwrap_or_default()));
+            }
+            let (id, label) = match same_person {
+                Some(entry) => (entry.account.id, label.unwrap_or_else(|| entry.account.label.clone())),
+                None => {
+                    let wanted = label.unwrap_or_else(|| claims.username.clone().unwrap_or_else(|| claims.subject.clone()));
+                    (AccountId::make(grant.received_at), free_label(session, &wanted, provider))
+                }
+            };
+            let account = Account {
+                id,
+                provider: provider.name.clone(),
+                label,
+                issuer: claims.issuer,
+                subject: claims.subject,
+                client_id: provider.client_id.clone(),
+                username: claims.username,
+                scopes: grant.scopes.clone().unwrap_or_else(|| scopes.to_vec()),
+                signed_in_at: grant.received_at,
+                condition: Condition::SignedIn,
+            };
+            (session.store.clone(), account)
+        };
+        let made = credentials_of(account.id, provider, scopes, None, &grant);
+        let credentials = made.iter().map(|(credential, _)| credential.clone()).collect();
+        let writes = made.into_iter().map(|(credential, value)| CredentialWrite { credential, value }).collect();
+        // Tokens of an earlier sign-in are not revoked here: with many providers both sign-ins share one grant, and
+        // revoking the old token would end the new one.
+        store.commit_sign_in(&account, writes, Vec::new()).await?;
+        {
+            let now = self.now();
+            let revision = self.next_revision();
+            let mut state = self.state();
+            let session = state.session_mut()?;
+            session.forget(account.id);
+            session.accounts.insert(account.id, Entry::new(account.clone(), credentials));
+            session.replan(account.id, now, revision);
+        }
+        self.audit(AuditAction::SignedIn, Some(account.id), caller, None);
+        self.announce(Change::Account(account.id));
+        self.shared.replanned.notify_one();
+        Ok(account)
+    }
+
+    fn move_on(&self, id: SignInId, to: SignInState, label: Option<String>) {
+        if let Some(entry) = self.state().sign_ins.get_mut(&id) {
+            let ended = to.is_final();
+            if !matches!(to, SignInState::Waiting) {
+                entry.view.authorization_url = None;
+            }
+            entry.view.state = to;
+            entry.view.label = label;
+            let _ = entry.moved.send_replace(ended);
+        }
+        self.announce(Change::SignIn(id));
+    }
+
+    fn prune_sign_ins(&self) {
+        let now = self.now();
+        self.state()
+            .sign_ins
+            .retain(|_, entry| !entry.view.state.is_final() || now.since(entry.view.expires_at) < ENDED_KEPT_MS);
+    }
+}
+
+fn failed(failure: &ProviderFailure) -> SignInState {
+    SignInState::Failed { kind: failure.kind, detail: failure.detail.clone() }
+}
+
+fn sentence(error: &EngineError) -> String {
+    match error {
+        EngineError::LabelTaken(label) => {
+            format!("Somebody else signed in than the account {label} belongs to. Nothing was kept.")
+        }
+        EngineError::VaultLocked => "The vault was locked before the sign-in ended. Nothing was kept.".into(),
+        other => format!("The vault did not take the account: {other}. Nothing was kept."),
+    }
+}
+
+fn check_label(label: &str) -> Result<(), EngineError> {
+    let fits = !label.trim().is_empty() && label.chars().count() <= 100 && !label.chars().any(char::is_control);
+    if fits {
+        Ok(())
+    } else {
+        Err(EngineError::ProviderInvalid(
+            "A label has 1 to 100 characters and no control characters.".into(),
+        ))
+    }
+}
+
+/// `wanted`, or the first variation of it that no account has.
+fn free_label(session: &Session, wanted: &str, provider: &Provider) -> String {
+    let wanted: String = wanted.chars().filter(|c| !c.is_control()).take(80).collect();
+    let wanted = if wanted.trim().is_empty() { provider.name.to_string() } else { wanted };
+    if session.by_label(&wanted).is_none() {
+        return wanted;
+    }
+    let with_provider = format!("{wanted} ({})", provider.name);
+    if session.by_label(&with_provider).is_none() {
+        return with_provider;
+    }
+    (2..)
+        .map(|n: u64| format!("{with_provider} {n}"))
+        .find(|label| session.by_label(label).is_none())
+        .unwrap_or(with_provider)
+}

@@ -1,0 +1,205 @@
+//! Making, opening and closing the vault.
+
+use std::sync::Arc;
+
+use holdfast_model::{
+    AuditAction, AuditEntry, Change, Passphrase, VaultId, VaultState,
+    ports::{UnlockMaterial, UnlockMethod, VaultError, VaultHeader, VaultStore},
+};
+use tracing::{info, warn};
+
+use crate::{Caller, Engine, EngineError, audit, session::Session};
+
+/// Shortest passphrase that protects a vault, in characters. Argon2id makes each guess cost half a second; it
+/// cannot make four letters a secret.
+const PASSPHRASE_MIN: usize = 8;
+/// How long `lock` waits for renewals under way to store what the provider already answered: locking has to be
+/// over within a second.
+const LOCK_GRACE_MS: i64 = 700;
+/// How long stopping waits for the same. A rotated refresh token is worth waiting for.
+pub(crate) const STOP_GRACE_MS: i64 = 8_000;
+
+impl Engine {
+    /// Makes a vault and opens it. Nothing is left behind when it fails.
+    pub async fn init(
+        &self,
+        unlock: UnlockMethod,
+        passphrase: Option<Passphrase>,
+        caller: &Caller,
+    ) -> Result<(), EngineError> {
+        let _gate = self.shared.gate.lock().await;
+        match self.shared.ports.vault.header().await {
+            Err(VaultError::Absent) => {}
+            Ok(_) => return Err(EngineError::VaultExists),
+            Err(other) => return Err(other.into()),
+        }
+        let passphrase = if unlock.uses_passphrase() {
+            let passphrase = passphrase.ok_or(EngineError::PassphraseRequired)?;
+            if passphrase.expose_secret().chars().count() < PASSPHRASE_MIN {
+                return Err(EngineError::PassphraseTooWeak { min: PASSPHRASE_MIN });
+            }
+            Some(passphrase)
+        } else {
+            None
+        };
+        let id = VaultId::make(self.now());
+        let keyring = if unlock.uses_keyring() {
+            let secret = self.shared.ports.keyring.make_secret()?;
+            self.shared.ports.keyring.put(id, &secret).await?;
+            Some(secret)
+        } else {
+            None
+        };
+        let made = self.shared.ports.vault.create(id, unlock, UnlockMaterial { keyring, passphrase }).await;
+        match made {
+            Ok(store) => {
+                info!(vault = %id, "made a vault");
+                self.open_session(VaultHeader { id, unlock }, store, caller).await
+            }
+            Err(error) => {
+                if unlock.uses_keyring()
+                    && let Err(error) = self.shared.ports.keyring.delete(id).await
+                {
+                    warn!(%error, "a key for a vault that was not made stays in the keyring");
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Opens the vault with a passphrase, or without one through the keyring. Opening an open vault changes nothing,
+    /// but a passphrase that comes with it is still checked.
+    pub async fn unlock(&self, passphrase: Option<Passphrase>, caller: &Caller) -> Result<(), EngineError> {
+        let _gate = self.shared.gate.lock().await;
+        if self.shared.stopping.is_cancelled() {
+            return Err(EngineError::ShuttingDown);
+        }
+        if passphrase.is_none() && self.state().session.is_some() {
+            return Ok(());
+        }
+        let header = self.shared.ports.vault.header().await?;
+        let by_keyring = match header.unlock {
+            UnlockMethod::Keyring => true,
+            UnlockMethod::Passphrase => false,
+            UnlockMethod::Either => passphrase.is_none(),
+            UnlockMethod::Both => true,
+        };
+        if header.unlock == UnlockMethod::Passphrase || header.unlock == UnlockMethod::Both {
+            passphrase.as_ref().ok_or(EngineError::PassphraseRequired)?;
+        }
+        let keyring = match by_keyring {
+            true => Some(self.shared.ports.keyring.get(header.id).await?),
+            false => None,
+        };
+        let passphrase = passphrase.filter(|_| header.unlock.uses_passphrase());
+        let typed = passphrase.is_some();
+        let store =
+            self.shared.ports.vault.open(UnlockMaterial { keyring, passphrase }).await.map_err(|error| match error {
+                VaultError::WrongKey if typed => EngineError::WrongPassphrase,
+                VaultError::WrongKey => EngineError::KeyringKeyWrong,
+                other => other.into(),
+            })?;
+        if self.state().session.is_some() {
+            store.close().await;
+            return Ok(());
+        }
+        self.open_session(header, store, caller).await
+    }
+
+    /// Opens the vault at start when the keyring alone can. What goes wrong is kept for `status`.
+    pub(crate) async fn unlock_by_itself(&self) {
+        let problem = match self.shared.ports.vault.header().await {
+            Err(VaultError::Absent) => None,
+            Err(error) => Some(EngineError::from(error)),
+            Ok(header) if matches!(header.unlock, UnlockMethod::Keyring | UnlockMethod::Either) => {
+                self.unlock(None, &Caller::default()).await.err()
+            }
+            Ok(_) => None,
+        };
+        if let Some(problem) = problem {
+            warn!(%problem, "the vault did not open by itself");
+            self.state().problem = Some(problem);
+            self.announce(Change::Vault(VaultState::Locked));
+        }
+    }
+
+    /// Closes the vault: its key and every token in memory are gone when this returns. Locking a locked vault
+    /// changes nothing.
+    pub async fn lock(&self, caller: &Caller) -> Result<(), EngineError> {
+        let _gate = self.shared.gate.lock().await;
+        self.audit(AuditAction::Locked, None, caller, None);
+        self.cancel_sign_ins();
+        if self.close_session(LOCK_GRACE_MS).await {
+            info!("locked the vault");
+            self.announce(Change::Vault(VaultState::Locked));
+            return Ok(());
+        }
+        match self.shared.ports.vault.header().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn open_session(
+        &self,
+        header: VaultHeader,
+        store: Arc<dyn VaultStore>,
+        caller: &Caller,
+    ) -> Result<(), EngineError> {
+        let contents = store.load().await?;
+        for damaged in &contents.damaged {
+            warn!(%damaged, "left a record alone");
+        }
+        let (sender, receiver) = audit::channel();
+        let mut session = Session::new(header.unlock, store.clone(), contents, sender);
+        session.tasks.spawn(audit::write(store, receiver));
+        let now = self.now();
+        let ids: Vec<_> = session.accounts.keys().copied().collect();
+        for id in ids {
+            session.replan(id, now, self.next_revision());
+        }
+        {
+            let mut state = self.state();
+            state.session = Some(session);
+            state.problem = None;
+        }
+        self.audit(AuditAction::Unlocked, None, caller, None);
+        self.announce(Change::Vault(VaultState::Unlocked));
+        self.shared.replanned.notify_one();
+        Ok(())
+    }
+
+    /// Closes the session, and returns whether there was one. Renewals under way get `grace_ms` for their durable
+    /// part; what does not make it stays in the journal and is taken up after the next unlock.
+    pub(crate) async fn close_session(&self, grace_ms: i64) -> bool {
+        // Out of the state first: from here on every caller hears "locked".
+        let Some(session) = self.state().session.take() else { return false };
+        let Session { store, tasks, cancelled, audit, accounts, .. } = session;
+        drop(accounts);
+        drop(audit);
+        tasks.close();
+        let deadline = self.now().plus_millis(grace_ms);
+        tokio::select! {
+            () = tasks.wait() => {}
+            () = self.shared.ports.timer.sleep_until(deadline) => {}
+        }
+        cancelled.cancel();
+        store.close().await;
+        true
+    }
+
+    pub(crate) fn audit(
+        &self,
+        action: AuditAction,
+        account: Option<holdfast_model::AccountId>,
+        caller: &Caller,
+        detail: Option<String>,
+    ) {
+        let entry = AuditEntry { at: self.now(), action, account, program: caller.program.clone(), detail };
+        if let Some(session) = &self.state().session
+            && session.audit.try_send(entry).is_err()
+        {
+            warn!("the audit log could not take a line");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Accounts and credentials for the tests of this crate.
+
+use crate::{
+    Account, AccountId, Condition, Credential, CredentialId, CredentialKind, CredentialSet, Fingerprint, Known, Lifetime,
+    Origin, ProviderName, Source, UnixMillis,
+};
+
+/// Some instant from which the tests count.
+pub const T0: UnixMillis = UnixMillis::from_secs(1_800_000_000);
+
+pub fn at(seconds: i64) -> UnixMillis {
+    T0.plus_millis(seconds * 1000)
+}
+
+pub fn account() -> Account {
+    Account {
+        id: AccountId::make(T0),
+        provider: "demo".parse::<ProviderName>().expect("a valid name"),
+        label: "alice".into(),
+        issuer: "https://demo.example".into(),
+        subject: "alice".into(),
+        client_id: "native".into(),
+        username: None,
+        scopes: vec!["openid".into()],
+        signed_in_at: T0,
+        condition: Condition::SignedIn,
+    }
+}
+
+/// An access token that lives `life_s` from T0.
+pub fn access(account: &Account, life_s: i64) -> Credential {
+    let mut lifetime = Lifetime::beginning(T0);
+    lifetime.absolute_expires_at = Some(Known::new(at(life_s), Origin::Reported));
+    credential(account, CredentialKind::AccessToken, lifetime)
+}
+
+/// A refresh token with these limits in seconds from T0.
+pub fn refresh(account: &Account, sliding_s: Option<i64>, absolute_s: Option<i64>) -> Credential {
+    let mut lifetime = Lifetime::beginning(T0);
+    lifetime.sliding_window_ms = sliding_s.map(|s| Known::new(s * 1000, Origin::Declared));
+    lifetime.absolute_expires_at = absolute_s.map(|s| Known::new(at(s), Origin::Declared));
+    credential(account, CredentialKind::RefreshToken, lifetime)
+}
+
+fn credential(account: &Account, kind: CredentialKind, lifetime: Lifetime) -> Credential {
+    Credential {
+        id: CredentialId::make(T0),
+        account: account.id,
+        kind,
+        source: Source::AuthorizationCode,
+        generation: 1,
+        lifetime,
+        scopes: vec!["openid".into()],
+        token_type: "Bearer".into(),
+        fingerprint: Fingerprint::of("value"),
+    }
+}
+
+pub fn set(credentials: impl IntoIterator<Item = Credential>) -> CredentialSet {
+    credentials.into_iter().collect()
+}
