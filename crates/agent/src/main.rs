@@ -23,6 +23,9 @@ use tracing::info;
 
 use crate::{clock::SystemClock, config::Config, keyring::SecretServiceKeyring, places::Places};
 
+/// How long the first callers wait for a vault that opens by itself.
+const FIRST_UNLOCK: Duration = Duration::from_secs(3);
+
 /// The process that owns every secret of Holdfast. It runs in the foreground; `holdfast agent start`
 /// starts it in the background.
 #[derive(Parser)]
@@ -78,7 +81,9 @@ async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
         receiver: Arc::new(holdfast_oauth::LoopbackReceiver),
     });
     engine.set_file_providers(providers_dir::read(&places.providers));
-    engine.start();
+    // The socket is bound already, so callers queue meanwhile; a keyring that waits for its person does not hold
+    // them up longer than this.
+    let _ = tokio::time::timeout(FIRST_UNLOCK, engine.start()).await;
 
     let stop = holdfast_api::Stop::default();
     let server =

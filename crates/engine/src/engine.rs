@@ -93,18 +93,23 @@ impl Engine {
         }
     }
 
-    /// Starts the scheduler, and opens the vault by itself when the keyring alone can.
-    pub fn start(&self) {
+    /// Starts the scheduler, and opens the vault by itself when the keyring alone can. What comes back ends when that
+    /// was tried: whoever serves callers may wait for it a little, so that the first of them does not meet a vault that
+    /// is just being opened.
+    pub fn start(&self) -> impl Future<Output = ()> + use<> {
         let engine = self.clone();
         self.shared.tasks.spawn(async move { engine.run_scheduler().await });
         let engine = self.clone();
-        self.shared.tasks.spawn(async move {
+        let tried = self.shared.tasks.spawn(async move {
             // A keyring may wait for its person for a minute; stopping does not.
             tokio::select! {
                 () = engine.unlock_by_itself() => {}
                 () = engine.stopped() => {}
             }
         });
+        async move {
+            let _ = tried.await;
+        }
     }
 
     /// Ends everything: renewals under way finish their durable part, sign-ins are cancelled, the vault is closed.

@@ -52,12 +52,7 @@ impl Engine {
                 Answer::Cached(handed) => return Ok(self.handed(handed, caller)),
                 Answer::Stored(credential, store) => {
                     let token = AccessToken::from(store.secret(credential.id).await?);
-                    if let Ok(session) = self.state().session_mut()
-                        && let Ok(entry) = session.entry_mut(credential.account)
-                        && entry.credentials.access.as_ref().map(|access| access.generation) == Some(credential.generation)
-                        && token.fingerprint() == credential.fingerprint
-                    {
-                        entry.access = Some((credential.generation, token.clone()));
+                    if self.remember(&credential, &token) {
                         return Ok(self.handed(HandedOut { token, credential }, caller));
                     }
                     // Renewed or signed out while the disk was read: look again.
@@ -129,6 +124,19 @@ impl Engine {
             });
         }
         Ok(Answer::Renew)
+    }
+
+    /// Keeps a token in memory that was read from the vault; `false` when it is not the current one any more.
+    fn remember(&self, credential: &Credential, token: &AccessToken) -> bool {
+        let mut state = self.state();
+        let Ok(session) = state.session_mut() else { return false };
+        let Ok(entry) = session.entry_mut(credential.account) else { return false };
+        let current = entry.credentials.access.as_ref().map(|access| access.generation) == Some(credential.generation)
+            && token.fingerprint() == credential.fingerprint;
+        if current {
+            entry.access = Some((credential.generation, token.clone()));
+        }
+        current
     }
 
     fn handed(&self, handed: HandedOut, caller: &Caller) -> HandedOut {

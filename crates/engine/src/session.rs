@@ -7,7 +7,7 @@ use std::{
 
 use holdfast_model::{
     AccessToken, Account, AccountId, Action, Credential, CredentialSet, Plan, Provider, ProviderName, Revocation,
-    RevocationId, Trouble, UnixMillis, plan,
+    RevocationId, State, Trouble, UnixMillis, plan,
     ports::{RefreshIntent, UnlockMethod, VaultContents, VaultStore},
 };
 use tokio::sync::{mpsc, watch};
@@ -159,6 +159,11 @@ impl Entry {
             planned: None,
             revision: 0,
         }
+    }
+
+    /// What is true of the account at `now`.
+    pub fn state(&self, now: UnixMillis) -> State {
+        State::of(&self.account, &self.credentials, self.trouble.as_ref(), self.flight.is_some(), now)
     }
 
     /// Forgets what renewals went through: a new sign-in, or the end of the account here.

@@ -50,9 +50,8 @@ impl Engine {
             state.session.as_ref().map(|session| {
                 let needing = session
                     .accounts
-                    .keys()
-                    .filter_map(|id| self.snapshot_in(session, &state.file_providers, *id, now))
-                    .filter(|account| matches!(account.state, State::NeedsSignIn { .. }))
+                    .values()
+                    .filter(|entry| matches!(entry.state(now), State::NeedsSignIn { .. }))
                     .count();
                 EngineStatus {
                     vault: VaultState::Unlocked,
@@ -116,13 +115,7 @@ impl Engine {
                 .map_or_else(|| name.to_string(), |provider| provider.display_name.clone()),
             credentials: entry.credentials.clone(),
             trouble: entry.trouble.clone(),
-            state: State::of(
-                &entry.account,
-                &entry.credentials,
-                entry.trouble.as_ref(),
-                entry.flight.is_some(),
-                now,
-            ),
+            state: entry.state(now),
             plan: entry.planned.clone(),
             revision: entry.revision,
         })

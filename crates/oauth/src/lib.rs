@@ -1,1 +1,29 @@
-//! oauth
+//! OAuth 2 and OpenID Connect, the client's side.
+//!
+//! [`OAuthClient`] speaks with providers, [`LoopbackReceiver`] waits for the browser. Both are adapters behind the model's
+//! ports. This crate is the only one that makes HTTP requests, and each of them goes through one door with its limits.
+//! Answers are read with patience and believed only after they were checked; no body and no token ever stands in an
+//! error or a log line.
+
+mod authorize;
+mod callback;
+mod client;
+mod discovery;
+mod http;
+mod id_token;
+mod json;
+mod jwt;
+mod keys;
+mod number;
+mod oauth_error;
+mod page;
+mod receiver;
+mod revoke;
+mod single_flight;
+mod text;
+mod token;
+mod token_answer;
+
+pub use crate::client::OAuthClient;
+pub use crate::http::{HttpSetupError, Limits};
+pub use crate::receiver::LoopbackReceiver;

@@ -1,1 +1,27 @@
-//! vault
+//! The encrypted store: one SQLite file that tells nothing without its key.
+//!
+//! [`SqliteVault`] is the file; opening it gives the store behind the model's
+//! [`VaultStore`](holdfast_model::ports::VaultStore). The promises, and where they are kept:
+//!
+//! * A value leaves this crate for the disk only as an envelope (`seals`), bound to its row and generation.
+//! * A write is one transaction with `synchronous=FULL`, and goes on to its end when its caller goes away (`store`).
+//! * Rows carry generations, so a late writer changes nothing (`credentials`).
+//! * A row that does not open is reported and left as it is; the others load (`load`).
+//! * A file that is not ours, is newer or is broken is looked at through a read-only connection first (`inspect`).
+//!
+//! The bytes are written down in `docs/vault-format.md`.
+
+mod accounts;
+mod audit;
+mod credentials;
+mod error;
+mod file;
+mod format;
+mod inspect;
+mod load;
+mod providers;
+mod revocations;
+mod seals;
+mod store;
+
+pub use file::SqliteVault;

@@ -34,7 +34,7 @@ pub enum Event {
         /// Everything.
         snapshot: Box<Snapshot>,
     },
-    /// The vault was made, unlocked or locked. After `unlocked` a new snapshot follows at once.
+    /// The vault was made, unlocked or locked. After `unlocked` and `locked` a new snapshot follows at once.
     StatusChanged {
         /// Its number.
         #[cfg_attr(test, ts(type = "number"))]

@@ -19,7 +19,7 @@ pub struct StartSignIn {
     /// Scopes to ask for instead of the provider's.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// Seconds to wait for the browser: 10 to 600, 600 when missing.
+    /// Seconds to wait for the browser: 1 to 600, 600 when missing.
     #[serde(default)]
     #[cfg_attr(test, ts(type = "number | null"))]
     pub timeout_s: Option<u64>,

@@ -18,6 +18,6 @@ label: string | null,
  */
 scopes: Array<string>, 
 /**
- * Seconds to wait for the browser: 10 to 600, 600 when missing.
+ * Seconds to wait for the browser: 1 to 600, 600 when missing.
  */
 timeout_s: number | null, };

@@ -1,0 +1,330 @@
+//! The commands and their options (PRODUCT.md section 5).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use holdfast_wire::UnlockMethod;
+
+/// A desktop vault for the accounts you are signed in to
+#[derive(Debug, Parser)]
+#[command(name = "holdfast", version, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Print the agent's answer as JSON; errors as {"error":{...}} on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 vault locked, 4 needs sign-in, 5 denied, \
+                          6 not found, 7 temporarily unavailable, 8 agent unreachable.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the vault
+    Init(Init),
+    /// Open the vault with the keyring or the passphrase
+    Unlock(Unlock),
+    /// Lock the vault; nothing renews until it is unlocked
+    Lock,
+    /// Show the agent and its vault
+    Status,
+    /// Start or stop the agent, or run it in the foreground
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Providers to sign in to
+    #[command(subcommand)]
+    Provider(ProviderCommand),
+    /// Sign in through the system browser
+    SignIn(SignIn),
+    /// List the accounts
+    List,
+    /// Show an account and its credentials, without their values
+    Show(Account),
+    /// Print a valid access token
+    Token(Token),
+    /// Renew an account now
+    Refresh(Account),
+    /// Ask the provider to refuse an account's tokens from now on; the account stays in the list
+    Revoke(Account),
+    /// Sign out: revoke at the provider where it can, delete the tokens here
+    SignOut(SignOut),
+    /// Sign out and remove an account with its history
+    Remove(Account),
+    /// Watch the accounts with live countdowns
+    Watch(Watch),
+    /// Show what happened
+    Log(Log),
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// What opens the vault [default: either when a passphrase can be asked for or comes through stdin, else keyring]
+    #[arg(long, value_enum)]
+    pub unlock: Option<Unlocking>,
+    /// Read the passphrase from the first line of stdin
+    #[arg(long)]
+    pub passphrase_stdin: bool,
+}
+
+/// What opens a vault, as it is written on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Unlocking {
+    /// The OS keyring alone
+    Keyring,
+    /// The passphrase alone: asked for at each start, nothing renews until then
+    Passphrase,
+    /// The keyring, or the passphrase where there is no keyring (recommended)
+    Either,
+    /// The keyring and the passphrase together
+    Both,
+}
+
+impl From<Unlocking> for UnlockMethod {
+    fn from(unlocking: Unlocking) -> Self {
+        match unlocking {
+            Unlocking::Keyring => Self::Keyring,
+            Unlocking::Passphrase => Self::Passphrase,
+            Unlocking::Either => Self::Either,
+            Unlocking::Both => Self::Both,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Unlock {
+    /// Read the passphrase from the first line of stdin
+    #[arg(long)]
+    pub passphrase_stdin: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AgentCommand {
+    /// Start it when none runs
+    Start,
+    /// Stop it once everything is written
+    Stop,
+    /// Run it in the foreground
+    Run,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProviderCommand {
+    /// List the providers
+    List,
+    /// Show a provider
+    Show(Provider),
+    /// Add a provider; it is looked up at its issuer first
+    Add(Box<ProviderAdd>),
+    /// Import the providers of a TOML file: all of them or, when one is wrong, none
+    Import {
+        /// The file, or - for stdin
+        file: PathBuf,
+    },
+    /// Remove a provider that no account uses
+    Remove(Provider),
+}
+
+#[derive(Debug, Args)]
+pub struct Provider {
+    /// Its short name
+    pub provider: String,
+}
+
+#[derive(Debug, Args)]
+pub struct ProviderAdd {
+    /// Its short name: 1 to 64 of a-z 0-9 . _ -
+    pub provider: String,
+    /// Its name for people [default: the short name]
+    #[arg(long, value_name = "NAME")]
+    pub display_name: Option<String>,
+    /// The issuer identifier (https; http on loopback only)
+    #[arg(long, value_name = "URL")]
+    pub issuer: String,
+    /// Where the metadata is, when not at the issuer's well-known address
+    #[arg(long, value_name = "URL")]
+    pub metadata_url: Option<String>,
+    /// The client identifier that the provider gave out
+    #[arg(long, value_name = "ID")]
+    pub client_id: String,
+    /// Read the client secret from the first line of stdin
+    #[arg(long)]
+    pub client_secret_stdin: bool,
+    /// The registered redirect URI, where it is compared exactly [default: any free loopback port]
+    #[arg(long, value_name = "URI")]
+    pub redirect_uri: Option<String>,
+    /// A scope to ask for; may be repeated [default: openid offline_access]
+    #[arg(long = "scope", value_name = "S")]
+    pub scopes: Vec<String>,
+    /// Declared absolute lifetime of a refresh token chain, from sign-in
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub refresh_absolute: Option<u64>,
+    /// Declared sliding window of a refresh token, from its last use
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub refresh_sliding: Option<u64>,
+    /// One more parameter of the authorization request; may be repeated
+    #[arg(long, value_name = "K=V", value_parser = parameter)]
+    pub extra: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub struct SignIn {
+    /// The provider's short name
+    pub provider: String,
+    /// What to call the account; the label of an account that needs sign-in renews that account
+    #[arg(long, value_name = "L")]
+    pub label: Option<String>,
+    /// A scope to ask for instead of the provider's; may be repeated
+    #[arg(long = "scope", value_name = "S")]
+    pub scopes: Vec<String>,
+    /// Open no browser: print the address as the first line, and wait
+    #[arg(long)]
+    pub no_browser: bool,
+    /// How long to wait for the browser, 10 to 600
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=600))]
+    pub timeout: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Account {
+    /// Its label or id
+    pub account: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Token {
+    /// The account's label or id
+    pub account: String,
+    /// How long the token must still live
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub min_valid: u64,
+    /// A scope that it must cover; may be repeated
+    #[arg(long = "scope", value_name = "S")]
+    pub scopes: Vec<String>,
+    /// The audience that it must be for
+    #[arg(long, value_name = "AUD")]
+    pub audience: Option<String>,
+    /// The resource that it must be for (RFC 8707)
+    #[arg(long, value_name = "URI")]
+    pub resource: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct SignOut {
+    /// The account's label or id
+    pub account: Option<String>,
+    /// Every account
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// End after so long instead of at Ctrl+C
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub seconds: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Log {
+    /// Of one account: its label or id
+    #[arg(long, value_name = "A")]
+    pub account: Option<String>,
+    /// How many entries, the newest ones
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as name=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_of_the_contract_is_taken() {
+        for line in [
+            "holdfast init --unlock both --passphrase-stdin",
+            "holdfast unlock --passphrase-stdin",
+            "holdfast lock",
+            "holdfast status --json",
+            "holdfast agent start",
+            "holdfast agent stop",
+            "holdfast agent run",
+            "holdfast provider list --json",
+            "holdfast provider show P",
+            "holdfast provider import FILE",
+            "holdfast provider import -",
+            "holdfast provider remove P",
+            "holdfast sign-in P --label L --scope a --scope b --no-browser",
+            "holdfast list",
+            "holdfast --json list",
+            "holdfast show A --json",
+            "holdfast watch --for 5",
+            "holdfast token A --min-valid 60 --scope a --audience b --resource https://r.example --json",
+            "holdfast refresh A",
+            "holdfast revoke A",
+            "holdfast sign-out A",
+            "holdfast sign-out --all --json",
+            "holdfast remove A",
+            "holdfast log --account A",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
+        }
+    }
+
+    #[test]
+    fn wrong_use_is_refused_with_exit_code_2() {
+        for line in [
+            "holdfast",
+            "holdfast nothing",
+            "holdfast sign-out",
+            "holdfast sign-out A --all",
+            "holdfast sign-in",
+            "holdfast sign-in P --timeout 5",
+            "holdfast init --unlock never",
+            "holdfast init --passphrase secret",
+            "holdfast provider add P --issuer https://i.example",
+            "holdfast provider add P --issuer https://i.example --client-id c --client-secret s",
+            "holdfast provider add P --issuer https://i.example --client-id c --refresh-sliding 0",
+            "holdfast provider add P --issuer https://i.example --client-id c --extra novalue",
+        ] {
+            assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_described_by_its_options() {
+        let line = "holdfast provider add local --issuer http://127.0.0.1:1 --metadata-url http://127.0.0.1:1/m \
+                    --client-id c --client-secret-stdin --redirect-uri http://127.0.0.1:49152/callback --scope openid \
+                    --scope offline_access --refresh-absolute 28800 --refresh-sliding 3600 --extra prompt=consent --extra a=b=c";
+        let Command::Provider(ProviderCommand::Add(add)) = parse(line).unwrap().command else {
+            panic!("another command")
+        };
+        assert_eq!(add.provider, "local");
+        assert_eq!(add.scopes, ["openid", "offline_access"]);
+        assert_eq!((add.refresh_absolute, add.refresh_sliding), (Some(28800), Some(3600)));
+        assert_eq!(add.extra, [("prompt".to_owned(), "consent".to_owned()), ("a".to_owned(), "b=c".to_owned())]);
+        assert!(add.client_secret_stdin);
+    }
+}

@@ -1,0 +1,91 @@
+//! Accounts: listing, tokens, renewal, sign-out.
+
+use holdfast_client::{Client, HandOut};
+use holdfast_wire::{SignOutReport, Timestamp, TokenRequest};
+
+use super::show;
+use crate::arguments::{Log, Token};
+use crate::output::{self, Failure};
+use crate::text::plain;
+use crate::time::countdown;
+use crate::view;
+
+/// `holdfast list`
+pub fn list(client: &Client, json: bool) -> Result<(), Failure> {
+    show(&client.accounts()?, json, |list| {
+        if list.accounts.is_empty() {
+            return vec!["No account yet. Sign in with `holdfast sign-in PROVIDER`.".to_owned()];
+        }
+        view::accounts(&list.accounts, list.server_now)
+    })
+}
+
+/// `holdfast show A`
+pub fn show_account(client: &Client, account: &str, json: bool) -> Result<(), Failure> {
+    let found = client.account(account)?;
+    let now = if json { None } else { Some(now(client)?) };
+    show(&found, json, |found| now.map(|now| view::account(found, now)).unwrap_or_default())
+}
+
+/// `holdfast token A`
+pub fn token(client: &Client, options: Token, json: bool) -> Result<(), Failure> {
+    let scope = (!options.scopes.is_empty()).then(|| options.scopes.join(" "));
+    let request =
+        TokenRequest { min_valid_s: options.min_valid, scope, audience: options.audience, resource: options.resource };
+    let reply = client.token(&options.account, &request)?;
+    if json {
+        let text = serde_json::to_string_pretty(&reply).map(zeroize::Zeroizing::new).map_err(std::io::Error::from)?;
+        output::secret(&text)?;
+    } else {
+        output::secret(reply.access_token.expose_secret())?;
+    }
+    Ok(())
+}
+
+/// `holdfast refresh A`
+pub fn refresh(client: &Client, account: &str, json: bool) -> Result<(), Failure> {
+    let renewed = client.refresh(account)?;
+    let now = if json { None } else { Some(now(client)?) };
+    show(&renewed, json, |renewed| {
+        let end = now.zip(renewed.access_expires_at).map(|(now, end)| format!(", ends in {}", countdown(end, now)));
+        vec![format!("{}: {}{}.", plain(&renewed.label), view::state(renewed.state), end.unwrap_or_default())]
+    })
+}
+
+/// `holdfast sign-out A`, or `--all` when no account is named.
+pub fn sign_out(client: &Client, account: Option<&str>, json: bool) -> Result<(), Failure> {
+    match account {
+        Some(account) => ended(vec![client.sign_out(account)?], false, json),
+        None => ended(client.sign_out_all()?, true, json),
+    }
+}
+
+/// Prints what ended where. The command has done what it can: a revocation that waits is said, and is no failure.
+pub fn ended(reports: Vec<SignOutReport>, many: bool, json: bool) -> Result<(), Failure> {
+    if json {
+        match (reports.as_slice(), many) {
+            ([report], false) => output::json(report)?,
+            (reports, _) => output::json(&reports)?,
+        }
+    } else if reports.is_empty() {
+        output::line("Nothing was signed in.")?;
+    } else {
+        output::lines(view::sign_out(&reports))?;
+    }
+    Ok(())
+}
+
+/// `holdfast log`
+pub fn log(client: &Client, options: &Log, json: bool) -> Result<(), Failure> {
+    let log = client.log(options.account.as_deref(), options.limit)?;
+    show(&log, json, |log| {
+        // Without the list the log still says everything, only less readably.
+        let accounts = client.accounts().map(|list| list.accounts).unwrap_or_default();
+        let labels = accounts.into_iter().map(|account| (account.id, account.label)).collect();
+        view::log(&log.entries, &labels)
+    })
+}
+
+fn now(client: &Client) -> Result<Timestamp, Failure> {
+    Ok(client.status()?.server_now)
+}

@@ -1,0 +1,103 @@
+//! Providers.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use holdfast_client::Client;
+use holdfast_wire::{AddProvider, ErrorCode, ImportProviders, ProviderView};
+
+use super::show;
+use crate::arguments::{ProviderAdd, ProviderCommand};
+use crate::output::{self, Failure};
+use crate::text::plain;
+use crate::{secret_input, view};
+
+/// The largest file of providers that is read, in bytes.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// `holdfast provider ...`
+pub fn run(client: &Client, command: ProviderCommand, json: bool) -> Result<(), Failure> {
+    match command {
+        ProviderCommand::List => show(&client.providers()?, json, |list| {
+            if list.providers.is_empty() {
+                return vec!["No provider yet. Add one with `holdfast provider add`.".to_owned()];
+            }
+            view::providers(&list.providers)
+        }),
+        ProviderCommand::Show(which) => show(&client.provider(&which.provider)?, json, view::provider),
+        ProviderCommand::Add(options) => {
+            let added = client.add_provider(&description(*options)?)?;
+            show(&added, json, |added| vec![added_line(added)])
+        }
+        ProviderCommand::Import { file } => {
+            let imported = client.import_providers(&ImportProviders { toml: read(&file)? })?;
+            show(&imported, json, |list| list.providers.iter().map(added_line).collect())
+        }
+        ProviderCommand::Remove(which) => {
+            client.remove_provider(&which.provider)?;
+            if !json {
+                output::line(format!("{} is removed.", plain(&which.provider)))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn added_line(provider: &ProviderView) -> String {
+    let name = plain(&provider.name);
+    format!("{name} is added: {}. Sign in with `holdfast sign-in {name}`.", plain(&provider.issuer))
+}
+
+fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
+    let client_secret =
+        if options.client_secret_stdin { Some(secret_input::first_line_of_stdin("client secret")?) } else { None };
+    Ok(AddProvider {
+        name: options.provider,
+        display_name: options.display_name,
+        issuer: options.issuer,
+        metadata_url: options.metadata_url,
+        client_id: options.client_id,
+        client_secret,
+        client_authentication: None,
+        redirect_uri: options.redirect_uri,
+        scopes: options.scopes,
+        refresh_absolute_s: options.refresh_absolute,
+        refresh_sliding_s: options.refresh_sliding,
+        access_lifetime_s: None,
+        extra: options.extra.into_iter().collect(),
+    })
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let text =
+        if path == Path::new("-") { up_to_limit(io::stdin().lock()) } else { File::open(path).and_then(up_to_limit) };
+    text.map_err(|error| {
+        Failure::new(
+            ErrorCode::BadRequest,
+            format!("{} cannot be read: {error}. Nothing was imported.", plain(&path.display().to_string())),
+            "Name a TOML file of providers, or - for stdin.",
+        )
+    })
+}
+
+fn up_to_limit(source: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    source.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST_FILE {
+        return Err(io::Error::other(format!("it is larger than {LARGEST_FILE} bytes")));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_too_large_or_no_text_is_not_sent() {
+        assert!(up_to_limit(io::repeat(b'#')).is_err());
+        assert!(up_to_limit(&b"\xff\xfe"[..]).is_err());
+        assert_eq!(up_to_limit(&b"[[provider]]\n"[..]).ok().as_deref(), Some("[[provider]]\n"));
+    }
+}

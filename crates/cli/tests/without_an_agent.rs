@@ -1,0 +1,117 @@
+//! The real `holdfast` where no agent answers, or the agent's program does not do what it should.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+struct Home {
+    folder: tempfile::TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// An agent's program made of these lines of shell.
+    fn agent(&self, lines: &str) -> PathBuf {
+        let path = self.path().join("agent-program");
+        std::fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        path
+    }
+
+    fn holdfast(&self, agent: &Path, arguments: &[&str], stdin: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_holdfast"))
+            .args(arguments)
+            .env_remove("HOLDFAST_SOCK")
+            .env("HOLDFAST_HOME", self.path())
+            .env("HOLDFAST_AGENT", agent)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It may end without having read.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn an_agent_that_is_not_installed_is_exit_code_8_and_at_most_three_lines() {
+    let home = Home::new();
+    let output = home.holdfast(Path::new("/nonexistent/holdfast-agent"), &["list"], "");
+    assert_eq!(output.status.code(), Some(8));
+    let said = text(&output.stderr);
+    assert!(said.lines().count() <= 3 && said.contains("/nonexistent/holdfast-agent"), "{said}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn an_agent_that_ends_at_once_is_reported_with_its_last_words() {
+    let home = Home::new();
+    let agent = home.agent("echo first >&2; echo 'the vault folder belongs to another user' >&2; exit 3");
+    let output = home.holdfast(&agent, &["--json", "status"], "");
+    assert_eq!(output.status.code(), Some(8));
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(error["error"]["code"], "agent_unreachable");
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(message.contains("the vault folder belongs to another user"), "{message}");
+    assert!(message.contains("exit status: 3"), "{message}");
+}
+
+#[test]
+fn the_agent_gets_no_input_and_an_absolute_home_and_its_output_is_not_ours() {
+    let home = Home::new();
+    let seen = home.path().join("seen");
+    let agent =
+        home.agent(&format!("echo noise; {{ echo \"$HOLDFAST_HOME\"; pwd; cat; }} > '{}'; exit 1", seen.display()));
+    let output = home.holdfast(&agent, &["list"], "what is typed here is not for the agent\n");
+    assert_eq!(output.status.code(), Some(8));
+    assert!(output.stdout.is_empty());
+    assert_eq!(std::fs::read_to_string(seen).unwrap(), format!("{}\n/\n", home.path().display()));
+}
+
+#[test]
+fn locking_and_stopping_start_no_agent() {
+    let home = Home::new();
+    let started = home.path().join("started");
+    let agent = home.agent(&format!("touch '{}'; exit 1", started.display()));
+    for arguments in [&["lock"][..], &["agent", "stop"]] {
+        let output = home.holdfast(&agent, arguments, "");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("No agent runs"));
+    }
+    assert!(!started.exists());
+}
+
+#[test]
+fn agent_run_becomes_the_agent() {
+    let home = Home::new();
+    let agent = home.agent("echo \"pid $$\"; exit 42");
+    let output = home.holdfast(&agent, &["agent", "run"], "");
+    assert_eq!(output.status.code(), Some(42));
+    assert!(text(&output.stdout).starts_with("pid "));
+}
+
+#[test]
+fn a_passphrase_that_cannot_be_asked_for_is_an_error_that_names_the_flag() {
+    let home = Home::new();
+    let output = home.holdfast(Path::new("/nonexistent"), &["init", "--passphrase-stdin"], "");
+    assert_eq!(output.status.code(), Some(2), "an empty stdin is no passphrase");
+    let output =
+        home.holdfast(Path::new("/nonexistent"), &["init", "--unlock", "keyring", "--passphrase-stdin"], "x\n");
+    assert_eq!(output.status.code(), Some(2), "the keyring alone takes no passphrase");
+}

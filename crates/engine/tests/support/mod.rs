@@ -1,0 +1,147 @@
+//! An engine with every port under the test's control: time that moves when told, a vault in memory, and a
+//! provider that rotates its refresh tokens and punishes the reuse of one.
+
+#![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
+
+mod provider;
+mod time;
+mod vault;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use holdfast_engine::{Caller, Engine, Ports, StartSignIn};
+use holdfast_model::{
+    ClientAuthentication, KeyringSecret, Provider, ProviderOrigin, SignInState, VaultId,
+    ports::{Keyring, KeyringError, UnlockMethod},
+};
+pub use provider::{FakeProvider, Says};
+pub use time::ManualTime;
+pub use vault::MemoryVault;
+
+/// A keyring in memory.
+#[derive(Default)]
+pub struct MemoryKeyring(std::sync::Mutex<BTreeMap<VaultId, [u8; 32]>>);
+
+#[async_trait]
+impl Keyring for MemoryKeyring {
+    async fn get(&self, vault: VaultId) -> Result<KeyringSecret, KeyringError> {
+        self.0.lock().unwrap().get(&vault).map(|bytes| KeyringSecret::new(*bytes)).ok_or(KeyringError::NotFound)
+    }
+    async fn put(&self, vault: VaultId, secret: &KeyringSecret) -> Result<(), KeyringError> {
+        self.0.lock().unwrap().insert(vault, *secret.expose_secret());
+        Ok(())
+    }
+    async fn delete(&self, vault: VaultId) -> Result<(), KeyringError> {
+        self.0.lock().unwrap().remove(&vault);
+        Ok(())
+    }
+    fn make_secret(&self) -> Result<KeyringSecret, KeyringError> {
+        Ok(KeyringSecret::new([7; 32]))
+    }
+}
+
+/// Everything around one engine. What is kept across a restart stays when [`World::restart`] makes a new engine.
+pub struct World {
+    pub engine: Engine,
+    pub time: Arc<ManualTime>,
+    pub vault: Arc<MemoryVault>,
+    pub keyring: Arc<MemoryKeyring>,
+    pub provider: Arc<FakeProvider>,
+}
+
+impl World {
+    /// A world with an unlocked vault and no accounts. Tokens: access 300 s, sliding 600 s, absolute 3600 s.
+    pub async fn new() -> Self {
+        Self::with(300, Some(600), Some(3600)).await
+    }
+
+    pub async fn with(access_s: u64, sliding_s: Option<u64>, absolute_s: Option<u64>) -> Self {
+        let time = Arc::new(ManualTime::default());
+        let vault = Arc::new(MemoryVault::default());
+        let keyring = Arc::new(MemoryKeyring::default());
+        let provider = Arc::new(FakeProvider::new(time.clone(), access_s));
+        let engine = engine(&time, &vault, &keyring, &provider);
+        engine.set_file_providers(vec![profile("demo", sliding_s, absolute_s)]);
+        drop(engine.start());
+        engine.init(UnlockMethod::Keyring, None, &Caller::default()).await.expect("a new vault");
+        Self { engine, time, vault, keyring, provider }
+    }
+
+    /// The agent dies without a word and starts again.
+    pub async fn restart(&mut self, sliding_s: Option<u64>, absolute_s: Option<u64>) {
+        self.vault.kill();
+        self.engine = engine(&self.time, &self.vault, &self.keyring, &self.provider);
+        self.engine.set_file_providers(vec![profile("demo", sliding_s, absolute_s)]);
+        drop(self.engine.start());
+        self.engine.unlock(None, &Caller::default()).await.expect("opens by the keyring");
+    }
+
+    /// Signs `person` in through the browser that the fake receiver plays.
+    pub async fn sign_in(&self, person: &str) -> String {
+        self.provider.next_person(person);
+        let start = StartSignIn { provider: "demo".into(), ..StartSignIn::default() };
+        let started = self.engine.start_sign_in(start, &Caller::default()).await.expect("starts");
+        let ended = self.engine.sign_in_end(started.id, 60_000).await.expect("known");
+        match ended.state {
+            SignInState::Done { account } => account.to_string(),
+            other => panic!("the sign-in ended as {other:?}"),
+        }
+    }
+
+    /// Lets tasks run until `holds`; fails when it does not come true without time passing.
+    pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        for _ in 0..10_000 {
+            if holds(self) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("never came true: {what}");
+    }
+
+    /// Moves the clock in small steps and lets everything that is due happen at its step.
+    pub async fn pass(&self, seconds: i64) {
+        for _ in 0..seconds * 10 {
+            self.time.advance_ms(100);
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+fn engine(
+    time: &Arc<ManualTime>,
+    vault: &Arc<MemoryVault>,
+    keyring: &Arc<MemoryKeyring>,
+    provider: &Arc<FakeProvider>,
+) -> Engine {
+    Engine::new(Ports {
+        clock: time.clone(),
+        timer: time.clone(),
+        vault: vault.clone(),
+        keyring: keyring.clone(),
+        server: provider.clone(),
+        receiver: provider.clone(),
+        source: Arc::new(holdfast_sources::AuthorizationCode::new(provider.clone())),
+    })
+}
+
+pub fn profile(name: &str, sliding_s: Option<u64>, absolute_s: Option<u64>) -> Provider {
+    Provider {
+        name: name.parse().expect("a valid name"),
+        display_name: name.into(),
+        issuer: format!("https://{name}.example"),
+        metadata_url: None,
+        client_id: "native".into(),
+        client_authentication: ClientAuthentication::None,
+        redirect_uri: None,
+        scopes: vec!["openid".into(), "offline_access".into()],
+        refresh_absolute_s: absolute_s,
+        refresh_sliding_s: sliding_s,
+        access_lifetime_s: None,
+        extra: BTreeMap::new(),
+        origin: ProviderOrigin::File,
+    }
+}

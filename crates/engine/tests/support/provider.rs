@@ -1,0 +1,216 @@
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use holdfast_model::{
+    AccessToken, AuthorizationCode, Clock, FailureKind, IdentityClaims, PkceVerifier, Provider, ProviderFailure,
+    RefreshToken, RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint,
+    ports::{
+        AuthorizationRequest, AuthorizationServer, BrowserPage, Client, Listening, PendingAuthorization,
+        RedirectReceiver, SignInPage,
+    },
+};
+use tokio::sync::Semaphore;
+
+use super::ManualTime;
+
+/// What the provider says to the next refresh instead of renewing.
+#[derive(Clone)]
+pub enum Says {
+    /// This failure, before the token is looked at.
+    No(ProviderFailure),
+    /// It rotates the token, and the reply is lost.
+    RotatesAndLosesTheReply,
+}
+
+#[derive(Default)]
+struct Inside {
+    serial: u64,
+    person: String,
+    /// Valid refresh tokens and their family.
+    valid: BTreeMap<String, u64>,
+    spent: BTreeMap<String, u64>,
+    dead_families: BTreeSet<u64>,
+    script: VecDeque<Says>,
+    refreshes: u64,
+    reuses: u64,
+    revoked: Vec<(TokenTypeHint, String)>,
+    revocation_down: bool,
+    revocation_impossible: bool,
+}
+
+/// An authorization server that rotates refresh tokens and ends the family when a spent one comes back.
+pub struct FakeProvider {
+    time: Arc<ManualTime>,
+    access_s: u64,
+    inside: Mutex<Inside>,
+    /// Requests wait here: closed by [`FakeProvider::hold`].
+    gate: Semaphore,
+}
+
+impl FakeProvider {
+    pub fn new(time: Arc<ManualTime>, access_s: u64) -> Self {
+        Self { time, access_s, inside: Mutex::default(), gate: Semaphore::new(1_000_000) }
+    }
+
+    pub fn next_person(&self, person: &str) {
+        self.inside.lock().unwrap().person = person.into();
+    }
+
+    /// Refresh requests arrive and are not answered until [`FakeProvider::release`].
+    pub fn hold(&self) {
+        self.gate.forget_permits(usize::MAX);
+    }
+
+    pub fn release(&self) {
+        self.gate.add_permits(1_000_000);
+    }
+
+    pub fn says(&self, says: Says) {
+        self.inside.lock().unwrap().script.push_back(says);
+    }
+
+    pub fn refreshes(&self) -> u64 {
+        self.inside.lock().unwrap().refreshes
+    }
+
+    /// How often a spent token came back.
+    pub fn reuses(&self) -> u64 {
+        self.inside.lock().unwrap().reuses
+    }
+
+    pub fn revoked(&self) -> Vec<(TokenTypeHint, String)> {
+        self.inside.lock().unwrap().revoked.clone()
+    }
+
+    pub fn revocation_is_down(&self, down: bool) {
+        self.inside.lock().unwrap().revocation_down = down;
+    }
+
+    pub fn revocation_is_impossible(&self) {
+        self.inside.lock().unwrap().revocation_impossible = true;
+    }
+
+    /// Refresh tokens that would still work.
+    pub fn alive(&self) -> Vec<String> {
+        let inside = self.inside.lock().unwrap();
+        inside.valid.iter().filter(|(_, family)| !inside.dead_families.contains(family)).map(|(t, _)| t.clone()).collect()
+    }
+
+    fn grant(&self, inside: &mut Inside, family: u64) -> TokenGrant {
+        inside.serial += 1;
+        let refresh = format!("refresh-{}", inside.serial);
+        inside.valid.insert(refresh.clone(), family);
+        TokenGrant {
+            access_token: AccessToken::new(format!("access-{}", inside.serial)),
+            token_type: "Bearer".into(),
+            expires_in_s: Some(self.access_s),
+            access_exp: None,
+            refresh_token: Some(RefreshToken::new(refresh)),
+            refresh_expires_in_s: None,
+            id_token: None,
+            id_exp: None,
+            scopes: None,
+            received_at: self.time.now(),
+        }
+    }
+}
+
+#[async_trait]
+impl AuthorizationServer for FakeProvider {
+    async fn discover(&self, _: &Provider) -> Result<(), ProviderFailure> {
+        Ok(())
+    }
+
+    async fn start(&self, client: &Client, request: AuthorizationRequest) -> Result<PendingAuthorization, ProviderFailure> {
+        Ok(PendingAuthorization {
+            url: format!("{}/authorize", client.provider.issuer),
+            state: "state".into(),
+            nonce: "nonce".into(),
+            verifier: PkceVerifier::new("verifier".into()),
+            redirect_uri: request.redirect_uri,
+            issuer: client.provider.issuer.clone(),
+            iss_required: false,
+        })
+    }
+
+    async fn finish(&self, client: &Client, _: PendingAuthorization, _: AuthorizationCode) -> Result<SignedIn, ProviderFailure> {
+        let mut inside = self.inside.lock().unwrap();
+        let family = inside.serial;
+        let grant = self.grant(&mut inside, family);
+        let person = inside.person.clone();
+        let claims = IdentityClaims { issuer: client.provider.issuer.clone(), subject: person.clone(), username: Some(person) };
+        Ok(SignedIn { grant, claims })
+    }
+
+    async fn refresh(&self, _: &Client, token: &RefreshToken, _: &str) -> Result<TokenGrant, ProviderFailure> {
+        self.inside.lock().unwrap().refreshes += 1;
+        let _pass = self.gate.acquire().await.expect("never closed");
+        let mut inside = self.inside.lock().unwrap();
+        let says = inside.script.pop_front();
+        if let Some(Says::No(failure)) = says {
+            return Err(failure);
+        }
+        let value = token.expose_secret();
+        if let Some(family) = inside.spent.get(value).copied() {
+            inside.reuses += 1;
+            inside.dead_families.insert(family);
+        }
+        let alive = inside.valid.get(value).copied().filter(|family| !inside.dead_families.contains(family));
+        let Some(family) = alive else {
+            return Err(ProviderFailure::new(FailureKind::InvalidGrant, "token", "refused").with_status(400));
+        };
+        inside.valid.remove(value);
+        inside.spent.insert(value.to_owned(), family);
+        let grant = self.grant(&mut inside, family);
+        match says {
+            Some(Says::RotatesAndLosesTheReply) => {
+                Err(ProviderFailure::new(FailureKind::TimedOut, "token", "no answer"))
+            }
+            _ => Ok(grant),
+        }
+    }
+
+    async fn revoke(&self, _: &Client, token: &SecretValue, hint: TokenTypeHint) -> Result<RevocationOutcome, ProviderFailure> {
+        let mut inside = self.inside.lock().unwrap();
+        if inside.revocation_down {
+            return Err(ProviderFailure::new(FailureKind::ServerError, "revocation", "down").with_status(503));
+        }
+        if inside.revocation_impossible {
+            return Ok(RevocationOutcome::Impossible);
+        }
+        inside.valid.remove(token.expose_secret());
+        inside.revoked.push((hint, token.expose_secret().to_owned()));
+        Ok(RevocationOutcome::Revoked)
+    }
+}
+
+/// A browser whose person signs in at once.
+struct AtOnce;
+
+#[async_trait]
+impl Listening for AtOnce {
+    fn redirect_uri(&self) -> &str {
+        "http://127.0.0.1:1/callback"
+    }
+    async fn answer(
+        &mut self,
+        _: &PendingAuthorization,
+    ) -> (Result<AuthorizationCode, ProviderFailure>, Box<dyn BrowserPage>) {
+        (Ok(AuthorizationCode::new("code".into())), Box::new(Self))
+    }
+}
+
+#[async_trait]
+impl BrowserPage for AtOnce {
+    async fn show(self: Box<Self>, _: SignInPage) {}
+}
+
+#[async_trait]
+impl RedirectReceiver for FakeProvider {
+    async fn listen(&self, _: Option<&str>) -> Result<Box<dyn Listening>, ProviderFailure> {
+        Ok(Box::new(AtOnce))
+    }
+}

@@ -1,0 +1,187 @@
+//! The [`AuthorizationServer`] port: each of its calls from the first request to the checked result.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use holdfast_model::{
+    AuthorizationCode, Clock, FailureKind, IdToken, IdentityClaims, Provider, ProviderFailure, RefreshToken,
+    RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint, UnixMillis,
+    ports::{AuthorizationRequest, AuthorizationServer, Client, PendingAuthorization},
+};
+
+use crate::{
+    authorize,
+    discovery::{Discovery, Metadata},
+    http::{Http, HttpSetupError, Limits},
+    id_token::{self, Checked, Expected, Occasion, Signature, invalid},
+    keys::{KeySet, Keys},
+    revoke,
+    single_flight::{Kept, Want},
+    token::TokenEndpoint,
+    token_answer::Granted,
+};
+
+/// An OAuth 2 and OpenID Connect client for all providers. Keeps their metadata and signing keys in memory, and no token.
+pub struct OAuthClient {
+    http: Http,
+    clock: Arc<dyn Clock>,
+    discovery: Discovery,
+    keys: Keys,
+}
+
+impl OAuthClient {
+    /// A client with the usual [`Limits`], which trusts the certificate authorities of the system.
+    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, HttpSetupError> {
+        Self::with_limits(clock, Limits::default())
+    }
+
+    /// A client with other limits.
+    pub fn with_limits(clock: Arc<dyn Clock>, limits: Limits) -> Result<Self, HttpSetupError> {
+        Ok(Self { http: Http::new(limits)?, clock, discovery: Discovery::new(), keys: Keys::new() })
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    async fn metadata(&self, provider: &Provider) -> Result<Arc<Metadata>, ProviderFailure> {
+        self.discovery.metadata(&self.http, provider, Want::Usable, || self.now()).await
+    }
+
+    async fn keys(&self, metadata: &Metadata) -> Result<Kept<KeySet>, ProviderFailure> {
+        self.keys.at(&self.http, &metadata.jwks_uri, || self.now()).await
+    }
+
+    fn endpoint<'a>(&'a self, metadata: &'a Metadata, client: &'a Client) -> TokenEndpoint<'a> {
+        TokenEndpoint { http: &self.http, clock: self.clock.as_ref(), metadata, client }
+    }
+
+    /// Checks the signature, with the keys fetched again once when none of them can have made it.
+    async fn verify(
+        &self,
+        token: &IdToken,
+        checked: &Checked,
+        metadata: &Metadata,
+        keys: Kept<KeySet>,
+    ) -> Result<(), ProviderFailure> {
+        let mut signature = id_token::verify(token, checked, &keys.document);
+        if signature == Signature::NoKey
+            && let Some(later) = self.keys.later_than(&keys, &self.http, &metadata.jwks_uri, || self.now()).await?
+        {
+            signature = id_token::verify(token, checked, &later.document);
+        }
+        match signature {
+            Signature::Good => Ok(()),
+            Signature::Bad => Err(invalid("its signature does not fit")),
+            Signature::NoKey => Err(invalid("the provider publishes no key that can have signed it")),
+        }
+    }
+}
+
+#[async_trait]
+impl AuthorizationServer for OAuthClient {
+    #[tracing::instrument(skip_all, fields(provider = %provider.name))]
+    async fn discover(&self, provider: &Provider) -> Result<(), ProviderFailure> {
+        self.discovery.metadata(&self.http, provider, Want::New, || self.now()).await.map(drop)
+    }
+
+    #[tracing::instrument(name = "sign_in", skip_all, fields(provider = %client.provider.name))]
+    async fn start(
+        &self,
+        client: &Client,
+        request: AuthorizationRequest,
+    ) -> Result<PendingAuthorization, ProviderFailure> {
+        let metadata = self.metadata(&client.provider).await?;
+        authorize::start(&metadata, &client.provider, &request)
+    }
+
+    #[tracing::instrument(name = "sign_in", skip_all, fields(provider = %client.provider.name))]
+    async fn finish(
+        &self,
+        client: &Client,
+        pending: PendingAuthorization,
+        code: AuthorizationCode,
+    ) -> Result<SignedIn, ProviderFailure> {
+        if pending.issuer != client.provider.issuer {
+            let detail =
+                "The provider's issuer was changed during the sign-in. Holdfast threw the answer away. Start again.";
+            return Err(ProviderFailure::new(FailureKind::ResponseMismatch, "token", detail));
+        }
+        let metadata = self.metadata(&client.provider).await?;
+        // Before the code is spent: afterwards a failure here would leave tokens at the provider that nobody knows.
+        let keys = self.keys(&metadata).await?;
+        let endpoint = self.endpoint(&metadata, client);
+        let mut granted = endpoint.redeem(&code, &pending.verifier, &pending.redirect_uri).await?;
+        let Some(token) = granted.id_token.take() else {
+            return Err(invalid("there is none in the answer, and without it nobody knows whose account this is"));
+        };
+        let occasion = Occasion::SignIn { nonce: &pending.nonce };
+        let checked = id_token::check(&token, &expected(client, &metadata, &granted, occasion))?;
+        self.verify(&token, &checked, &metadata, keys).await?;
+        let claims = keep(&mut granted.grant, token, checked);
+        Ok(SignedIn { grant: granted.grant, claims })
+    }
+
+    #[tracing::instrument(name = "refresh", skip_all, fields(provider = %client.provider.name))]
+    async fn refresh(
+        &self,
+        client: &Client,
+        token: &RefreshToken,
+        expected_subject: &str,
+    ) -> Result<TokenGrant, ProviderFailure> {
+        let metadata = self.metadata(&client.provider).await?;
+        let mut granted = self.endpoint(&metadata, client).refresh(token).await?;
+        let Some(token) = granted.id_token.take() else { return Ok(granted.grant) };
+        let occasion = Occasion::Refresh { subject: expected_subject };
+        let checked = id_token::check(&token, &expected(client, &metadata, &granted, occasion))?;
+        // The refresh token is spent by now. Keys that cannot be had must not cost the session: what the token says is
+        // right, it came over TLS from the token endpoint, and the one that is stored stays.
+        let verified = match self.keys(&metadata).await {
+            Ok(keys) => self.verify(&token, &checked, &metadata, keys).await,
+            Err(failure) => Err(failure),
+        };
+        match verified {
+            Ok(()) => {
+                keep(&mut granted.grant, token, checked);
+            }
+            Err(failure) if failure.kind == FailureKind::IdTokenInvalid => return Err(failure),
+            Err(failure) => tracing::warn!(kind = ?failure.kind, "no signing keys; the new ID token is left out"),
+        }
+        Ok(granted.grant)
+    }
+
+    #[tracing::instrument(name = "revoke", skip_all, fields(provider = %client.provider.name, hint = hint.as_str()))]
+    async fn revoke(
+        &self,
+        client: &Client,
+        token: &SecretValue,
+        hint: TokenTypeHint,
+    ) -> Result<RevocationOutcome, ProviderFailure> {
+        let metadata = self.metadata(&client.provider).await?;
+        match &metadata.revocation_endpoint {
+            Some(endpoint) => revoke::revoke(&self.http, self.clock.as_ref(), endpoint, client, token, hint).await,
+            None => Ok(RevocationOutcome::Impossible),
+        }
+    }
+}
+
+fn expected<'a>(
+    client: &'a Client,
+    metadata: &'a Metadata,
+    granted: &'a Granted,
+    occasion: Occasion<'a>,
+) -> Expected<'a> {
+    Expected {
+        issuer: &metadata.issuer,
+        client_id: &client.provider.client_id,
+        access_token: &granted.grant.access_token,
+        occasion,
+        now: granted.provider_now,
+    }
+}
+
+fn keep(grant: &mut TokenGrant, token: IdToken, checked: Checked) -> IdentityClaims {
+    grant.id_token = Some(token);
+    grant.id_exp = Some(checked.expires_at);
+    checked.identity
+}

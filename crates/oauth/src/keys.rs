@@ -1,0 +1,155 @@
+//! A provider's signing keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): fetched, remembered, and picked for a token.
+
+use holdfast_model::{ProviderFailure, UnixMillis};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::Deserialize;
+use url::Url;
+
+use crate::{
+    http::Http,
+    single_flight::{Documents, Kept, Want},
+};
+
+const PLACE: &str = "jwks";
+
+/// Keys are used this long before they are fetched again.
+const MAX_AGE_MS: i64 = 300_000;
+
+/// A token signed by an unknown key has the keys fetched again, but not more often than this: forged tokens must not turn
+/// Holdfast against the provider.
+const UNKNOWN_KEY_COOL_DOWN_MS: i64 = 60_000;
+
+/// Keys of one set that are looked at. Honest sets hold a handful.
+const MAX_KEYS: usize = 100;
+
+/// The key set of a provider, bad keys left out.
+pub(crate) struct KeySet(Vec<Key>);
+
+/// One public key. Members of other key types are absent.
+#[derive(Deserialize)]
+struct Key {
+    kty: String,
+    kid: Option<String>,
+    alg: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    key_ops: Option<Vec<String>>,
+    crv: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+}
+
+impl KeySet {
+    /// The keys that may have signed a token with this header: those of that name and those without one, or all that fit
+    /// when the token names none.
+    pub fn candidates(&self, alg: Algorithm, kid: Option<&str>) -> impl Iterator<Item = DecodingKey> {
+        let named = move |key: &&Key| match (kid, key.kid.as_deref()) {
+            (Some(wanted), Some(has)) => wanted == has,
+            _ => true,
+        };
+        self.0.iter().filter(named).filter_map(move |key| key.for_algorithm(alg))
+    }
+}
+
+impl Key {
+    fn for_algorithm(&self, alg: Algorithm) -> Option<DecodingKey> {
+        let signs = self.usage.as_deref().is_none_or(|usage| usage == "sig")
+            && self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
+        let same_alg = self.alg.as_deref().is_none_or(|named| algorithm(named) == Some(alg));
+        if !signs || !same_alg {
+            return None;
+        }
+        let is = |kty: &str, crv: Option<&str>| self.kty == kty && (crv.is_none() || self.crv.as_deref() == crv);
+        match alg {
+            Algorithm::ES256 if is("EC", Some("P-256")) => self.elliptic(),
+            Algorithm::ES384 if is("EC", Some("P-384")) => self.elliptic(),
+            Algorithm::EdDSA if is("OKP", Some("Ed25519")) => DecodingKey::from_ed_components(self.x.as_deref()?).ok(),
+            // Moduli below 2048 bits are refused by the verifier itself.
+            Algorithm::RS256
+            | Algorithm::RS384
+            | Algorithm::RS512
+            | Algorithm::PS256
+            | Algorithm::PS384
+            | Algorithm::PS512
+                if is("RSA", None) =>
+            {
+                DecodingKey::from_rsa_components(self.n.as_deref()?, self.e.as_deref()?).ok()
+            }
+            _ => None,
+        }
+    }
+
+    fn elliptic(&self) -> Option<DecodingKey> {
+        DecodingKey::from_ec_components(self.x.as_deref()?, self.y.as_deref()?).ok()
+    }
+}
+
+/// The algorithms that an ID token may be signed with: asymmetric ones only (RFC 8725 section 3.1). `none` and the HMAC
+/// family are not among them: with HMAC the provider's public key would be the secret.
+pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
+    Some(match name {
+        "RS256" => Algorithm::RS256,
+        "RS384" => Algorithm::RS384,
+        "RS512" => Algorithm::RS512,
+        "PS256" => Algorithm::PS256,
+        "PS384" => Algorithm::PS384,
+        "PS512" => Algorithm::PS512,
+        "ES256" => Algorithm::ES256,
+        "ES384" => Algorithm::ES384,
+        // RFC 9864 gives the curve its own name.
+        "EdDSA" | "Ed25519" => Algorithm::EdDSA,
+        _ => return None,
+    })
+}
+
+/// Fetches key sets and remembers them.
+pub(crate) struct Keys {
+    documents: Documents<Url, KeySet>,
+}
+
+impl Keys {
+    pub fn new() -> Self {
+        Self { documents: Documents::new(MAX_AGE_MS) }
+    }
+
+    /// The keys at `jwks_uri`.
+    pub async fn at(
+        &self,
+        http: &Http,
+        jwks_uri: &Url,
+        now: impl Fn() -> UnixMillis,
+    ) -> Result<Kept<KeySet>, ProviderFailure> {
+        let at = now();
+        self.documents.get(jwks_uri, Want::Usable, now, fetch(http, jwks_uri, at)).await
+    }
+
+    /// A later copy than `unfit`, which does not hold the key of a token; `None` when there is none.
+    pub async fn later_than(
+        &self,
+        unfit: &Kept<KeySet>,
+        http: &Http,
+        jwks_uri: &Url,
+        now: impl Fn() -> UnixMillis,
+    ) -> Result<Option<Kept<KeySet>>, ProviderFailure> {
+        let want = Want::LaterThan { copy: unfit.copy, cool_down_ms: UNKNOWN_KEY_COOL_DOWN_MS };
+        let at = now();
+        let kept = self.documents.get(jwks_uri, want, now, fetch(http, jwks_uri, at)).await?;
+        Ok((kept.copy != unfit.copy).then_some(kept))
+    }
+}
+
+async fn fetch(http: &Http, url: &Url, now: UnixMillis) -> Result<KeySet, ProviderFailure> {
+    #[derive(Deserialize)]
+    struct Document {
+        keys: Vec<serde_json::Value>,
+    }
+    let answer = http.get(url, PLACE).await?;
+    if !answer.status.is_success() {
+        return Err(answer.status_failure(url, PLACE, now));
+    }
+    let document: Document = answer.json(url, PLACE, "signing keys")?;
+    // One key that cannot be read must not spoil the others.
+    Ok(KeySet(document.keys.into_iter().take(MAX_KEYS).filter_map(|key| serde_json::from_value(key).ok()).collect()))
+}

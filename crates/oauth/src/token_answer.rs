@@ -1,0 +1,207 @@
+//! What token endpoints answer, read with patience and turned into our own types at once
+//! ([RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
+
+use std::{fmt, time::Duration};
+
+use holdfast_model::{AccessToken, FailureKind, IdToken, ProviderFailure, RefreshToken, TokenGrant, UnixMillis};
+use oauth2::{Scope, TokenResponse};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
+use serde_json::Value;
+
+use crate::{
+    jwt,
+    number::lifetime,
+    text::{DESCRIPTION_CHARS, displayable},
+};
+
+/// A token may arrive this much after its end before it counts as over: our own tolerance, in milliseconds.
+const ARRIVAL_SKEW_MS: i64 = 30_000;
+
+/// The answer as the `oauth2` crate hands it over. Every member is read whatever its type: which of them are good enough
+/// is decided in [`TokenAnswer::into_grant`], where it can be said in words.
+#[derive(Deserialize)]
+pub(crate) struct TokenAnswer {
+    #[serde(default = "no_token", deserialize_with = "access_token")]
+    access_token: oauth2::AccessToken,
+    #[serde(default)]
+    token_type: TokenType,
+    #[serde(default, deserialize_with = "lifetime")]
+    expires_in: Option<u64>,
+    #[serde(default, deserialize_with = "refresh_token")]
+    refresh_token: Option<oauth2::RefreshToken>,
+    #[serde(default, deserialize_with = "lifetime")]
+    refresh_expires_in: Option<u64>,
+    #[serde(default, deserialize_with = "lifetime")]
+    refresh_token_expires_in: Option<u64>,
+    #[serde(default, deserialize_with = "text")]
+    id_token: Option<String>,
+    #[serde(default, deserialize_with = "scopes")]
+    scope: Option<Vec<Scope>>,
+}
+
+/// How the token wants to be presented.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(from = "Value")]
+pub(crate) enum TokenType {
+    /// `Bearer`, in whatever case, or nothing at all: there is no other way to use such a token.
+    #[default]
+    Bearer,
+    Other(String),
+}
+
+/// When and with what status the answer came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub at: UnixMillis,
+    /// The provider's own clock, from its `Date`.
+    pub provider_clock: Option<UnixMillis>,
+    pub status: u16,
+}
+
+/// A good answer: the grant, and the ID token that came with it, still to be checked.
+pub(crate) struct Granted {
+    pub grant: TokenGrant,
+    pub id_token: Option<IdToken>,
+    /// The instant of the answer by the provider's clock where it tells it, otherwise by ours. What the provider dated is
+    /// compared with this: a wrong clock here must not make its fresh tokens look old, and cost the session.
+    pub provider_now: UnixMillis,
+}
+
+impl TokenAnswer {
+    /// Takes what is good enough.
+    ///
+    /// A reported lifetime of zero or less counts as not reported. The token is over on arrival when its own `exp` lies in
+    /// the past by the provider's clock, or by ours when the provider tells neither its time nor a lifetime.
+    pub fn into_grant(self, arrival: Arrival) -> Result<Granted, ProviderFailure> {
+        let fail = |kind, detail: String| {
+            Err(ProviderFailure::new(kind, "token", detail).with_status(arrival.status).that_may_have_acted())
+        };
+        let access_token = self.access_token.into_secret();
+        let refresh_token = self.refresh_token.map(oauth2::RefreshToken::into_secret);
+        if access_token.is_empty() {
+            return fail(FailureKind::MalformedAnswer, "The provider's answer holds no access token.".into());
+        }
+        // RFC 6749 appendix A.12: anything else could break out of the header in which it is sent.
+        let printable = |token: &str| token.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
+        if !printable(&access_token) || !refresh_token.as_deref().is_none_or(printable) {
+            let detail = "The provider sent a token with control characters in it. Holdfast did not store it.";
+            return fail(FailureKind::MalformedAnswer, detail.into());
+        }
+        if let TokenType::Other(name) = self.token_type {
+            let detail = format!("The provider sent a token of the type \"{name}\". Holdfast asked for Bearer.");
+            return fail(FailureKind::MalformedAnswer, detail);
+        }
+        let access_exp = jwt::unverified_exp(&access_token);
+        let clock = arrival.provider_clock.or(self.expires_in.is_none().then_some(arrival.at));
+        if let (Some(exp), Some(clock)) = (access_exp, clock)
+            && exp.plus_millis(ARRIVAL_SKEW_MS) < clock
+        {
+            let detail =
+                "The new token was over before it arrived. Holdfast did not store it. Check the provider's clock.";
+            return fail(FailureKind::ExpiredOnArrival, detail.into());
+        }
+        let scopes = self.scope.filter(|scopes| !scopes.is_empty());
+        let grant = TokenGrant {
+            access_token: AccessToken::new(access_token),
+            token_type: "Bearer".into(),
+            expires_in_s: self.expires_in,
+            access_exp,
+            refresh_token: refresh_token.map(RefreshToken::new),
+            refresh_expires_in_s: self.refresh_expires_in.or(self.refresh_token_expires_in),
+            id_token: None,
+            id_exp: None,
+            scopes: scopes.map(|scopes| scopes.iter().map(|scope| scope.as_str().to_owned()).collect()),
+            received_at: arrival.at,
+        };
+        let provider_now = arrival.provider_clock.unwrap_or(arrival.at);
+        Ok(Granted { grant, id_token: self.id_token.map(IdToken::new), provider_now })
+    }
+}
+
+fn no_token() -> oauth2::AccessToken {
+    oauth2::AccessToken::new(String::new())
+}
+
+fn access_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<oauth2::AccessToken, D::Error> {
+    Ok(oauth2::AccessToken::new(text(deserializer)?.unwrap_or_default()))
+}
+
+/// `""` and `null` mean that there is none: the old one stays in use.
+fn refresh_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<oauth2::RefreshToken>, D::Error> {
+    Ok(text(deserializer)?.map(oauth2::RefreshToken::new))
+}
+
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) if !text.is_empty() => Some(text),
+        _ => None,
+    })
+}
+
+/// A string with spaces, as RFC 6749 section 3.3 has it, or an array, as some servers do.
+fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
+    let words =
+        |text: &str| -> Vec<Scope> { text.split_whitespace().map(|word| Scope::new(word.to_owned())).collect() };
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(words(&text)),
+        Value::Array(values) => Some(values.iter().filter_map(Value::as_str).flat_map(words).collect()),
+        _ => None,
+    })
+}
+
+impl From<Value> for TokenType {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Bearer,
+            Value::String(name) if name.eq_ignore_ascii_case("bearer") => Self::Bearer,
+            Value::String(name) => Self::Other(displayable(&name, DESCRIPTION_CHARS)),
+            _ => Self::Other("?".into()),
+        }
+    }
+}
+
+impl fmt::Debug for TokenAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenAnswer(redacted)")
+    }
+}
+
+// The `oauth2` crate asks for these of every answer; nothing here is ever written out.
+
+impl Serialize for TokenAnswer {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(ser::Error::custom("a token answer is not written out"))
+    }
+}
+
+impl Serialize for TokenType {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(ser::Error::custom("a token answer is not written out"))
+    }
+}
+
+impl oauth2::TokenType for TokenType {}
+
+impl TokenResponse for TokenAnswer {
+    type TokenType = TokenType;
+
+    fn access_token(&self) -> &oauth2::AccessToken {
+        &self.access_token
+    }
+
+    fn token_type(&self) -> &TokenType {
+        &self.token_type
+    }
+
+    fn expires_in(&self) -> Option<Duration> {
+        self.expires_in.map(Duration::from_secs)
+    }
+
+    fn refresh_token(&self) -> Option<&oauth2::RefreshToken> {
+        self.refresh_token.as_ref()
+    }
+
+    fn scopes(&self) -> Option<&Vec<Scope>> {
+        self.scope.as_ref()
+    }
+}

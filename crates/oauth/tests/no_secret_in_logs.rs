@@ -1,0 +1,115 @@
+//! Everything that this crate and those below it log at the most talkative level, searched for what must not be there.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use holdfast_model::{
+    AuthorizationCode, ClientAuthentication, SecretValue, TokenTypeHint,
+    ports::{AuthorizationServer, RedirectReceiver, SignInPage},
+};
+use holdfast_oauth::LoopbackReceiver;
+use serde_json::json;
+use support::{CODE, REFRESH_TOKEN, World, hostile::Reply, token_answer};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter, prelude::*};
+
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Captured {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// What the crates below log with `log` instead of `tracing`.
+impl log::Log for Captured {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let _ = writeln!(self.clone(), "{} {}", record.target(), record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+#[tokio::test]
+async fn a_sign_in_a_refresh_and_a_revocation_leave_no_secret_in_the_log() {
+    let captured = Captured::default();
+    log::set_logger(Box::leak(Box::new(captured.clone()))).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    let lines = tracing_subscriber::fmt::layer().with_writer(captured.clone()).with_ansi(false);
+    let spans = lines.with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL);
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(LevelFilter::TRACE).with(spans))
+        .unwrap();
+
+    let world = World::new().await.with_secret(ClientAuthentication::ClientSecretBasic, "client-MARK-secret");
+    let pending = world.start().await;
+    let (state, nonce) = (pending.state.clone(), pending.nonce.clone());
+    let verifier = pending.verifier.expose_secret().to_owned();
+    let id_token = world.key.sign(&world.claims(&nonce));
+    let code = through_the_receiver(&world, &pending).await;
+    assert_eq!(code.expose_secret(), CODE);
+
+    world.server.reply("/token", Reply::json(200, &token_answer(&id_token)));
+    world.oauth.finish(&world.client, pending, code).await.unwrap();
+    world.refresh().await.unwrap();
+    world
+        .server
+        .reply("/token", Reply::json(400, &json!({"error": "invalid_grant", "error_description": REFRESH_TOKEN})));
+    world.refresh().await.unwrap_err();
+    world.server.reply("/token", Reply::text(200, "application/json", "{\"access_token\":\"access-MARK-1d2e\""));
+    world.refresh().await.unwrap_err();
+    let token = SecretValue::new(REFRESH_TOKEN.into());
+    world.server.reply("/revoke", Reply::json(400, &json!({"error": "x", "error_description": REFRESH_TOKEN})));
+    world.oauth.revoke(&world.client, &token, TokenTypeHint::RefreshToken).await.unwrap();
+
+    let text = String::from_utf8_lossy(&captured.0.lock().unwrap()).into_owned();
+    for expected in ["provider answered", "sign_in", "refresh", "revoke", "reqwest::connect", "/token"] {
+        assert!(text.contains(expected), "the capture works: {expected} in\n{text}");
+    }
+    for secret in ["MARK", &state, &nonce, &verifier, &id_token, "Basic "] {
+        assert!(!text.contains(secret), "{secret} in the log:\n{text}");
+    }
+}
+
+/// The code comes in the way it really does.
+async fn through_the_receiver(
+    world: &World,
+    pending: &holdfast_model::ports::PendingAuthorization,
+) -> AuthorizationCode {
+    let mut listening = LoopbackReceiver.listen(None).await.unwrap();
+    let uri = url::Url::parse(listening.redirect_uri()).unwrap();
+    let mut browser = TcpStream::connect(("127.0.0.1", uri.port().unwrap())).await.unwrap();
+    let target = format!("/callback?code={CODE}&state={}&iss={}", pending.state, world.server.issuer());
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", uri.authority());
+    browser.write_all(request.as_bytes()).await.unwrap();
+    let (code, page) = listening.answer(pending).await;
+    page.show(SignInPage::SignedIn).await;
+    browser.read_to_end(&mut Vec::new()).await.unwrap();
+    code.unwrap()
+}

@@ -1,0 +1,156 @@
+//! A provider that misbehaves to order, on loopback only, and what a client needs to meet it.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+pub mod hostile;
+pub mod signing;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use holdfast_model::{
+    AuthorizationCode, ClientAuthentication, ClientSecret, Clock, Provider, ProviderFailure, ProviderOrigin,
+    RefreshToken, SignedIn, TokenGrant, UnixMillis,
+    ports::{AuthorizationRequest, AuthorizationServer, Client, PendingAuthorization},
+};
+use holdfast_oauth::{Limits, OAuthClient};
+use hostile::{Hostile, Reply};
+use serde_json::{Value, json};
+use signing::SigningKey;
+
+/// 2026-05-14T13:58:20Z.
+pub const NOW_S: i64 = 1_778_767_100;
+pub const CLIENT_ID: &str = "holdfast:test";
+pub const CODE: &str = "code-MARK-7f3a";
+pub const REFRESH_TOKEN: &str = "refresh-MARK-91cc";
+
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub fn advance_s(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> UnixMillis {
+        UnixMillis::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A provider, a client of it, and a clock that stands still.
+pub struct World {
+    pub server: Hostile,
+    pub clock: Arc<ManualClock>,
+    pub oauth: OAuthClient,
+    pub key: SigningKey,
+    pub client: Client,
+}
+
+impl World {
+    /// Everything is in order: metadata, keys, token and revocation endpoint.
+    pub async fn new() -> Self {
+        let server = Hostile::start().await;
+        let key = SigningKey::es256("k1");
+        server.reply("/.well-known/openid-configuration", Reply::json(200, &metadata(&server.issuer())));
+        server.reply("/jwks", Reply::json(200, &json!({"keys": [key.jwk()]})));
+        server.reply("/revoke", Reply::json(200, &json!({})));
+        let clock = Arc::new(ManualClock(AtomicI64::new(NOW_S * 1000)));
+        let limits = Limits { total: Duration::from_secs(5), body_bytes: 64 * 1024, ..Limits::default() };
+        let oauth = OAuthClient::with_limits(Arc::clone(&clock) as Arc<dyn Clock>, limits).unwrap();
+        let client = client_of(&server.issuer());
+        Self { server, clock, oauth, key, client }
+    }
+
+    pub fn with_secret(mut self, how: ClientAuthentication, secret: &str) -> Self {
+        self.client.provider.client_authentication = how;
+        self.client.secret = Some(ClientSecret::new(secret.into()));
+        self
+    }
+
+    pub async fn start(&self) -> PendingAuthorization {
+        let request = AuthorizationRequest {
+            redirect_uri: "http://127.0.0.1:49152/callback".into(),
+            scopes: vec!["openid".into()],
+            login_hint: None,
+        };
+        self.oauth.start(&self.client, request).await.unwrap()
+    }
+
+    /// Claims that are all right for a sign-in with this nonce.
+    pub fn claims(&self, nonce: &str) -> Value {
+        json!({
+            "iss": self.server.issuer(), "sub": "subject-1", "aud": CLIENT_ID, "exp": NOW_S + 600, "iat": NOW_S,
+            "nonce": nonce, "preferred_username": "ann"
+        })
+    }
+
+    /// A whole sign-in whose ID token is made by `make` from good claims.
+    pub async fn sign_in(&self, make: impl FnOnce(&Self, Value) -> String) -> Result<SignedIn, ProviderFailure> {
+        let pending = self.start().await;
+        let token = make(self, self.claims(&pending.nonce));
+        self.server.reply("/token", Reply::json(200, &token_answer(&token)));
+        self.oauth.finish(&self.client, pending, AuthorizationCode::new(CODE.into())).await
+    }
+
+    /// A sign-in in which all goes well.
+    pub async fn good_sign_in(&self) -> SignedIn {
+        self.sign_in(|world, claims| world.key.sign(&claims)).await.unwrap()
+    }
+
+    pub async fn refresh(&self) -> Result<TokenGrant, ProviderFailure> {
+        self.oauth.refresh(&self.client, &RefreshToken::new(REFRESH_TOKEN.into()), "subject-1").await
+    }
+}
+
+pub fn metadata(issuer: &str) -> Value {
+    json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"),
+        "jwks_uri": format!("{issuer}/jwks"),
+        "revocation_endpoint": format!("{issuer}/revoke"),
+        "authorization_response_iss_parameter_supported": true,
+    })
+}
+
+pub fn token_answer(id_token: &str) -> Value {
+    json!({
+        "access_token": "access-MARK-1d2e", "token_type": "Bearer", "expires_in": 300,
+        "refresh_token": "refresh-MARK-next", "id_token": id_token, "scope": "openid"
+    })
+}
+
+pub fn client_of(issuer: &str) -> Client {
+    let provider = Provider {
+        name: "hostile".parse().unwrap(),
+        display_name: "Hostile".into(),
+        issuer: issuer.into(),
+        metadata_url: None,
+        client_id: CLIENT_ID.into(),
+        client_authentication: ClientAuthentication::None,
+        redirect_uri: None,
+        scopes: vec!["openid".into()],
+        refresh_absolute_s: None,
+        refresh_sliding_s: None,
+        access_lifetime_s: None,
+        extra: BTreeMap::new(),
+        origin: ProviderOrigin::Added,
+    };
+    Client { provider, secret: None }
+}
+
+/// What every failure owes the person who reads it, and must not tell.
+pub fn assert_readable(name: &str, failure: &ProviderFailure) {
+    let detail = &failure.detail;
+    assert!(detail.len() > 20 && detail.ends_with('.'), "{name}: no sentence: {detail}");
+    assert!(!detail.contains("MARK"), "{name}: a secret in the message: {detail}");
+    assert!(!detail.chars().any(char::is_control), "{name}: control characters: {detail:?}");
+    assert!(!detail.contains("  "), "{name}: broken spacing: {detail}");
+}

@@ -1,0 +1,71 @@
+//! From SQLite's and the system's errors to the model's. None of them carries a value from the vault.
+
+use std::io;
+
+use holdfast_crypto::{SealError, UnlockError, unlock_word};
+use holdfast_model::ports::{UnlockMethod, VaultError};
+
+/// Result codes of SQLite (<https://www.sqlite.org/rescode.html>), without their extensions.
+mod code {
+    pub(super) const BUSY: i32 = 5;
+    pub(super) const LOCKED: i32 = 6;
+    pub(super) const READONLY: i32 = 8;
+    pub(super) const IOERR: i32 = 10;
+    pub(super) const CORRUPT: i32 = 11;
+    pub(super) const FULL: i32 = 13;
+    pub(super) const CANTOPEN: i32 = 14;
+    pub(super) const NOTADB: i32 = 26;
+}
+
+/// What a failed query means. Taken by value, so that it fits `map_err`.
+#[allow(clippy::needless_pass_by_value)]
+pub(crate) fn database(error: sqlx::Error) -> VaultError {
+    match &error {
+        sqlx::Error::Database(failure) => {
+            let extended = failure.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+            VaultError::Storage(match extended & 0xff {
+                code::FULL => return VaultError::DiskFull,
+                code::BUSY | code::LOCKED => "another program holds it; close that program and try again".into(),
+                code::READONLY => "it cannot be written to; look at the permissions of the file and its folder".into(),
+                code::IOERR => format!("the disk failed to read or write it (SQLite code {extended})"),
+                code::CORRUPT => "it is damaged; it was left as it is. Restore a backup beside it".into(),
+                code::CANTOPEN => "it cannot be opened; look at the permissions of the file and its folder".into(),
+                code::NOTADB => "it is not a vault; it was left as it is. Restore a backup, or move it away".into(),
+                _ => format!("SQLite refused (code {extended})"),
+            })
+        }
+        sqlx::Error::Io(cause) => system(cause),
+        sqlx::Error::PoolClosed => VaultError::Locked,
+        sqlx::Error::PoolTimedOut => VaultError::Storage("it was busy for too long; try again".into()),
+        sqlx::Error::RowNotFound => VaultError::NotFound,
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+            VaultError::Storage("a table has not the columns that its format says; it was left as it is".into())
+        }
+        _ => VaultError::Storage("the connection to it broke".into()),
+    }
+}
+
+/// What a failed system call means.
+pub(crate) fn system(error: &io::Error) -> VaultError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => VaultError::DiskFull,
+        kind => VaultError::Storage(kind.to_string()),
+    }
+}
+
+/// What a failed sealing means. Opening has its own answer: the row that does not open.
+pub(crate) fn sealing(error: SealError) -> VaultError {
+    VaultError::Storage(error.to_string())
+}
+
+/// What a failed unlocking means.
+pub(crate) fn unlocking(error: UnlockError, method: UnlockMethod) -> VaultError {
+    match error {
+        UnlockError::WrongKey => VaultError::WrongKey,
+        UnlockError::MissingKey(what) => VaultError::MissingKey(what),
+        UnlockError::Damaged => VaultError::Damaged { table: "keyslots", row: unlock_word(method).into() },
+        UnlockError::CostRefused | UnlockError::Memory { .. } | UnlockError::Randomness => {
+            VaultError::Storage(error.to_string())
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Rows and their seals: what goes into the database, and what may come out of it.
+
+use holdfast_crypto::{Context, VaultKey};
+use holdfast_model::{SecretValue, VaultId, ports::VaultError};
+use serde::{Serialize, de::DeserializeOwned};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::error::sealing;
+
+/// The version of what is inside the seals: the JSON of the model's types. A change that an older version would
+/// misread gets the next number, and the migration that brings it seals every row anew.
+const SCHEMA: u32 = 1;
+
+const OVERVIEW: &str = "overview";
+const SECRET: &str = "secret";
+
+/// A row at one of its generations.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) table: &'static str,
+    pub(crate) row: &'a [u8],
+    pub(crate) generation: u64,
+}
+
+impl Place<'_> {
+    /// What is said of a row that does not open.
+    pub(crate) fn damaged(&self) -> VaultError {
+        damaged(self.table, self.row)
+    }
+
+    /// The generation as SQLite keeps it.
+    pub(crate) fn generation_column(&self) -> Result<i64, VaultError> {
+        i64::try_from(self.generation).map_err(|_| self.damaged())
+    }
+}
+
+/// Says of a row that it does not open, naming it by its opaque id.
+pub(crate) fn damaged(table: &'static str, row: &[u8]) -> VaultError {
+    let row = match <[u8; 16]>::try_from(row) {
+        // Any id type prints 16 bytes as a UUID.
+        Ok(bytes) => VaultId::from_bytes(bytes).to_string(),
+        Err(_) => row.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    VaultError::Damaged { table, row }
+}
+
+/// A generation as it stands in the file, where anybody may have written anything.
+pub(crate) fn stored_generation(table: &'static str, row: &[u8], column: i64) -> Result<u64, VaultError> {
+    u64::try_from(column).map_err(|_| damaged(table, row))
+}
+
+/// The vault's key with what it is used for.
+pub(crate) struct Seals {
+    vault: VaultId,
+    key: VaultKey,
+}
+
+impl Seals {
+    pub(crate) const fn new(vault: VaultId, key: VaultKey) -> Self {
+        Self { vault, key }
+    }
+
+    /// The row id of something that is looked up by a name.
+    pub(crate) fn lookup_id(&self, table: &'static str, name: &str) -> [u8; 16] {
+        self.key.derive_lookup_id(table, name)
+    }
+
+    pub(crate) fn seal_overview<T: Serialize>(&self, place: Place<'_>, value: &T) -> Result<Vec<u8>, VaultError> {
+        let json = serde_json::to_vec(value)
+            .map(Zeroizing::new)
+            .map_err(|_| VaultError::Storage("a record cannot be written as JSON".into()))?;
+        self.key.seal(&self.context(place, OVERVIEW), &json).map_err(sealing)
+    }
+
+    pub(crate) fn open_overview<T: DeserializeOwned>(
+        &self,
+        place: Place<'_>,
+        envelope: &[u8],
+    ) -> Result<T, VaultError> {
+        let json = self.key.open(&self.context(place, OVERVIEW), envelope).map_err(|_| place.damaged())?;
+        serde_json::from_slice(&json).map_err(|_| place.damaged())
+    }
+
+    pub(crate) fn seal_secret(&self, place: Place<'_>, value: &str) -> Result<Vec<u8>, VaultError> {
+        self.key.seal(&self.context(place, SECRET), value.as_bytes()).map_err(sealing)
+    }
+
+    pub(crate) fn open_secret(&self, place: Place<'_>, envelope: &[u8]) -> Result<SecretValue, VaultError> {
+        let mut bytes = self.key.open(&self.context(place, SECRET), envelope).map_err(|_| place.damaged())?;
+        // The allocation itself moves into the secret type, so that there is never a second copy.
+        match String::from_utf8(std::mem::take(&mut *bytes)) {
+            Ok(text) => Ok(SecretValue::new(text)),
+            Err(error) => {
+                error.into_bytes().zeroize();
+                Err(place.damaged())
+            }
+        }
+    }
+
+    /// Moves a secret from one generation of its row to another.
+    pub(crate) fn reseal_secret(&self, from: Place<'_>, to: Place<'_>, envelope: &[u8]) -> Result<Vec<u8>, VaultError> {
+        self.seal_secret(to, self.open_secret(from, envelope)?.expose_secret())
+    }
+
+    const fn context<'a>(&self, place: Place<'a>, column: &'static str) -> Context<'a> {
+        Context {
+            vault: self.vault,
+            table: place.table,
+            row: place.row,
+            column,
+            schema: SCHEMA,
+            generation: place.generation,
+        }
+    }
+}

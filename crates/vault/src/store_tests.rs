@@ -1,0 +1,102 @@
+#![allow(clippy::unwrap_used)]
+
+use holdfast_crypto::VaultKey;
+use holdfast_model::{AuditAction, UnixMillis, VaultId};
+use sqlx::{Connection, sqlite::SqliteConnection};
+use tempfile::TempDir;
+
+use super::*;
+
+async fn empty() -> (TempDir, SqliteStore) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("vault.db");
+    std::fs::write(&path, b"").unwrap();
+    let seals = Seals::new(VaultId::from_bytes([7; 16]), VaultKey::make().unwrap());
+    let store = SqliteStore::open(&path, seals).await.unwrap();
+    (folder, store)
+}
+
+fn entry(detail: String) -> AuditEntry {
+    AuditEntry {
+        at: UnixMillis::default(),
+        action: AuditAction::Unlocked,
+        account: None,
+        program: None,
+        detail: Some(detail),
+    }
+}
+
+/// Sets a pragma of the writing connection. The limit of pages fails with the same code, at the same place, as a
+/// disk without room.
+async fn set(store: &SqliteStore, pragma: &'static str) {
+    let opened = store.opened().await.unwrap();
+    sqlx::query(pragma).execute(&opened.writer).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_so_nothing_is_written_and_the_vault_works_again_with_room() {
+    let (_folder, store) = empty().await;
+    store.append_audit(&entry("before".into())).await.unwrap();
+    for _ in 0..3 {
+        set(&store, "PRAGMA max_page_count = 40").await;
+        let full = store.append_audit(&entry("x".repeat(1_000_000))).await;
+        assert!(matches!(full, Err(VaultError::DiskFull)), "{full:?}");
+    }
+    assert_eq!(store.audit(None, 10).await.unwrap(), [entry("before".into())]);
+
+    set(&store, "PRAGMA max_page_count = 4000").await;
+    store.append_audit(&entry("after".into())).await.unwrap();
+    assert_eq!(store.audit(None, 10).await.unwrap(), [entry("before".into()), entry("after".into())]);
+}
+
+#[tokio::test]
+async fn a_write_that_panics_is_undone_and_the_next_one_works() {
+    let (_folder, store) = empty().await;
+    let panicked = store.write(OldPages::Stay, |writing| {
+        Box::pin(async move {
+            writing.append_audit(&entry("half".into())).await?;
+            assert!(writing.ended, "a bug in the middle of a write");
+            Ok(())
+        })
+    });
+    assert!(matches!(panicked.await, Err(VaultError::Storage(_))));
+    store.append_audit(&entry("whole".into())).await.unwrap();
+    assert_eq!(store.audit(None, 10).await.unwrap(), [entry("whole".into())]);
+}
+
+#[tokio::test]
+async fn connections_are_set_up_as_the_format_says() {
+    let (_folder, store) = empty().await;
+    let opened = store.opened().await.unwrap();
+    for (pool, journal, synchronous) in [(&opened.writer, "wal", Some(2_i64)), (&opened.readers, "wal", None)] {
+        let text: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await.unwrap();
+        assert_eq!(text, journal);
+        for (pragma, expected) in [
+            ("PRAGMA synchronous", synchronous),
+            ("PRAGMA foreign_keys", Some(1)),
+            ("PRAGMA secure_delete", Some(1)),
+            ("PRAGMA trusted_schema", Some(0)),
+            ("PRAGMA temp_store", Some(2)),
+            ("PRAGMA cell_size_check", Some(1)),
+            ("PRAGMA busy_timeout", Some(5000)),
+        ] {
+            let value: i64 = sqlx::query_scalar(pragma).fetch_one(pool).await.unwrap();
+            assert!(expected.is_none_or(|expected| expected == value), "{pragma} is {value}");
+        }
+    }
+    let refused = sqlx::query("DELETE FROM audit").execute(&opened.readers).await;
+    assert!(refused.is_err(), "readers cannot write");
+}
+
+#[tokio::test]
+async fn another_program_that_holds_the_file_is_waited_for_and_then_named() {
+    let (folder, store) = empty().await;
+    set(&store, "PRAGMA busy_timeout = 50").await;
+    let path = folder.path().join("vault.db");
+    let mut other = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let busy = store.append_audit(&entry("x".into())).await;
+    assert!(matches!(&busy, Err(VaultError::Storage(why)) if why.contains("another program")), "{busy:?}");
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    store.append_audit(&entry("x".into())).await.unwrap();
+}

@@ -1,0 +1,116 @@
+//! The agent, as far as a window may use it: everything but tokens. Only this file names the client, and it does not
+//! bring the call that hands out tokens into scope.
+
+use holdfast_client::{Client, Error, Events, SocketPath, StartAgent};
+use holdfast_wire::{AddProvider, InitVault, SignInView, SignOutReport, StartSignIn, Status, Timestamp, UnlockVault};
+
+/// The agent behind its redacted calls. Each of them blocks.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    client: Client,
+}
+
+impl Agent {
+    /// The agent that the environment means; it is started when it does not run.
+    pub fn from_environment() -> Self {
+        Self { client: Client::new(SocketPath::from_environment(), StartAgent::WhenNoneAnswers) }
+    }
+
+    /// Makes sure that an agent answers.
+    pub fn start_if_needed(&self) -> Result<Status, Error> {
+        self.client.start_agent_if_needed()
+    }
+
+    /// Everything that is worth drawing, as it changes.
+    pub fn events(&self) -> Result<Events, Error> {
+        self.client.events()
+    }
+
+    /// The agent's clock.
+    pub fn now(&self) -> Result<Timestamp, Error> {
+        self.client.status_of_running().map(|status| status.server_now)
+    }
+
+    /// Makes the vault.
+    pub fn init_vault(&self, request: &InitVault) -> Result<(), Error> {
+        self.client.init_vault(request).map(drop)
+    }
+
+    /// Opens the vault.
+    pub fn unlock_vault(&self, request: &UnlockVault) -> Result<(), Error> {
+        self.client.unlock_vault(request).map(drop)
+    }
+
+    /// Locks the vault.
+    pub fn lock_vault(&self) -> Result<(), Error> {
+        self.client.lock_vault().map(drop)
+    }
+
+    /// Adds a provider.
+    pub fn add_provider(&self, request: &AddProvider) -> Result<(), Error> {
+        self.client.add_provider(request).map(drop)
+    }
+
+    /// Begins a sign-in.
+    pub fn start_sign_in(&self, request: &StartSignIn) -> Result<SignInView, Error> {
+        self.client.start_sign_in(request)
+    }
+
+    /// A sign-in as it is now.
+    pub fn sign_in(&self, id: &str) -> Result<SignInView, Error> {
+        self.client.sign_in(id, 0)
+    }
+
+    /// Gives a sign-in up.
+    pub fn cancel_sign_in(&self, id: &str) -> Result<(), Error> {
+        self.client.cancel_sign_in(id).map(drop)
+    }
+
+    /// Renews an account now.
+    pub fn refresh(&self, account: &str) -> Result<(), Error> {
+        self.client.refresh(account).map(drop)
+    }
+
+    /// Has the provider refuse an account's tokens.
+    pub fn revoke(&self, account: &str) -> Result<SignOutReport, Error> {
+        self.client.revoke(account)
+    }
+
+    /// Signs one account out.
+    pub fn sign_out(&self, account: &str) -> Result<SignOutReport, Error> {
+        self.client.sign_out(account)
+    }
+
+    /// Signs one account out and removes it.
+    pub fn remove_account(&self, account: &str) -> Result<SignOutReport, Error> {
+        self.client.remove_account(account)
+    }
+
+    /// Signs every account out.
+    pub fn sign_out_all(&self) -> Result<Vec<SignOutReport>, Error> {
+        self.client.sign_out_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    #[test]
+    fn no_source_of_the_desktop_can_ask_for_a_token() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src-tauri/src");
+        let mut files = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            // Put together here, so that this test does not find itself.
+            for word in [["Hand", "Out"], ["Token", "Request"], ["Token", "Reply"], ["access", "_token\""]] {
+                assert!(!text.contains(&word.concat()), "{} names {}", path.display(), word.concat());
+            }
+            let names_client = text.contains(&["Client", "::new"].concat());
+            assert!(!names_client || path.ends_with("agent.rs"), "{} makes a client of its own", path.display());
+            files += 1;
+        }
+        assert!(files >= 9, "only {files} files were looked at");
+    }
+}

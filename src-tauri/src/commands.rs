@@ -1,0 +1,194 @@
+//! What the window may ask for. Every command runs beside the window's thread and fails with the agent's error object;
+//! none returns a token, and none returns the address of a sign-in.
+
+use holdfast_client::Error;
+use holdfast_wire::{
+    AddProvider, ErrorBody, ErrorCode, InitVault, SignInView, SignOutReport, StartSignIn, UnlockVault,
+};
+use serde::Serialize;
+use tauri::ipc::Channel;
+use tauri::{AppHandle, Manager as _, State};
+
+use crate::agent::Agent;
+use crate::bridge::{Bridge, Message};
+use crate::clipboard::LinkClipboard;
+use crate::mirror::redacted_sign_in;
+
+type Answer<T> = Result<T, ErrorBody>;
+
+/// A sign-in that was begun.
+#[derive(Debug, Serialize)]
+pub struct StartedSignIn {
+    sign_in: SignInView,
+    browser_opened: bool,
+}
+
+/// Does what blocks on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    agent: State<'_, Agent>,
+    call: impl FnOnce(&Agent) -> Result<T, Error> + Send + 'static,
+) -> Answer<T> {
+    let agent = agent.inner().clone();
+    match tauri::async_runtime::spawn_blocking(move || call(&agent)).await {
+        Ok(answer) => answer.map_err(ErrorBody::from),
+        Err(_) => Err(ErrorBody {
+            code: ErrorCode::Internal,
+            message: "The desktop failed while it asked the agent.".to_owned(),
+            hint: Some("Look whether it was done, then try again.".to_owned()),
+            retry_after_s: None,
+        }),
+    }
+}
+
+#[tauri::command]
+pub async fn watch(app: AppHandle, agent: State<'_, Agent>, channel: Channel<Message>) -> Answer<()> {
+    blocking(agent, move |agent| {
+        app.state::<Bridge>().watch(channel, agent);
+        Ok(())
+    })
+    .await
+}
+
+#[tauri::command]
+pub async fn init_vault(agent: State<'_, Agent>, request: InitVault) -> Answer<()> {
+    blocking(agent, move |agent| agent.init_vault(&request)).await
+}
+
+#[tauri::command]
+pub async fn unlock_vault(agent: State<'_, Agent>, request: UnlockVault) -> Answer<()> {
+    blocking(agent, move |agent| agent.unlock_vault(&request)).await
+}
+
+#[tauri::command]
+pub async fn lock_vault(agent: State<'_, Agent>) -> Answer<()> {
+    blocking(agent, Agent::lock_vault).await
+}
+
+#[tauri::command]
+pub async fn add_provider(agent: State<'_, Agent>, request: AddProvider) -> Answer<()> {
+    blocking(agent, move |agent| agent.add_provider(&request)).await
+}
+
+#[tauri::command]
+pub async fn start_sign_in(agent: State<'_, Agent>, request: StartSignIn) -> Answer<StartedSignIn> {
+    blocking(agent, move |agent| {
+        let sign_in = agent.start_sign_in(&request)?;
+        let browser_opened = open(&sign_in);
+        Ok(StartedSignIn { sign_in: redacted_sign_in(sign_in), browser_opened })
+    })
+    .await
+}
+
+/// Opens the browser again, and says whether that worked.
+#[tauri::command]
+pub async fn open_sign_in(agent: State<'_, Agent>, id: String) -> Answer<bool> {
+    blocking(agent, move |agent| agent.sign_in(&id).map(|sign_in| open(&sign_in))).await
+}
+
+/// Puts the address on the clipboard, and says whether that worked.
+#[tauri::command]
+pub async fn copy_sign_in_link(app: AppHandle, agent: State<'_, Agent>, id: String) -> Answer<bool> {
+    blocking(agent, move |agent| {
+        let sign_in = agent.sign_in(&id)?;
+        let clipboard = app.state::<LinkClipboard>();
+        Ok(web_address(&sign_in).is_some_and(|url| clipboard.copy(url)))
+    })
+    .await
+}
+
+#[tauri::command]
+pub async fn cancel_sign_in(agent: State<'_, Agent>, id: String) -> Answer<()> {
+    blocking(agent, move |agent| agent.cancel_sign_in(&id)).await
+}
+
+#[tauri::command]
+pub async fn refresh_account(agent: State<'_, Agent>, id: String) -> Answer<()> {
+    blocking(agent, move |agent| agent.refresh(&id)).await
+}
+
+#[tauri::command]
+pub async fn revoke_account(agent: State<'_, Agent>, id: String) -> Answer<SignOutReport> {
+    blocking(agent, move |agent| agent.revoke(&id)).await
+}
+
+#[tauri::command]
+pub async fn sign_out_account(agent: State<'_, Agent>, id: String) -> Answer<SignOutReport> {
+    blocking(agent, move |agent| agent.sign_out(&id)).await
+}
+
+#[tauri::command]
+pub async fn remove_account(agent: State<'_, Agent>, id: String) -> Answer<SignOutReport> {
+    blocking(agent, move |agent| agent.remove_account(&id)).await
+}
+
+#[tauri::command]
+pub async fn sign_out_all(agent: State<'_, Agent>) -> Answer<Vec<SignOutReport>> {
+    blocking(agent, Agent::sign_out_all).await
+}
+
+/// Opens the system browser at the sign-in's address.
+fn open(sign_in: &SignInView) -> bool {
+    web_address(sign_in).is_some_and(|url| tauri_plugin_opener::open_url(url, None::<&str>).is_ok())
+}
+
+/// The address, if it is one for a browser. It comes from a provider's metadata: anything else (`file:`, an option of
+/// the opener) is not handed to other programs.
+fn web_address(sign_in: &SignInView) -> Option<&str> {
+    let url = sign_in.authorization_url.as_deref()?;
+    let web = url.starts_with("https://") || url.starts_with("http://");
+    (web && url.bytes().all(|byte| byte.is_ascii_graphic())).then_some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn only_web_addresses_are_handed_to_the_browser() {
+        let mut sign_in: SignInView = serde_json::from_value(serde_json::json!({
+            "id": "s", "provider": "p", "stage": "waiting", "authorization_url": null,
+            "redirect_uri": "http://127.0.0.1:2/callback", "started_at": "2026-05-14T13:58:20Z",
+            "expires_at": "2026-05-14T14:08:20Z", "account": null, "label": null, "error": null
+        }))
+        .unwrap();
+        assert_eq!(web_address(&sign_in), None);
+        for (url, allowed) in [
+            ("https://login.example/auth?state=x", true),
+            ("http://127.0.0.1:4444/auth", true),
+            ("file:///etc/passwd", false),
+            ("--version", false),
+            ("https://login.example/a b", false),
+            ("https://login.example/\u{1b}", false),
+        ] {
+            sign_in.authorization_url = Some(url.to_owned());
+            assert_eq!(web_address(&sign_in).is_some(), allowed, "{url}");
+        }
+    }
+
+    #[test]
+    fn every_command_of_the_window_is_granted_and_nothing_else() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+        let (source, permissions, handlers) = (
+            read("src-tauri/src/commands.rs"),
+            read("src-tauri/permissions/commands.toml"),
+            read("src-tauri/src/lib.rs"),
+        );
+        let commands: Vec<&str> = source
+            .split("#[tauri::command]\npub async fn ")
+            .skip(1)
+            .filter_map(|rest| rest.split(['(', '<']).next())
+            .collect();
+        assert!(commands.len() >= 14, "{commands:?}");
+        for command in &commands {
+            assert!(permissions.contains(&format!("\"{command}\"")), "{command} is not granted");
+            assert!(handlers.contains(&format!("commands::{command},")), "{command} is not handled");
+        }
+        for line in permissions.lines().filter_map(|line| line.strip_prefix("commands.allow = ")) {
+            let names: Vec<String> = serde_json::from_str(line).unwrap();
+            assert!(names.iter().all(|name| commands.contains(&name.as_str())), "{line} grants what does not exist");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// Our own pages: nothing in them comes from another host.
+
+const STYLE = `
+  body { font: 16px system-ui, sans-serif; background: #f1f4f3; color: #131b1a; display: grid; place-items: center; min-height: 90vh }
+  main { background: #fff; border: 1px solid #ccd4d1; border-radius: 8px; padding: 24px 32px; width: 320px }
+  label { display: block; margin: 12px 0 } input { display: block; width: 100%; box-sizing: border-box; padding: 8px; margin-top: 4px; font: inherit }
+  button { font: inherit; padding: 8px 16px; margin: 12px 8px 0 0 } .wrong { color: #ae2c1a }
+`;
+
+/** Text as HTML. */
+export function escape(text) {
+  return String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+/** A whole page; `body` is HTML. */
+export function page(title, body) {
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>${escape(title)}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>${STYLE}</style></head>
+<body><main><h1>${escape(title)}</h1>${body}</main></body></html>
+`;
+}
+
+/** The sign-in form. `wrong` is set after a password that did not fit. */
+export function loginPage({ uid, client, hint, wrong }) {
+  return page('Sign in', `
+    <p>to go on to <b>${escape(client)}</b></p>
+    ${wrong ? '<p class="wrong" role="alert">User name or password is wrong.</p>' : ''}
+    <form method="post" action="/interaction/${escape(uid)}" autocomplete="off">
+      <input type="hidden" name="prompt" value="login">
+      <label>User name <input name="login" value="${escape(hint ?? '')}" required autofocus></label>
+      <label>Password <input name="password" type="password" required></label>
+      <button type="submit">Sign in</button>
+    </form>
+    ${cancelForm(uid)}`);
+}
+
+/** The consent form. */
+export function consentPage({ uid, client, scopes }) {
+  return page('Allow access', `
+    <p><b>${escape(client)}</b> asks for:</p>
+    <ul>${scopes.map((scope) => `<li>${escape(scope)}</li>`).join('')}</ul>
+    <form method="post" action="/interaction/${escape(uid)}">
+      <input type="hidden" name="prompt" value="consent">
+      <button type="submit">Allow</button>
+    </form>
+    ${cancelForm(uid)}`);
+}
+
+function cancelForm(uid) {
+  return `<form method="post" action="/interaction/${escape(uid)}/abort"><button type="submit">Cancel</button></form>`;
+}
+
+/** An error of the protocol. */
+export function errorPage(out) {
+  const lines = Object.entries(out).map(([name, value]) => `<p><b>${escape(name)}</b>: ${escape(value)}</p>`);
+  return page('That did not work', lines.join(''));
+}

@@ -1,0 +1,65 @@
+// An OpenID provider on loopback: oidc-provider with users, pages, and a door for tests.
+// Prints one line of JSON with its issuer when it is ready.
+
+import http from 'node:http';
+
+import Provider from 'oidc-provider';
+
+import { configuration } from './configuration.mjs';
+import { control } from './control.mjs';
+import { meetFault } from './faults.mjs';
+import { interact } from './interactions.mjs';
+import { noteFault, noteOAuth } from './journal.mjs';
+import { makeKeys } from './keys.mjs';
+import { settings } from './settings.mjs';
+
+let keys = makeKeys();
+let provider;
+let serve;
+
+function setUp(issuer) {
+  provider = new Provider(issuer, configuration(keys));
+  provider.use(async (ctx, next) => {
+    await next();
+    noteOAuth(ctx);
+  });
+  provider.on('server_error', (_ctx, error) => console.error(error));
+  serve = provider.callback();
+}
+
+async function answer(req, res) {
+  const path = req.url.split('?')[0];
+  if (path.startsWith('/_ctl/')) {
+    return control(path, req, res, (keepOld) => {
+      keys = keepOld ? [...makeKeys(), ...keys] : makeKeys();
+      setUp(provider.issuer);
+    });
+  }
+  const met = await meetFault(path, req, res);
+  if (met) return noteFault(path, met);
+  if (path.startsWith('/interaction/')) return interact(provider, req, res);
+  return serve(req, res);
+}
+
+const server = http.createServer((req, res) => {
+  answer(req, res).catch((error) => {
+    if (res.headersSent) return req.socket.destroy();
+    // A page whose cookie is gone, or a control request that is no JSON.
+    res.writeHead(400, { 'content-type': 'application/json' });
+    return res.end(JSON.stringify({ error: error.name, error_description: error.message }));
+  });
+});
+
+server.on('error', (error) => {
+  console.error(`the identity provider cannot listen on 127.0.0.1:${settings.port}: ${error.message}`);
+  process.exit(1);
+});
+
+server.listen(settings.port, '127.0.0.1', () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  setUp(issuer);
+  process.stdout.write(`${JSON.stringify({ issuer })}\n`);
+});
+
+for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(0));
+if (settings.exitWithStdin) process.stdin.resume().on('end', () => process.exit(0));

@@ -1,0 +1,36 @@
+// What the environment says. Lifetimes are whole seconds.
+
+function seconds(name, otherwise) {
+  const text = process.env[name];
+  if (text === undefined || text === '') return otherwise;
+  if (!/^[1-9][0-9]*$/.test(text)) throw new Error(`${name} must be a whole number of seconds above 0, not "${text}"`);
+  return Number(text);
+}
+
+function oneOf(name, words) {
+  const word = process.env[name] || words[0];
+  if (!words.includes(word)) throw new Error(`${name} must be one of ${words.join(', ')}, not "${word}"`);
+  return word;
+}
+
+const DAY = 86_400;
+
+export const settings = {
+  /** Port on 127.0.0.1; 0 takes a free one. */
+  port: Number(process.env.PORT || 0),
+  accessToken: seconds('AT_TTL', 3600),
+  idToken: seconds('ID_TTL', 3600),
+  code: seconds('CODE_TTL', 60),
+  /** The sliding window: every rotated refresh token lives this long. */
+  refreshSliding: seconds('RT_TTL', 14 * DAY),
+  /** The absolute limit of a chain of refresh tokens, from the sign-in on. */
+  refreshAbsolute: seconds('RT_ABS_TTL', 90 * DAY),
+  session: seconds('SESSION_TTL', 14 * DAY),
+  grant: seconds('GRANT_TTL', 120 * DAY),
+  /** `default` is the library's own rule. */
+  rotate: oneOf('ROTATE', ['always', 'never', 'default']),
+  /** Consent is given without a page. */
+  autoConsent: process.env.AUTO_CONSENT === '1',
+  /** The parent holds our stdin open; when it dies, so do we. */
+  exitWithStdin: process.env.EXIT_WITH_STDIN === '1',
+};

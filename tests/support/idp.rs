@@ -1,0 +1,258 @@
+//! A real identity provider: `oidc-provider` from `tests/idp`, on a free port of loopback.
+
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+    sync::mpsc,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    binaries::repository,
+    home::Home,
+    http::{Reply, Request, split_url},
+    process::{Group, bound_to_us},
+};
+
+/// Node takes a second to load the provider, several on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// What the provider promises, in seconds.
+#[derive(Debug, Clone)]
+pub struct Lifetimes {
+    /// Access tokens.
+    pub access: u64,
+    /// The sliding window of refresh tokens.
+    pub sliding: u64,
+    /// The absolute limit of a chain of refresh tokens.
+    pub absolute: u64,
+}
+
+impl Default for Lifetimes {
+    /// Long enough that nothing ends during a test.
+    fn default() -> Self {
+        Self { access: 3600, sliding: 86_400, absolute: 30 * 86_400 }
+    }
+}
+
+/// A running provider.
+#[derive(Debug)]
+pub struct Idp {
+    group: Group,
+    issuer: String,
+    lifetimes: Lifetimes,
+}
+
+/// One request that the provider saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The path.
+    pub path: String,
+    /// `authorization_code` or `refresh_token`, at the token endpoint.
+    pub grant_type: Option<String>,
+    /// The fingerprint of the refresh token or of the token to revoke.
+    pub token: Option<String>,
+    /// `ok`, an OAuth error, or what a fault did.
+    pub outcome: String,
+}
+
+/// A token that exists at the provider.
+#[derive(Debug, Clone)]
+pub struct IssuedToken {
+    /// `access_token` or `refresh_token`.
+    pub kind: String,
+    /// Its value.
+    pub value: String,
+    /// Whose it is.
+    pub user: String,
+    /// Whether it was rotated away.
+    pub consumed: bool,
+}
+
+impl Idp {
+    /// Starts one that rotates refresh tokens at each use and ends the whole chain when one is used twice.
+    ///
+    /// # Panics
+    /// When node or its packages are missing, or it does not start.
+    pub fn start(home: &Home, name: &str, lifetimes: Lifetimes) -> Self {
+        Self::start_with(home, name, lifetimes, &[])
+    }
+
+    /// Starts one with more settings (`tests/idp/settings.mjs`).
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_with(home: &Home, name: &str, lifetimes: Lifetimes, settings: &[(&str, &str)]) -> Self {
+        let folder = repository().join("tests/idp");
+        assert!(
+            folder.join("node_modules/oidc-provider").is_dir(),
+            "the identity provider's packages are not installed. Install them with:\n    npm ci --prefix tests/idp\n"
+        );
+        let mut command = bound_to_us("node");
+        home.apply(&mut command)
+            .arg(folder.join("server.mjs"))
+            .env("EXIT_WITH_STDIN", "1")
+            .env("ROTATE", "always")
+            .env("AT_TTL", lifetimes.access.to_string())
+            .env("RT_TTL", lifetimes.sliding.to_string())
+            .env("RT_ABS_TTL", lifetimes.absolute.to_string())
+            .envs(settings.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(home.log(&format!("{name}.log"))).expect("a log file"));
+        let mut group = Group::spawn("the identity provider", &mut command);
+        let stdout = group.child().stdout.take().expect("stdout is piped");
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            if BufReader::new(stdout).read_line(&mut line).is_ok() {
+                let _ = sender.send(line);
+            }
+        });
+        let line = receiver.recv_timeout(START_LIMIT).unwrap_or_default();
+        let ready: Value = serde_json::from_str(&line).unwrap_or_default();
+        let issuer =
+            ready["issuer"].as_str().unwrap_or_else(|| panic!("the identity provider did not start: {line:?}"));
+        Self { group, issuer: issuer.to_owned(), lifetimes }
+    }
+
+    /// The issuer identifier.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// What it promises.
+    pub fn lifetimes(&self) -> &Lifetimes {
+        &self.lifetimes
+    }
+
+    /// A provisioned provider with this issuer and the public client, as a table for `providers.d`.
+    pub fn provider_table(&self, name: &str) -> String {
+        self.client_table(name, "native")
+    }
+
+    /// The same with another client.
+    pub fn client_table(&self, name: &str, client: &str) -> String {
+        format!(
+            "[[provider]]\nname = \"{name}\"\ndisplay_name = \"Test provider {name}\"\nissuer = \"{}\"\nclient_id = \"{client}\"\n\
+             scopes = [\"openid\", \"offline_access\", \"profile\", \"email\"]\n\
+             refresh_sliding_s = {}\nrefresh_absolute_s = {}\n\n",
+            self.issuer, self.lifetimes.sliding, self.lifetimes.absolute
+        )
+    }
+
+    fn send(&self, request: &Request) -> Reply {
+        let (authority, _) = split_url(&self.issuer);
+        request.send_tcp(authority).unwrap_or_else(|error| panic!("the identity provider does not answer: {error}"))
+    }
+
+    fn control(&self, what: &str, order: &Value) -> Value {
+        let reply = self.send(&Request::new("POST", &format!("/_ctl/{what}")).json(order));
+        assert_eq!(reply.status, 200, "control {what}: {}", reply.text());
+        reply.json()
+    }
+
+    /// Orders a fault (`tests/idp/faults.mjs`).
+    pub fn fault(&self, order: &Value) {
+        self.control("fault", order);
+    }
+
+    /// Lets every request of `path` (`*` for all) fail by closing the connection, until [`Self::heal`].
+    pub fn go_down(&self, path: &str) {
+        self.fault(&json!({"path": path, "times": -1, "drop": true}));
+    }
+
+    /// Ends all faults.
+    pub fn heal(&self) {
+        self.control("clear-faults", &json!({}));
+    }
+
+    /// Adds a person.
+    pub fn add_user(&self, login: &str, password: &str, name: &str, email: &str) {
+        self.control("add-user", &json!({"login": login, "password": password, "name": name, "email": email}));
+    }
+
+    /// From here on the person can neither sign in nor refresh.
+    pub fn disable(&self, user: &str) {
+        self.control("disable", &json!({"user": user}));
+    }
+
+    /// Changes the signing keys.
+    pub fn rotate_keys(&self, keep_old: bool) {
+        self.control("rotate-keys", &json!({"keepOld": keep_old}));
+    }
+
+    /// Every request since the start, this control aside.
+    pub fn log(&self) -> Vec<Seen> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let reply = self.control("log", &json!({}));
+        let entries = reply["log"].as_array().expect("the log is a list");
+        entries
+            .iter()
+            .map(|entry| Seen {
+                path: text(&entry["path"]).unwrap_or_default(),
+                grant_type: text(&entry["grant_type"]),
+                token: text(&entry["token"]),
+                outcome: text(&entry["outcome"]).unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    /// The uses of refresh tokens since the start.
+    pub fn refreshes(&self) -> Vec<Seen> {
+        self.log().into_iter().filter(|seen| seen.grant_type.as_deref() == Some("refresh_token")).collect()
+    }
+
+    /// The revocation requests since the start.
+    pub fn revocations(&self) -> Vec<Seen> {
+        self.log().into_iter().filter(|seen| seen.path == "/token/revocation").collect()
+    }
+
+    /// The tokens that exist now.
+    pub fn tokens(&self) -> Vec<IssuedToken> {
+        let reply = self.control("state", &json!({}));
+        let tokens = reply["tokens"].as_array().expect("the tokens are a list");
+        tokens
+            .iter()
+            .map(|token| IssuedToken {
+                kind: token["kind"].as_str().unwrap_or_default().to_owned(),
+                value: token["value"].as_str().unwrap_or_default().to_owned(),
+                user: token["user"].as_str().unwrap_or_default().to_owned(),
+                consumed: token["consumed"].as_bool().unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    /// The current refresh token of a user: what the provider would accept now.
+    ///
+    /// # Panics
+    /// When there is not exactly one.
+    pub fn current_refresh_token(&self, user: &str) -> String {
+        let tokens = self.tokens();
+        let mut current =
+            tokens.iter().filter(|token| token.kind == "refresh_token" && token.user == user && !token.consumed);
+        match (current.next(), current.next()) {
+            (Some(token), None) => token.value.clone(),
+            (None, _) => panic!("{user} has no refresh token"),
+            _ => panic!("{user} has more than one refresh token"),
+        }
+    }
+
+    /// Uses a refresh token as the public client would; the OAuth error when it is refused.
+    ///
+    /// # Errors
+    /// The `error` of the answer.
+    pub fn try_refresh(&self, token: &str) -> Result<(), String> {
+        let form = [("grant_type", "refresh_token"), ("client_id", "native"), ("refresh_token", token)];
+        let reply = self.send(&Request::new("POST", "/token").form(&form));
+        if reply.status == 200 { Ok(()) } else { Err(reply.json()["error"].as_str().unwrap_or_default().to_owned()) }
+    }
+
+    /// Ends it; its port answers no more.
+    pub fn stop(&mut self) {
+        self.group.kill();
+    }
+}

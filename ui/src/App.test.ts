@@ -1,0 +1,54 @@
+import { expect, it, vi } from 'vitest';
+import { sampleAccounts } from './lib/backend/mock';
+import { none, NOW, one, openWindow, press, settle, text } from './test/window';
+
+it('waits a moment before it says that it starts, and then says it', async () => {
+  await openWindow({ connection: 'connecting' });
+  expect(none('starting')).toBe(true);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(text(one('starting'))).toContain('Waiting for the process that keeps your vault.');
+});
+
+it('says when the vault process cannot be reached at all', async () => {
+  const backend = await openWindow({ connection: 'lost' });
+  expect(text(one('lost'))).toContain('The vault process does not answer');
+  backend.setConnection({ state: 'lost', message: 'The program holdfast-agent is not there.' });
+  await settle();
+  expect(text(one('lost'))).toContain('The program holdfast-agent is not there.');
+});
+
+it('keeps the list when the vault process is lost, and says so above it', async () => {
+  const backend = await openWindow({ accounts: sampleAccounts(NOW) });
+  expect(none('disconnected')).toBe(true);
+  backend.setConnection({ state: 'lost', message: 'The agent has ended the connection.' });
+  await settle();
+  expect(text(one('disconnected'))).toContain('The agent has ended the connection.');
+  expect(none('accounts')).toBe(false);
+  backend.setConnection({ state: 'connected' });
+  await settle();
+  expect(none('disconnected')).toBe(true);
+});
+
+it('changes the theme, and remembers it', async () => {
+  localStorage.clear();
+  await openWindow({ accounts: sampleAccounts(NOW) });
+  const seen = [];
+  for (let i = 0; i < 3; i += 1) {
+    press('theme');
+    await settle();
+    seen.push([one('theme').dataset.choice, document.documentElement.dataset.theme, localStorage.getItem('holdfast.theme')]);
+  }
+  expect(seen).toEqual([['dark', 'dark', 'dark'], ['light', 'light', 'light'], ['system', 'dark', 'system']]);
+});
+
+it('locks with Ctrl L and adds with Ctrl N', async () => {
+  const backend = await openWindow({ accounts: sampleAccounts(NOW) });
+  const ctrl = (key: string) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, ctrlKey: true, bubbles: true, cancelable: true }));
+  ctrl('n');
+  await settle();
+  expect(none('add-view')).toBe(false);
+  ctrl('l');
+  await settle();
+  expect(backend.asked).toEqual(['lock']);
+  expect(none('unlock')).toBe(false);
+});

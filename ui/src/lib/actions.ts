@@ -1,0 +1,73 @@
+/* What buttons do: ask the backend, and say in the window how that ended. */
+import { type Backend, type ErrorBody, errorBody, type SignOutReport } from './backend/backend';
+import { route } from './route.svelte';
+import { clean } from './text';
+import { toasts } from './toasts.svelte';
+import { vault } from './vault.svelte';
+import { announce } from './announce.svelte';
+import { explain, outcomes, page } from './words';
+
+let behind: Backend | undefined;
+
+/** Gives the window its backend. */
+export function use(backend: Backend): void {
+  behind = backend;
+}
+
+export function backend(): Backend {
+  if (!behind) throw new Error('the window has no backend yet');
+  return behind;
+}
+
+/** Says what failed as a notice that stays. */
+export function sayFailure(thrown: unknown): ErrorBody {
+  const error = errorBody(thrown);
+  const { title, what, you } = explain(error);
+  toasts.show(title, what === `${title}.` ? you : `${what} ${you}`, 'bad');
+  return error;
+}
+
+export async function refresh(id: string, label: string): Promise<void> {
+  try {
+    await backend().refreshAccount(id);
+    toasts.show(page.refreshed(label));
+  } catch (thrown) {
+    sayFailure(thrown);
+  }
+}
+
+/**
+ * Begins a sign-in and goes to its page. With the label of an account that is there already, that account is signed
+ * in again.
+ */
+export async function signIn(provider: string, label: string | null = null, scopes: string[] = []): Promise<void> {
+  try {
+    const { sign_in, browser_opened } = await backend().startSignIn({ provider, label, scopes });
+    vault.noteSignIn(sign_in);
+    route.go({ at: 'sign-in', id: sign_in.id, browserOpened: browser_opened });
+  } catch (thrown) {
+    sayFailure(thrown);
+  }
+}
+
+export async function lock(): Promise<void> {
+  try {
+    await backend().lockVault();
+  } catch (thrown) {
+    sayFailure(thrown);
+  }
+}
+
+/** Revokes, signs out or removes one account; `null` when that failed. */
+export async function end(
+  how: 'revokeAccount' | 'signOutAccount' | 'removeAccount', id: string,
+): Promise<SignOutReport | null> {
+  try {
+    const report = await backend()[how](id);
+    announce(`${clean(report.label)}: ${outcomes[report.outcome]}. ${clean(report.text)}`);
+    return report;
+  } catch (thrown) {
+    sayFailure(thrown);
+    return null;
+  }
+}

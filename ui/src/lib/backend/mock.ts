@@ -1,0 +1,449 @@
+/*
+ * A stand-in for the desktop process: a small agent in memory, without providers, tokens or clocks of its own. It
+ * serves tests and work on the views; production builds leave it out (index.ts).
+ */
+import type {
+  AccountView, Backend, Connection, CredentialView, ErrorBody, ErrorCode, Event, NewProvider, ProviderView, SignInView,
+  SignOutOutcome, SignOutReport, State, Status, UnlockMethod,
+} from './backend';
+import { D, H, M, S } from '../time';
+
+/** Events as they are before they get their number. */
+type Unnumbered = Event extends infer E ? (E extends { seq: number } ? Omit<E, 'seq'> : never) : never;
+
+export interface MockOptions {
+  vault?: 'uninitialised' | 'locked' | 'unlocked';
+  unlock?: UnlockMethod;
+  problem?: ErrorCode;
+  passphrase?: string;
+  accounts?: AccountView[];
+  providers?: ProviderView[];
+  connection?: Connection['state'];
+  browserOpens?: boolean;
+  /** The agent's clock; the computer's when missing. */
+  now?: () => number;
+  /** Milliseconds that slow things take; 0 for tests. */
+  pace?: number;
+}
+
+const iso = (t: number) => new Date(t).toISOString();
+
+export function failure(code: ErrorCode, message: string, hint: string | null = null): ErrorBody {
+  return { code, message, hint, retry_after_s: null };
+}
+
+/** What a made-up account is like; instants relative to `now`, in milliseconds. */
+export interface Sketch {
+  label: string;
+  provider: string;
+  providerName?: string;
+  username?: string;
+  state?: State;
+  issued: number;
+  renewed: number;
+  sliding?: number | null;
+  absolute?: number | null;
+  accessEnds?: number | null;
+  next?: number | null;
+  reason?: { code: string; text: string; at: number };
+  trouble?: { code: ErrorCode; detail: string; attempts: number; retry: number };
+  refreshToken?: boolean;
+  outcome?: SignOutOutcome;
+}
+
+let made = 0;
+const outcomes = new Map<string, SignOutOutcome>();
+
+export function sketch(now: number, of: Sketch): AccountView {
+  made += 1;
+  const id = `acc-${String(made).padStart(4, '0')}`;
+  if (of.outcome) outcomes.set(id, of.outcome);
+  const at = (t: number | null | undefined) => (t === null || t === undefined ? null : iso(now + t));
+  const held = !['revoked', 'signed_out', 'disposed'].includes(of.state ?? 'fresh');
+  const window = of.sliding ? of.renewed + of.sliding : null;
+  const ends = [window, of.absolute ?? null].filter((t): t is number => t !== null);
+  const end = ends.length ? Math.min(...ends) : null;
+  const credential = (kind: CredentialView['kind'], more: Partial<CredentialView>): CredentialView => ({
+    id: `${id}-${kind}`, kind, source: 'authorization_code', generation: 7,
+    fingerprint: ((made * 2654435761) >>> 0).toString(16).padStart(8, '0') + { access_token: '90ab', refresh_token: '98fc', id_token: '7e13' }[kind],
+    token_type: 'Bearer', scopes: ['openid', 'profile', 'offline_access'],
+    issued_at: iso(now + of.issued), last_used_at: iso(now + of.renewed),
+    absolute_expires_at: null, absolute_origin: null, sliding_window_s: null, sliding_origin: null,
+    effective_end: null, limited_by: null, ...more,
+  });
+  const access = of.accessEnds ?? (of.refreshToken === false ? of.absolute : null) ?? null;
+  const credentials = !held ? [] : [
+    credential('access_token', { absolute_expires_at: at(access), absolute_origin: 'reported', effective_end: at(access), limited_by: 'absolute' }),
+    ...(of.refreshToken === false ? [] : [credential('refresh_token', {
+      absolute_expires_at: at(of.absolute), absolute_origin: of.absolute == null ? null : 'declared',
+      sliding_window_s: of.sliding ? of.sliding / S : null, sliding_origin: of.sliding ? 'declared' : null,
+      effective_end: at(end), limited_by: end === null ? null : end === of.absolute ? 'absolute' : 'sliding',
+    })]),
+    credential('id_token', { effective_end: at(of.issued + H), absolute_expires_at: at(of.issued + H), absolute_origin: 'jwt', limited_by: 'absolute', generation: 0 }),
+  ];
+  return {
+    id, provider: of.provider, provider_display_name: of.providerName ?? of.provider, label: of.label,
+    issuer: `https://login.${of.provider}.example`, subject: `00u1f9k2${made}`, username: of.username ?? 'mara.lindqvist@northwind.example',
+    scopes: ['openid', 'profile', 'offline_access'], state: of.state ?? 'fresh',
+    reason: of.reason ? { code: of.reason.code, text: of.reason.text, at: iso(now + of.reason.at) } : null,
+    signed_in_at: iso(now + of.issued), access_expires_at: at(access),
+    window_closes_at: at(window), absolute_expires_at: at(of.absolute), effective_end: at(end),
+    limited_by: end === null ? null : end === of.absolute ? 'absolute' : 'sliding', credentials,
+    next: of.trouble ? { at: iso(now + of.trouble.retry), action: 'retry', why: 'the last renewal failed' }
+      : of.next === undefined || of.next === null ? null : { at: iso(now + of.next), action: of.refreshToken === false ? 'end' : 'renew', why: 'the access token is near its end' },
+    trouble: of.trouble ? { code: of.trouble.code, detail: of.trouble.detail, attempts: of.trouble.attempts, retry_at: iso(now + of.trouble.retry) } : null,
+    revision: 1,
+  };
+}
+
+export const provider = (name: string, display_name: string): ProviderView => ({
+  name, display_name, issuer: `https://login.${name}.example`, metadata_url: null, client_id: 'holdfast-desktop',
+  client_authentication: 'none', redirect_uri: null, scopes: ['openid', 'offline_access'], refresh_absolute_s: null,
+  refresh_sliding_s: null, access_lifetime_s: null, extra: {}, origin: 'file',
+});
+
+const PROVIDERS = [
+  provider('okta', 'Okta'), provider('entra', 'Microsoft Entra ID'), provider('keycloak', 'Keycloak'),
+  provider('gitlab', 'GitLab'), provider('atlassian', 'Atlassian'), provider('tidepool', 'Tidepool Social'),
+];
+
+export function sampleAccounts(now: number): AccountView[] {
+  return ([
+    { label: 'Staging realm', provider: 'keycloak', providerName: 'Keycloak', state: 'needs_sign_in', issued: -9 * H, renewed: -131 * M, sliding: 30 * M, absolute: H, reason: { code: 'refused', text: 'The provider refused the refresh token: “Session not active”.', at: -44 * M } },
+    { label: 'Partner portal', provider: 'auth0', providerName: 'Auth0', state: 'needs_sign_in', issued: -30 * D, renewed: -61 * M, sliding: 24 * H, absolute: -12 * M, reason: { code: 'absolute_end', text: '30 d have passed since sign-in. Nothing can be renewed after that.', at: -12 * M } },
+    { label: 'Citizen tax portal', provider: 'coreone', providerName: 'CoreOne', username: 'mara.lindqvist', issued: -222 * M, renewed: -9 * M, sliding: 60 * M, absolute: 18 * M, next: 4 * M + 10 * S, accessEnds: 6 * M },
+    { label: 'Contoso admin', provider: 'entra', providerName: 'Microsoft Entra ID', username: 'adm-mara@contoso.example', issued: -7 * H - 19 * M, renewed: -27 * M, sliding: 60 * M, absolute: 41 * M, next: 11 * M + 32 * S, accessEnds: 14 * M },
+    { label: 'Northwind GitLab', provider: 'gitlab', providerName: 'GitLab', username: 'mlindqvist', state: 'stale', issued: -44 * H, renewed: -74 * M, sliding: 2 * H, absolute: 5 * D + 4 * H, trouble: { code: 'provider_unreachable', detail: 'git.northwind.example does not answer', attempts: 2, retry: 24 * S }, accessEnds: 20 * M, outcome: 'queued' },
+    { label: 'Northwind workforce', provider: 'okta', providerName: 'Okta', issued: -5 * H, renewed: -14 * M, sliding: 60 * M, absolute: 3 * H, next: 3 * M + 12 * S, accessEnds: 5 * M },
+    { label: 'Jira', provider: 'atlassian', providerName: 'Atlassian', issued: -6 * H - 58 * M, renewed: -3 * M, sliding: 60 * M, absolute: 62 * M, next: 42 * M + 6 * S, accessEnds: 57 * M },
+    { label: 'Contoso', provider: 'entra', providerName: 'Microsoft Entra ID', username: 'mara@contoso.example', state: 'refreshing', issued: -18 * D, renewed: -41 * M, sliding: 90 * D, absolute: null, next: 0, accessEnds: 30 * M },
+    { label: 'CRM Online', provider: 'superoffice', providerName: 'SuperOffice', issued: -26 * H, renewed: -8 * M, sliding: 20 * M, absolute: null, next: 10 * M + 2 * S, accessEnds: 12 * M, outcome: 'ended_here_only' },
+    { label: 'Photo stream', provider: 'tidepool', providerName: 'Tidepool Social', username: '@mara.l', issued: -12 * D - 4 * H, renewed: -22 * M, sliding: 60 * M, absolute: 17 * D + 20 * H, next: 31 * M + 40 * S, accessEnds: 38 * M, outcome: 'ended_here_only' },
+    { label: 'Calendar sync', provider: 'google', providerName: 'Google', username: 'mara.l@mail.example', issued: -140 * D, renewed: -33 * M, sliding: null, absolute: null, next: 21 * M + 55 * S, accessEnds: 27 * M },
+    { label: 'Warehouse', provider: 'keycloak', providerName: 'Keycloak', username: 'mara', issued: -3 * H - 20 * M, renewed: -2 * M, sliding: 30 * M, absolute: 6 * H + 40 * M, next: 2 * M + 26 * S, accessEnds: 3 * M },
+    { label: 'Survey call', provider: 'acs', providerName: 'Azure Communication', issued: -22 * M, renewed: -22 * M, sliding: null, absolute: 38 * M, next: 38 * M, refreshToken: false },
+    { label: 'Old tablet session', provider: 'okta', providerName: 'Okta', state: 'revoked', issued: -2 * D, renewed: -2 * D, reason: { code: 'by_user', text: 'Revoked here.', at: -26 * H } },
+    { label: 'Guest', provider: 'tidepool', providerName: 'Tidepool Social', username: '@guest-4471', state: 'signed_out', issued: -9 * D, renewed: -9 * D, reason: { code: 'by_user', text: 'Signed out here.', at: -6 * D } },
+  ] satisfies Sketch[]).map((one) => sketch(now, one));
+}
+
+/** As many accounts as asked for, always the same. */
+export function manyAccounts(now: number, n: number): AccountView[] {
+  const all = sampleAccounts(now);
+  let seed = 7;
+  const random = () => (seed = (seed * 1664525 + 1013904223) >>> 0) / 4294967296;
+  while (all.length < n) {
+    const one = PROVIDERS[Math.floor(random() * PROVIDERS.length)] ?? provider('okta', 'Okta');
+    const total = ([4, 8, 8, 8, 10, 24, 720][Math.floor(random() * 7)] ?? 8) * H;
+    const passed = random() * total * 0.96;
+    const renewed = -Math.min(passed, random() * 20 * M);
+    all.push(sketch(now, {
+      label: `${one.display_name} ${String(all.length).padStart(5, '0')}`, provider: one.name, providerName: one.display_name,
+      username: `person.${all.length}@northwind.example`, issued: -passed, renewed, sliding: H, absolute: total - passed,
+      next: Math.max(20 * S, 22 * M + renewed), accessEnds: 24 * M + renewed,
+    }));
+  }
+  return all;
+}
+
+export class MockBackend implements Backend {
+  accounts: Map<string, AccountView>;
+  providers: ProviderView[];
+  signIns = new Map<string, SignInView>();
+  /** What was asked, in order: for tests. */
+  readonly asked: string[] = [];
+
+  #vault: Status['vault'];
+  readonly #passphrase: string;
+  readonly #now: () => number;
+  readonly #pace: number;
+  readonly #browserOpens: boolean;
+  #connection: Connection;
+  readonly #watchers = new Set<{ seq: number; onEvent: (e: Event) => void; onConnection: (c: Connection) => void }>();
+
+  constructor(options: MockOptions = {}) {
+    this.#now = options.now ?? Date.now;
+    this.#pace = options.pace ?? 0;
+    this.#passphrase = options.passphrase ?? 'correct horse battery staple';
+    this.#browserOpens = options.browserOpens ?? true;
+    this.#connection = { state: options.connection ?? 'connected' };
+    const state = options.vault ?? 'unlocked';
+    this.#vault = {
+      state, unlock: state === 'uninitialised' ? null : (options.unlock ?? 'either'),
+      problem: options.problem ? failure(options.problem, MESSAGES[options.problem] ?? 'Something is wrong with the vault.') : null,
+    };
+    this.accounts = new Map((options.accounts ?? []).map((account) => [account.id, account]));
+    this.providers = options.providers ?? PROVIDERS;
+  }
+
+  /** For `vite dev`: `?vault=locked&unlock=keyring&problem=keyring_locked&n=300&connection=lost&browser=no`. */
+  static fromAddress(query: URLSearchParams): MockBackend {
+    const n = Number(query.get('n') ?? 15);
+    const options: MockOptions = {
+      vault: (query.get('vault') as MockOptions['vault']) ?? 'unlocked',
+      accounts: n === 0 ? [] : n <= 15 ? sampleAccounts(Date.now()) : manyAccounts(Date.now(), n),
+      connection: (query.get('connection') as Connection['state'] | null) ?? 'connected',
+      browserOpens: query.get('browser') !== 'no',
+      pace: Number(query.get('pace') ?? 700),
+    };
+    if (query.has('unlock')) options.unlock = query.get('unlock') as UnlockMethod;
+    if (query.has('problem')) options.problem = query.get('problem') as ErrorCode;
+    const backend = new MockBackend(options);
+    Object.assign(globalThis, { mock: backend });
+    return backend;
+  }
+
+  // ---- what tests and the console may do to it ----
+
+  setConnection(connection: Connection): void {
+    this.#connection = connection;
+    for (const watcher of this.#watchers) watcher.onConnection(connection);
+  }
+
+  change(id: string, changes: Partial<AccountView>): void {
+    const before = this.accounts.get(id);
+    if (!before) return;
+    const account = { ...before, ...changes, revision: before.revision + 1 };
+    this.accounts.set(id, account);
+    this.#send({ type: 'account_changed', account });
+  }
+
+  put(account: AccountView): void {
+    this.accounts.set(account.id, account);
+    this.#send({ type: 'account_changed', account });
+  }
+
+  finishSignIn(id: string): void {
+    const signIn = this.signIns.get(id);
+    if (!signIn) return;
+    const of = this.providers.find(({ name }) => name === signIn.provider);
+    const again = [...this.accounts.values()].find(({ label }) => label === signIn.label);
+    const account = {
+      ...sketch(this.#now(), { label: signIn.label ?? of?.display_name ?? signIn.provider, provider: signIn.provider, providerName: of?.display_name ?? signIn.provider, issued: 0, renewed: 0, sliding: H, absolute: 8 * H, next: 18 * M, accessEnds: 20 * M }),
+      ...(again ? { id: again.id } : {}),
+    };
+    this.put(account);
+    this.#signIn({ ...signIn, stage: 'done', authorization_url: null, account: account.id, label: account.label });
+  }
+
+  failSignIn(id: string, error: ErrorBody, stage: SignInView['stage'] = 'failed'): void {
+    const signIn = this.signIns.get(id);
+    if (signIn) this.#signIn({ ...signIn, stage, authorization_url: null, error });
+  }
+
+  status(): Status {
+    const open = this.#vault.state === 'unlocked';
+    const all = [...this.accounts.values()];
+    return {
+      version: '0.1.0', api_version: 1, pid: 4121, server_now: iso(this.#now()), vault: this.#vault,
+      accounts: open ? all.length : null,
+      accounts_needing_sign_in: open ? all.filter(({ state }) => state === 'needs_sign_in').length : null,
+      queued_revocations: open ? 0 : null,
+    };
+  }
+
+  // ---- the interface ----
+
+  subscribe(onEvent: (event: Event) => void, onConnection: (connection: Connection) => void): () => void {
+    const watcher = { seq: 0, onEvent, onConnection };
+    this.#watchers.add(watcher);
+    onConnection(this.#connection);
+    if (this.#connection.state === 'connected') this.#snapshot(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  async initVault(request: { unlock: UnlockMethod; passphrase: string | null }): Promise<void> {
+    this.asked.push(`init ${request.unlock}`);
+    await this.#slowly();
+    if (this.#vault.state !== 'uninitialised') throw failure('vault_exists', 'There is a vault already.');
+    this.#setVault({ state: 'unlocked', unlock: request.unlock, problem: null });
+  }
+
+  async unlockVault(request: { passphrase: string | null }): Promise<void> {
+    this.asked.push(request.passphrase === null ? 'unlock with keyring' : 'unlock with passphrase');
+    await this.#slowly();
+    if (request.passphrase === null) {
+      if (this.#vault.problem) throw this.#vault.problem;
+    } else if (request.passphrase !== this.#passphrase) {
+      throw failure('wrong_passphrase', 'That passphrase does not open this vault. Nothing was changed.', 'Try again.');
+    }
+    this.#setVault({ ...this.#vault, state: 'unlocked', problem: null });
+  }
+
+  async lockVault(): Promise<void> {
+    this.asked.push('lock');
+    this.#setVault({ ...this.#vault, state: 'locked' });
+  }
+
+  async addProvider(request: NewProvider): Promise<void> {
+    this.asked.push(`add provider ${request.name}`);
+    await this.#slowly();
+    if (request.issuer.includes('nowhere')) {
+      throw failure('provider_host_not_found', `${new URL(request.issuer).host} does not exist. Nothing was kept.`);
+    }
+    const added: ProviderView = {
+      ...provider(request.name, request.display_name ?? request.name), issuer: request.issuer, client_id: request.client_id,
+      origin: 'added',
+    };
+    this.providers = [...this.providers, added];
+    this.#send({ type: 'provider_changed', provider: added });
+  }
+
+  async startSignIn(request: { provider: string; label: string | null; scopes: string[] }) {
+    this.asked.push(`sign in ${request.provider}${request.label ? ` as ${request.label}` : ''}`);
+    const of = this.providers.find(({ name }) => name === request.provider);
+    if (!of && ![...this.accounts.values()].some(({ provider: name }) => name === request.provider)) {
+      throw failure('provider_not_found', `There is no provider “${request.provider}”.`);
+    }
+    const now = this.#now();
+    const signIn: SignInView = {
+      id: `sign-in-${this.signIns.size + 1}`, provider: request.provider, stage: 'waiting', authorization_url: null,
+      redirect_uri: 'http://127.0.0.1:49213/callback', started_at: iso(now), expires_at: iso(now + 10 * M),
+      account: null, label: request.label, error: null,
+    };
+    this.#signIn(signIn);
+    return { sign_in: signIn, browser_opened: this.#browserOpens };
+  }
+
+  async openSignInAgain(id: string): Promise<boolean> {
+    this.asked.push(`open ${id}`);
+    return this.#browserOpens;
+  }
+
+  async copySignInLink(id: string): Promise<boolean> {
+    this.asked.push(`copy ${id}`);
+    return true;
+  }
+
+  async cancelSignIn(id: string): Promise<void> {
+    this.asked.push(`cancel ${id}`);
+    const signIn = this.signIns.get(id);
+    if (signIn) this.#signIn({ ...signIn, stage: 'cancelled' });
+  }
+
+  async refreshAccount(id: string): Promise<void> {
+    this.asked.push(`refresh ${id}`);
+    const account = this.#known(id);
+    if (account.state === 'needs_sign_in') throw failure('needs_sign_in', 'Only you can go on with this account.', 'Sign in again.');
+    this.change(id, { state: 'refreshing' });
+    await this.#slowly();
+    const now = this.#now();
+    this.change(id, {
+      state: 'fresh', trouble: null, access_expires_at: iso(now + 20 * M),
+      next: { at: iso(now + 18 * M), action: 'renew', why: 'the access token is near its end' },
+      credentials: account.credentials.map((credential) => credential.kind === 'id_token' ? credential : {
+        ...credential, last_used_at: iso(now), generation: credential.generation + 1,
+        ...(credential.kind === 'access_token' ? { absolute_expires_at: iso(now + 20 * M), effective_end: iso(now + 20 * M) } : {}),
+      }),
+    });
+  }
+
+  async revokeAccount(id: string): Promise<SignOutReport> {
+    this.asked.push(`revoke ${id}`);
+    this.#known(id);
+    await this.#slowly();
+    return this.#end(id, 'revoked');
+  }
+
+  async signOutAccount(id: string): Promise<SignOutReport> {
+    this.asked.push(`sign out ${id}`);
+    this.#known(id);
+    await this.#slowly();
+    return this.#end(id, 'signed_out');
+  }
+
+  async removeAccount(id: string): Promise<SignOutReport> {
+    this.asked.push(`remove ${id}`);
+    this.#known(id);
+    const report = this.#report(id);
+    this.accounts.delete(id);
+    this.#send({ type: 'account_removed', id });
+    return report;
+  }
+
+  async signOutAll(): Promise<SignOutReport[]> {
+    this.asked.push('sign out of everything');
+    const reports: SignOutReport[] = [];
+    for (const { id, state } of [...this.accounts.values()]) {
+      if (state === 'signed_out' || state === 'revoked' || state === 'disposed') continue;
+      await this.#slowly();
+      reports.push(this.#end(id, 'signed_out'));
+    }
+    return reports;
+  }
+
+  // ---- inside ----
+
+  #known(id: string): AccountView {
+    const account = this.accounts.get(id);
+    if (!account) throw failure('account_not_found', 'There is no such account.');
+    return account;
+  }
+
+  #report(id: string): SignOutReport {
+    const { label, provider: of } = this.#known(id);
+    const outcome = outcomes.get(id) ?? 'revoked';
+    const until = outcome === 'ended_here_only' ? iso(this.#now() + 12 * M) : null;
+    const text = {
+      revoked: 'The provider confirmed it. Both tokens are refused from now on.',
+      ended_here_only: `${of} has no revocation address. Deleted here; a copy elsewhere works until it ends by itself.`,
+      queued: 'The provider does not answer. The token is kept only to revoke it, and Holdfast tries again.',
+      nothing_to_revoke: 'There was nothing to revoke.',
+    }[outcome];
+    return {
+      account: id, label, provider: of, outcome, still_valid_until: until, text,
+      tokens: [{ token: 'refresh_token', outcome, detail: null }, { token: 'access_token', outcome, detail: null }],
+    };
+  }
+
+  #end(id: string, state: State): SignOutReport {
+    const report = this.#report(id);
+    const at = iso(this.#now());
+    this.change(id, {
+      state, reason: { code: 'by_user', text: 'You ended it here.', at }, credentials: [], next: null, trouble: null,
+      access_expires_at: null, window_closes_at: null, absolute_expires_at: null, effective_end: null, limited_by: null,
+    });
+    return report;
+  }
+
+  #signIn(signIn: SignInView): void {
+    this.signIns.set(signIn.id, signIn);
+    this.#send({ type: 'sign_in_changed', sign_in: signIn });
+  }
+
+  #setVault(vault: Status['vault']): void {
+    this.#vault = vault;
+    this.#send({ type: 'status_changed', status: this.status() });
+    if (vault.state === 'unlocked') for (const watcher of this.#watchers) this.#snapshot(watcher);
+  }
+
+  #snapshot(watcher: { seq: number; onEvent: (e: Event) => void }): void {
+    const open = this.#vault.state === 'unlocked';
+    watcher.seq += 1;
+    watcher.onEvent({
+      type: 'snapshot', seq: watcher.seq,
+      snapshot: {
+        status: this.status(), accounts: open ? [...this.accounts.values()] : [], providers: this.providers,
+        sign_ins: open ? [...this.signIns.values()].filter(({ stage }) => stage === 'waiting' || stage === 'exchanging') : [],
+      },
+    });
+  }
+
+  #send(event: Unnumbered): void {
+    for (const watcher of this.#watchers) {
+      watcher.seq += 1;
+      watcher.onEvent({ ...event, seq: watcher.seq } as Event);
+    }
+  }
+
+  #slowly(): Promise<void> {
+    return this.#pace ? new Promise((resolve) => setTimeout(resolve, this.#pace)) : Promise.resolve();
+  }
+}
+
+const MESSAGES: Partial<Record<ErrorCode, string>> = {
+  keyring_absent: 'No keyring service answers on this desktop. The vault stays locked.',
+  keyring_locked: 'Your desktop has not unlocked its keyring. The vault stays locked.',
+  keyring_key_wrong: 'The keyring holds a key, but not the one this vault was locked with. Both were left as they are.',
+  vault_damaged: 'The vault file did not pass its integrity check. Nothing was written to it.',
+};

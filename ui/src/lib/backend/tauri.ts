@@ -1,0 +1,49 @@
+/* The backend of the packaged window: commands of the desktop process. The only file that knows Tauri. */
+import { Channel, invoke } from '@tauri-apps/api/core';
+import type { Backend, Connection, Event, SignOutReport, StartedSignIn } from './backend';
+
+/** What the desktop process sends over the channel of `watch`. */
+type Message = { kind: 'event'; event: Event } | ({ kind: 'connection' } & Connection);
+
+export const inTauri = (): boolean => '__TAURI_INTERNALS__' in globalThis;
+
+export const tauriBackend: Backend = {
+  subscribe(onEvent, onConnection) {
+    let open = true;
+    const channel = new Channel<Message>();
+    channel.onmessage = (message) => {
+      if (!open) return;
+      if (message.kind === 'event') onEvent(message.event);
+      else onConnection({ state: message.state, message: message.message });
+    };
+    onConnection({ state: 'connecting' });
+    invoke('watch', { channel }).catch((thrown: unknown) => {
+      if (open) onConnection({ state: 'lost', message: thrown instanceof Error ? thrown.message : undefined });
+    });
+    return () => {
+      open = false;
+    };
+  },
+
+  initVault: (request) => invoke('init_vault', { request }),
+  unlockVault: (request) => invoke('unlock_vault', { request }),
+  lockVault: () => invoke('lock_vault'),
+
+  addProvider: (request) => invoke('add_provider', { request }),
+
+  startSignIn: (request) => invoke<StartedSignIn>('start_sign_in', { request }),
+  openSignInAgain: (id) => done(invoke('open_sign_in', { id })),
+  copySignInLink: (id) => done(invoke('copy_sign_in_link', { id })),
+  cancelSignIn: (id) => invoke('cancel_sign_in', { id }),
+
+  refreshAccount: (id) => invoke('refresh_account', { id }),
+  revokeAccount: (id) => invoke<SignOutReport>('revoke_account', { id }),
+  signOutAccount: (id) => invoke<SignOutReport>('sign_out_account', { id }),
+  removeAccount: (id) => invoke<SignOutReport>('remove_account', { id }),
+  signOutAll: () => invoke<SignOutReport[]>('sign_out_all'),
+};
+
+/** Commands that answer with whether they worked; one that answers with nothing has worked. */
+async function done(answer: Promise<unknown>): Promise<boolean> {
+  return (await answer) !== false;
+}

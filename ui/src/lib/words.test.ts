@@ -1,0 +1,66 @@
+import { expect, it } from 'vitest';
+import type { ErrorCode, SignOutReport } from './backend/backend';
+import codeSource from './generated/ErrorCode.ts?raw';
+import { explain, explainReason, signOutSummary } from './words';
+import wordSource from './words.ts?raw';
+
+const views = import.meta.glob<string>('../views/*.svelte', { query: '?raw', import: 'default', eager: true });
+const codes = [...codeSource.matchAll(/"([a-z_]+)"/g)].map(
+  ([, code]) => code as ErrorCode,
+);
+
+it('has a title, what Holdfast did and what to do for every code of the wire', () => {
+  expect(codes.length).toBeGreaterThan(50);
+  for (const code of codes) {
+    const said = explain({ code, message: '', hint: null });
+    expect(said.code.endsWith(code), code).toBe(true);
+    for (const part of [said.title, said.what, said.did, said.you]) expect(part.length, code).toBeGreaterThan(5);
+  }
+});
+
+it('prefers what the agent says happened, made fit to be shown', () => {
+  const said = explain({ code: 'access_denied', message: 'user is\u202E not assigned', hint: 'Ask Ada.' });
+  expect(said.what).toBe('user is\uFFFD not assigned');
+  expect(said.you).toBe('Ask Ada.');
+});
+
+it('explains codes that join later as the agent words them', () => {
+  const said = explain({ code: 'new_code' as ErrorCode, message: 'Something new.', hint: null });
+  expect(said).toMatchObject({ what: 'Something new.', code: 'new_code' });
+});
+
+it('explains reasons, also those of the prototype chain', () => {
+  const now = Date.UTC(2026, 4, 14, 13, 58, 20);
+  const said = explainReason({ code: 'refused', text: 'Session not active.', at: now - 44 * 60_000 }, now);
+  expect(said).toMatchObject({ title: 'The provider ended this session', what: 'Today 13:14: Session not active.' });
+  expect(explainReason({ code: 'constructor', text: 'x', at: null }, now).title.length).toBeGreaterThan(5);
+});
+
+it('keeps to the rules of writing: no blame, no exclamation marks, no dashes, short sentences', () => {
+  const source = wordSource.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+  const texts = [...source.matchAll(/'((?:[^'\\\n]|\\.)*)'|`([^`]*)`/g)].map(([, a, b]) => a ?? b ?? '').filter((text) => /\s/.test(text));
+  expect(texts.length).toBeGreaterThan(200);
+  for (const text of texts) {
+    expect(text, text).not.toMatch(/!|\bplease\b|\boops\b|\binvalid\b|—|–/i);
+    for (const sentence of text.replace(/\$\{[^}]*\}/g, 'x').split(/[.?:]\s/)) {
+      expect(sentence.split(/\s+/).length, sentence).toBeLessThanOrEqual(26);
+    }
+  }
+});
+
+it('keeps every sentence out of the views', () => {
+  expect(Object.keys(views).length).toBeGreaterThan(10);
+  for (const [file, whole] of Object.entries(views)) {
+    const source = whole.replace(/<script[\s\S]*?<\/script>|<!--[\s\S]*?-->/g, '');
+    const loose = source.replace(/\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}/g, '').match(/>[^<>]*[A-Za-z]{3,} [A-Za-z]{3,}[^<>]*</g);
+    expect(loose ?? [], file).toEqual([]);
+  }
+});
+
+it('sums up a sign-out honestly', () => {
+  const report = (outcome: SignOutReport['outcome']) => ({ outcome }) as SignOutReport;
+  expect(signOutSummary([report('revoked'), report('revoked')])).toBe('2 of 2 are ended at the provider too.');
+  expect(signOutSummary([report('revoked'), report('ended_here_only'), report('queued'), report('nothing_to_revoke')])).toBe(
+    '1 of 4 is ended at the provider too. 1 had nothing to revoke. 1 could only be ended here. 1 is still to be confirmed.',
+  );
+});

@@ -1,0 +1,559 @@
+/*
+ * Every sentence of the window, in one place, so that it can be checked and translated. Rules: what is true now, then
+ * what happens next, then what to do; verbs on buttons; numbers and names instead of adjectives; no blame.
+ */
+import type { ErrorBody, ErrorCode, SignOutOutcome, SignOutReport } from './backend/backend';
+import type { Group, Account } from './account';
+import type { Shown } from './life';
+import { clean } from './text';
+import { at, at0, dur, span, within } from './time';
+
+/** `one` for 1, `many` otherwise, with the number in front. */
+export const count = (n: number, one: string, many: string): string => `${n.toLocaleString()} ${n === 1 ? one : many}`;
+
+export const app = {
+  name: 'Holdfast',
+  skip: 'Skip to content',
+  title: (page: string) => `${page} · Holdfast`,
+};
+
+export const states: Record<Shown, string> = {
+  active: 'Active',
+  expiring: 'Expiring soon',
+  refreshing: 'Refreshing',
+  needs: 'Needs sign-in',
+  offline: 'Offline',
+  revoked: 'Revoked',
+  signedout: 'Signed out',
+};
+
+/** Failures of the way to the provider; every other trouble is the provider's own, and is called retrying. */
+const UNREACHED: ReadonlySet<string> = new Set<ErrorCode>([
+  'provider_host_not_found', 'provider_unreachable', 'provider_timed_out',
+]);
+
+export function stateWord(pill: Shown, of: Account): string {
+  if (pill === 'offline' && !(of.trouble && UNREACHED.has(of.trouble.code))) return 'Retrying';
+  if (pill === 'signedout' && of.state === 'disposed') return 'Removed';
+  return states[pill];
+}
+
+export const groups: Record<Group, string> = {
+  needs: 'Needs you',
+  soon: 'Expiring soon',
+  held: 'Held',
+  not: 'Not held',
+};
+
+export const starting = {
+  title: 'Starting',
+  text: 'Waiting for the process that keeps your vault.',
+  lostTitle: 'The vault process does not answer',
+  lostWhat: 'Holdfast keeps secrets in a process of its own. The window cannot reach it.',
+  lostDid: 'It keeps trying, and starts that process when it is not there. Nothing was written or deleted.',
+  lostYou: 'Wait a moment. If this stays, quit Holdfast and open it again.',
+  strip: 'The vault process does not answer.',
+  stripText: 'Times go on counting down from what it said last. Holdfast keeps trying to reach it.',
+};
+
+export const nav = {
+  main: 'Main',
+  accounts: 'Accounts',
+  needYou: 'need you',
+  signOutAll: 'Sign out of everything',
+  lock: 'Lock now',
+  theme: { system: 'Theme: as the system', dark: 'Theme: dark', light: 'Theme: light' },
+  holding: (held: number, all: number) => `Holding ${held.toLocaleString()} of ${all.toLocaleString()}`,
+  holdingNothing: 'Nothing held yet',
+  unavailable: 'Vault process unreachable',
+  nextRenewal: (name: string) => `Next renewal: ${name}`,
+  queued: (n: number) => count(n, 'revocation waits to be tried again', 'revocations wait to be tried again'),
+};
+
+export const firstRun = {
+  steps: ['Protection', 'Passphrase', 'Ready'],
+  step: (n: number) => `Step ${n} of 3`,
+  question: 'How should your vault open?',
+  lead: 'The vault keeps your sign-ins encrypted on this computer.',
+  recommended: 'Recommended',
+  continue: 'Continue',
+  back: 'Back',
+  noKeyring: 'No keyring answers on this desktop.',
+  noKeyringText:
+    'Holdfast asked for the Secret Service and got no answer. Install gnome-keyring or KWallet to use it, or go on with a passphrase.',
+  choosePassphrase: 'Choose a passphrase',
+  passphraseLead: 'Five or more random words are strong and easy to type. Holdfast cannot reset it.',
+  passphrase: 'Passphrase',
+  again: 'Again',
+  differ: 'The two are not the same.',
+  show: 'Show passphrase',
+  suggest: 'Suggest one',
+  suggestHint: 'Made by chance on this computer. Write it down before you go on, then type it once more.',
+  understood: 'I understand that nobody can reset this passphrase.',
+  understoodText: 'Your accounts are not lost with it. You would sign in to each again.',
+  create: 'Create vault',
+  creating: 'Creating your vault',
+  creatingSteps: [
+    ['A random vault key is made', ''],
+    ['The key is locked with your passphrase', 'Argon2id, about 1 s'],
+    ['The key is stored in the OS keyring', 'Your desktop may ask for permission'],
+    ['An empty vault is encrypted', ''],
+  ] as const,
+  ready: 'Your vault is ready',
+  readyText: {
+    either: 'It opens by itself when you log in, and the passphrase opens it as well.',
+    keyring: 'It opens by itself when you log in.',
+    passphrase: 'It asks for the passphrase each time Holdfast starts. Nothing renews until you answer.',
+    both: 'It opens with the keyring and the passphrase together.',
+  },
+  addFirst: 'Add your first account',
+  later: 'Later',
+};
+
+type Fact = readonly [kind: 'ok' | 'note' | 'bad', fact: string, consequence: string];
+interface Protection {
+  readonly id: 'either' | 'keyring' | 'passphrase';
+  readonly title: string;
+  readonly text: string;
+  readonly facts: readonly Fact[];
+}
+
+export const protections: readonly Protection[] = [
+  {
+    id: 'either', title: 'Keyring and passphrase', text: 'Opens by itself. Either one opens it.',
+    facts: [
+      ['ok', 'Opens when you log in', 'Renewals start at once.'],
+      ['ok', 'Lose the keyring, keep the vault', 'The passphrase still opens it.'],
+      ['ok', 'You can move to another computer', 'The passphrase opens a copy of the vault.'],
+      ['note', 'Another program of yours could ask the keyring', 'It would get the vault key, not the passphrase.'],
+    ],
+  },
+  {
+    id: 'keyring', title: 'OS keyring only', text: 'Nothing to remember.',
+    facts: [
+      ['ok', 'Opens when you log in', 'Renewals start at once.'],
+      ['note', 'Whoever can use your desktop can use the vault', 'There is no second question.'],
+      ['bad', 'Lose the keyring, lose the vault', 'You sign in to each account again.'],
+    ],
+  },
+  {
+    id: 'passphrase', title: 'Passphrase only', text: 'Strictest.',
+    facts: [
+      ['note', 'Asks each time you start Holdfast', 'Nothing renews until you answer.'],
+      ['ok', 'Nothing on this computer can open it', 'Not even while you are logged in.'],
+      ['bad', 'Forget it, lose the vault', 'Nobody can reset it. You sign in to each account again.'],
+    ],
+  },
+];
+
+export const strength = ['', 'weak', 'fair', 'strong', 'very strong'] as const;
+
+export const unlock = {
+  title: 'Vault locked',
+  text: {
+    passphrase: 'Enter your passphrase to open it.',
+    either: 'Enter your passphrase, or open it with the keyring.',
+    keyring: 'It opens with your desktop’s keyring.',
+    both: 'Enter your passphrase. The keyring is asked as well.',
+  },
+  passphrase: 'Passphrase',
+  submit: 'Unlock',
+  opening: 'Opening the vault',
+  slow: 'Deriving the key takes about a second on purpose. It slows down anyone who guesses.',
+  keyring: 'Try the keyring again',
+  keyringOnly: 'Unlock your desktop’s keyring, then try again.',
+  waiting: 'Waiting for the keyring. Your desktop may ask for its password.',
+  wrong: 'That passphrase does not open this vault.',
+  capsLock: 'Caps Lock is on.',
+  tries: (n: number) => (n > 1 ? `${n} tries in a row.` : ''),
+  wait: (left: string) => `You can try again in ${left}. Nothing is erased.`,
+  paused: 'Renewals are paused.',
+  pausedText: 'While locked, Holdfast cannot read refresh tokens.',
+  helpers: 'Helper tools get “vault locked”.',
+  helpersText: 'Nothing is handed out until you unlock.',
+};
+
+export const accounts = {
+  title: 'Accounts',
+  add: 'Add account',
+  find: 'Find accounts',
+  show: 'Show',
+  all: 'All',
+  groupBy: 'Group',
+  grouping: { urgency: 'By urgency', provider: 'By provider', none: 'No groups' },
+  columns: { account: 'Account', state: 'State', next: 'Next', life: 'Lifetime', wall: 'Sign in again' },
+  lifeKey: 'Capsule: time left before it must be renewed. Line: the whole life. Post: you must sign in again.',
+  signIn: 'Sign in',
+  signInTo: (name: string) => `Sign in to ${name}`,
+  refresh: 'Refresh now',
+  refreshing: (name: string) => `Refreshing ${name}`,
+  nextToEnd: 'Next to end: ',
+  shownOf: (n: number, all: number) => `${n.toLocaleString()} of ${all.toLocaleString()}`,
+  needYou: (n: number) => (n === 1 ? '1 needs you' : `${n} need you`),
+  emptyTitle: 'Nothing to hold yet',
+  emptyText:
+    'Sign in to a service once. Holdfast keeps it signed in, shows you when that has to end, and signs you out of everything in one go.',
+  emptyFoot: 'Tokens stay encrypted on this computer. Nothing is sent anywhere except to the services you add.',
+  noneTitle: 'No account matches',
+  none: (query: string) =>
+    query
+      ? `Nothing here is called “${query}”. Search looks at names, sign-in names and providers.`
+      : 'Nothing in this view. That is good news.',
+  clear: 'Clear filters',
+};
+
+/** The two lines of the column Next. */
+export function nextText(of: Account, pill: Shown, now: number): [string, string] {
+  if (pill === 'needs') return ['Stopped', ''];
+  if (of.state === 'refreshing') return ['Now', 'refreshing'];
+  if (!of.next || pill === 'revoked' || pill === 'signedout') return ['—', ''];
+  const left = of.next.at - now;
+  const text = left > 0 ? dur(left) : 'Now';
+  switch (of.next.action) {
+    case 'retry': return [text, `to try ${(of.trouble?.attempts ?? 0) + 1}`];
+    case 'renew': return [text, of.trouble ? `to try ${of.trouble.attempts + 1}` : left > 0 ? 'to refresh' : 'about to refresh'];
+    default: return [text, 'to its end'];
+  }
+}
+
+/** The two lines of the column Sign in again. */
+export function wallText(of: Account, pill: Shown, now: number): [string, string] {
+  const since = of.reason?.at;
+  if (pill === 'revoked') return ['—', since ? `Revoked ${at0(since, now)}` : 'Revoked'];
+  if (pill === 'signedout') return ['—', since ? `Signed out ${at0(since, now)}` : 'Signed out'];
+  if (pill === 'needs') return ['Now', since ? `since ${at0(since, now)}` : 'to continue'];
+  const wall = of.life.absolute;
+  if (wall === 'unknown') return ['Unknown', 'not published'];
+  if (wall === null) return of.renewable ? ['No limit', 'while it is renewed'] : ['Unknown', 'not published'];
+  return [dur(Math.max(0, wall - now)), at(wall, now)];
+}
+
+export const page = {
+  back: 'Back to accounts',
+  previous: 'Previous account',
+  next: 'Next account',
+  refresh: 'Refresh now',
+  signIn: 'Sign in again',
+  gone: 'This account is not in the vault any more',
+  goneText: 'It was removed, or it never was here.',
+  toAccounts: 'Go to accounts',
+  identity: 'Identity',
+  signedInAs: 'Signed in as',
+  issuer: 'Issuer',
+  since: 'Since',
+  signedInWith: 'Signed in with',
+  signedInWithText: 'System browser, PKCE',
+  scopes: 'Scopes',
+  tokens: 'Tokens',
+  tokensNote: 'Tokens stay inside the vault process. This window knows their fingerprints only.',
+  tokenNames: { access_token: 'Access token', refresh_token: 'Refresh token', id_token: 'ID token' },
+  tokenTexts: {
+    access_token: 'Proves your right to call the service. Sent with each request.',
+    refresh_token: 'Gets new access tokens. Never leaves the vault, not even for you.',
+    id_token: 'States who signed in. Not a key to anything, but it holds personal data.',
+  },
+  fingerprint: 'fingerprint',
+  renewals: (n: number) => (n === 0 ? 'as received at sign-in' : `renewed ${count(n, 'time', 'times')}`),
+  ends: (when: string) => `Ends ${when}`,
+  ended: (when: string) => `Ended ${when}`,
+  closes: (when: string) => `Window closes ${when}`,
+  closed: (when: string) => `Window closed ${when}`,
+  noEnd: 'No end published',
+  origins: { reported: 'said by the provider', jwt: 'read from the token', declared: 'from your provider settings', assumed: 'a cautious guess' } as Record<string, string>,
+  ending: 'Ending access',
+  signOut: 'Sign out',
+  signOutText: 'Revokes at the provider if it can, then deletes the tokens here. The account stays in the list so you can sign in again.',
+  revoke: 'Revoke tokens',
+  revokeText: 'The provider refuses them from now on. Programs that use them fail at once.',
+  holdRevoke: 'Hold to revoke',
+  againRevoke: 'Press again to revoke',
+  remove: 'Remove from Holdfast',
+  removeText: 'Signs out first, then deletes the row and its history.',
+  holdRemove: 'Hold to remove',
+  againRemove: 'Press again to remove',
+  keepHolding: 'Keep holding',
+  refreshed: (name: string) => `${name} refreshed`,
+  removed: (name: string) => `${name} removed`,
+};
+
+export const instrument = {
+  label: 'Lifetime',
+  next: 'Next renewal',
+  window: 'Window closes',
+  wall: 'Sign in again',
+  wholeLife: (total: number) => `Whole life, ${span(total)}`,
+  from: (when: string) => `from ${when}`,
+  limit: (when: string) => `Hard limit ${when}`,
+  more: (n: number) =>
+    n < 1 ? 'this is the last window' : n === 1 ? 'about 1 more full window' : `about ${n} more full windows`,
+  windowOf: (length: number) => `Renewal window, ${span(length)}`,
+  renewed: (when: string) => `renewed ${when}`,
+  closes: (when: string) => `Closes ${when}`,
+  closed: (when: string) => `Closed ${when}`,
+  cut: 'cut short by the hard limit',
+  noLimit: 'no hard limit',
+  unpublished: 'hard limit not published',
+  cannotRenew: 'cannot be renewed',
+  unknownFromHere: 'unknown from here',
+  movesOn: 'moves on with every renewal',
+  now: (when: string) => `now ${when}`,
+  refresh: (when: string) => `refresh ${when}`,
+  retry: (when: string) => `try again ${when}`,
+  accessEnds: (when: string) => `access token ends ${when}`,
+  nothingKnown:
+    'The provider publishes neither a window nor a hard limit. Holdfast refreshes when the access token is about to end and tells you as soon as a refresh is refused.',
+  nothingHeld: 'Nothing is held for this account. Sign in to hold it again.',
+};
+
+export const add = {
+  title: 'Add account',
+  find: 'Find a provider, or paste an issuer address',
+  browser: 'Sign in with your browser',
+  browserText: 'You sign in on the provider’s own page. Holdfast never sees your password.',
+  any: 'Any other provider',
+  anyText: 'By its issuer address',
+  noProviders: 'No provider is set up yet. Add one by its issuer address.',
+  none: (query: string) => `No provider is called “${query}”.`,
+  formTitle: 'Any OpenID Connect provider',
+  issuer: 'Issuer address',
+  issuerHint: 'As the provider writes it, with https. Holdfast looks it up before it keeps anything.',
+  issuerNotHttps: 'The address has to begin with https://.',
+  clientId: 'Client ID',
+  clientIdHint: 'Ask the administrator for a “native” or “desktop” app with the redirect http://127.0.0.1/callback.',
+  displayName: 'Name in Holdfast',
+  displayNameHint: 'What you want to call this provider.',
+  scopes: 'Scopes',
+  scopesHint: 'Ask only for what you need. offline_access keeps you signed in.',
+  continue: 'Continue in browser',
+  checking: 'Looking the provider up',
+  cancel: 'Cancel',
+  what: 'What happens',
+  steps: [
+    'Holdfast reads the provider’s own description at the issuer address, and checks that it names itself by the same address.',
+    'Your browser opens the provider’s page. You sign in there.',
+    'The answer comes back to this computer once. Holdfast trades it for tokens and keeps them encrypted.',
+  ],
+  optional: 'optional',
+};
+
+export const signIn = {
+  title: 'Sign in',
+  starting: (name: string) => `Asking ${name} for a sign-in`,
+  finish: (name: string) => `Finish signing in to ${name} in your browser`,
+  opened: 'Your browser opened',
+  openedRest: '. Come back when it says you can close the tab.',
+  notOpened: 'No browser opened. Copy the link and open it yourself, on this computer.',
+  openAgain: 'Open again',
+  copyLink: 'Copy link',
+  cancel: 'Cancel',
+  waiting: 'Waiting',
+  limit: (length: string) => `The link is good for ${length}.`,
+  over: 'The time for it is over.',
+  exchanging: 'The browser came back. Trading the answer for tokens.',
+  how: 'How the answer comes back',
+  howText: (where: string) => `To ${where} on this computer, once, protected with PKCE and a state value. Then the port closes.`,
+  copied: 'Sign-in link copied',
+  copiedText: (left: string) => `It works once, on this computer, for the next ${left}.`,
+  notCopied: 'The link could not be copied',
+  notOpenedAgain: 'No browser opened',
+  held: (name: string) => `${name} is held`,
+  heldUntil: (when: string) => `Holdfast refreshes it in the background. You will have to sign in again ${within(when)}, whatever happens.`,
+  heldUnknown: 'Holdfast refreshes it in the background, and tells you when the provider asks for you again.',
+  heldOnce: (when: string) => `The provider gave no refresh token. It ends ${within(when)}, and then asks for you again.`,
+  done: 'Done',
+  another: 'Add another',
+  tryAgain: 'Try again',
+  otherWay: 'Choose another provider',
+  copyMessage: 'Copy message for the administrator',
+  messageCopied: 'Message copied',
+};
+
+export const signOutAll = {
+  title: 'Sign out of everything',
+  question: (n: number) => `Sign out of ${count(n, 'account', 'accounts')} on this computer?`,
+  lead: 'Use this when you hand over the computer, or think somebody else used it.',
+  hereTitle: (n: number) => `${n.toLocaleString()} ${n === 1 ? 'ends' : 'end'} on this computer at once`,
+  hereText: 'From that moment nothing is handed out, and planned renewals are cancelled.',
+  thereTitle: 'Holdfast asks each provider to revoke',
+  thereText: 'Where a provider confirms, the tokens are refused everywhere. Where it has no way to revoke, a copy elsewhere would work until it ends by itself.',
+  laterTitle: 'Who does not answer is asked again',
+  laterText: 'The token is kept sealed only to revoke it, also after a restart. The summary names each account.',
+  more: (n: number) => `and ${n.toLocaleString()} more`,
+  browser: 'Your browser stays signed in at the providers.',
+  hold: 'Hold to sign out of everything',
+  again: 'Press again to sign out of everything',
+  orTwice: 'Or press Enter twice. Cannot be undone.',
+  cancel: 'Cancel',
+  running: 'Signing out, ',
+  runningText: 'Nothing is handed out any more. Each provider is being asked to revoke.',
+  of: (done: number, all: number) => `${done.toLocaleString()} of ${all.toLocaleString()}`,
+  nothingTitle: 'You are signed out everywhere',
+  nothingText: 'Holdfast holds no tokens. There is nothing to sign out of.',
+  doneTitle: 'You are signed out on this computer.',
+  counts: { revoked: 'revoked at the provider', ended_here_only: 'ended here only', queued: 'will be tried again', nothing_to_revoke: 'had nothing to revoke' } satisfies Record<SignOutOutcome, string>,
+  still: 'What still works somewhere, and for how long',
+  endedEverywhere: (n: number) => `Show the ${n.toLocaleString()} that ${n === 1 ? 'is' : 'are'} ended everywhere`,
+  done: 'Done',
+  until: (when: string) => `until ${within(when)}`,
+};
+
+export const outcomes: Record<SignOutOutcome, string> = {
+  revoked: 'Revoked at the provider',
+  ended_here_only: 'Ended here only',
+  queued: 'Will be tried again',
+  nothing_to_revoke: 'Nothing to revoke',
+};
+
+/** One honest sentence over all reports. */
+export function signOutSummary(reports: readonly SignOutReport[]): string {
+  const n = (outcome: SignOutOutcome) => reports.filter((report) => report.outcome === outcome).length;
+  const parts = [`${n('revoked')} of ${reports.length} ${n('revoked') === 1 ? 'is' : 'are'} ended at the provider too.`];
+  const nothing = n('nothing_to_revoke');
+  const here = n('ended_here_only');
+  const queued = n('queued');
+  if (nothing) parts.push(`${nothing} had nothing to revoke.`);
+  if (here) parts.push(`${here} could only be ended here.`);
+  if (queued) parts.push(`${queued} ${queued === 1 ? 'is' : 'are'} still to be confirmed.`);
+  return parts.join(' ');
+}
+
+export const toast = { region: 'Notices', dismiss: 'Dismiss' };
+
+export const failure = {
+  what: 'What happened',
+  did: 'What Holdfast did',
+  you: 'What you can do',
+};
+
+/** Title, what Holdfast did, what the person can do, and the code of the manual. */
+type Words = readonly [title: string, did: string, you: string, code?: string];
+
+const KEPT_NOTHING = 'Closed the sign-in and kept nothing. Your other accounts are untouched.';
+const LEFT_VAULT = 'Left the vault exactly as it is. Nothing was written, nothing was deleted.';
+const SENT_NOTHING = 'Sent nothing else, and kept nothing.';
+const RETRIES = 'Keeps what it has and tries again. Waits grow from 5 s to 15 min, and shrink again near the end of the window.';
+
+const errors: Record<ErrorCode, Words> = {
+  bad_request: ['Holdfast did not understand this', 'Changed nothing.', 'Check what you entered, then try again.'],
+  not_found: ['This does not exist any more', 'Changed nothing.', 'Go back to the list.'],
+  method_not_allowed: ['The window and the vault process do not fit', 'Changed nothing.', 'Quit Holdfast and open it again.'],
+  too_large: ['That is too long', 'Changed nothing.', 'Enter less.'],
+  forbidden: ['The vault process refused the window', 'Changed nothing.', 'Quit Holdfast and open it again.'],
+  denied: ['Not allowed', 'Handed nothing out.', 'Allow the program first.'],
+  internal: ['Something inside Holdfast failed', 'Stopped this one action. No secret was deleted.', 'Try again. If it repeats, the log of the vault process says more.'],
+  shutting_down: ['The vault process is stopping', 'Finishes what it has begun, and takes nothing new.', 'Wait a moment, then try again.'],
+  agent_unreachable: ['The vault process does not answer', 'Keeps trying to reach it. Nothing was written or deleted.', 'Wait a moment. If this stays, quit Holdfast and open it again.', 'HF-SOCK-01'],
+  agent_incompatible: ['The vault process has another version', 'Changed nothing.', 'Quit Holdfast and open it again, so that both have the same version.'],
+  vault_uninitialised: ['There is no vault yet', 'Changed nothing.', 'Create it first.'],
+  vault_locked: ['The vault is locked', 'Changed nothing.', 'Unlock it, then try again.'],
+  vault_exists: ['There is a vault already', LEFT_VAULT, 'Unlock it.'],
+  vault_too_new: ['A newer Holdfast wrote this vault', LEFT_VAULT, 'Install that version.'],
+  vault_damaged: ['The vault cannot be read', 'Wrote nothing, and paused renewals.', 'Restore a backup of the vault file.', 'HF-VAULT-11'],
+  vault_storage: ['The vault file cannot be used', LEFT_VAULT, 'Check that you may read and write it, then try again.', 'HF-VAULT-11'],
+  disk_full: ['The disk is full', 'Wrote nothing, and kept what was there.', 'Free some space, then try again.', 'HF-VAULT-11'],
+  passphrase_required: ['This vault opens with a passphrase', LEFT_VAULT, 'Enter the passphrase.'],
+  wrong_passphrase: ['That passphrase does not open this vault', 'Counts tries. Erases nothing.', 'Try again.', 'HF-KEY-02'],
+  passphrase_too_weak: ['This passphrase is too weak', 'Created nothing.', 'Choose a longer one, or let Holdfast suggest one.'],
+  keyring_absent: ['No keyring answers on this desktop', LEFT_VAULT, 'Install gnome-keyring or KWallet, or use the passphrase.', 'HF-KEY-01'],
+  keyring_locked: ['The keyring is locked', 'Waits for it. Nothing was written.', 'Answer the desktop’s question, or use the passphrase.', 'HF-KEY-01'],
+  keyring_denied: ['The keyring refused', LEFT_VAULT, 'Allow Holdfast when your desktop asks, or use the passphrase.', 'HF-KEY-01'],
+  keyring_key_missing: ['The keyring holds no key for this vault', LEFT_VAULT, 'Use the passphrase, or restore the keyring.', 'HF-KEY-03'],
+  keyring_ambiguous: ['The keyring holds several keys for this vault', 'Used none of them, and left all as they are.', 'Use the passphrase, or delete the wrong entries in your keyring program.', 'HF-KEY-03'],
+  keyring_key_wrong: ['The key in the keyring does not fit', 'Left both as they are.', 'Use the passphrase, or restore a backup.', 'HF-KEY-03'],
+  keyring_failed: ['The keyring did not work', LEFT_VAULT, 'Try again, or use the passphrase.', 'HF-KEY-01'],
+  provider_not_found: ['This provider is not set up', 'Started nothing.', 'Add the provider first.'],
+  provider_exists: ['A provider of that name is there already', 'Changed nothing.', 'Choose another name, or use the one that is there.'],
+  provider_invalid: ['The provider’s description is not complete', 'Kept nothing.', 'Check the address and the client ID.', 'HF-DISC-01'],
+  provider_in_use: ['Accounts still use this provider', 'Left it as it is.', 'Remove those accounts first.'],
+  account_not_found: ['This account is not in the vault any more', 'Changed nothing.', 'Go back to the list.'],
+  label_taken: ['The account was not kept', 'Kept nothing, and changed no other account.', 'Sign in as the right person, or with another name.'],
+  sign_in_not_found: ['This sign-in is over', KEPT_NOTHING, 'Start again.', 'HF-AUTH-01'],
+  needs_sign_in: ['This account needs you', 'Stopped trying, and kept the account.', 'Sign in again.', 'HF-REF-01'],
+  signed_out: ['This account is signed out', 'Handed nothing out.', 'Sign in again.'],
+  revoked: ['This account was revoked', 'Handed nothing out.', 'Sign in again.'],
+  lifetime_too_short: ['The provider issues shorter tokens than asked for', 'Handed nothing out.', 'Ask for less time.'],
+  scope_not_granted: ['The account was not granted that', 'Handed nothing out.', 'Sign in again with that scope.'],
+  revocation_impossible: ['The provider cannot revoke', 'Left the tokens as they are.', 'Sign out to delete them here. They end by themselves.', 'HF-REV-01'],
+  sign_in_cancelled: ['You cancelled the sign-in', 'Kept nothing.', 'Start again when you like.', 'HF-AUTH-01'],
+  sign_in_timed_out: ['Nobody finished the sign-in', 'Closed the port and kept nothing.', 'Start again. The link of before does not work any more.', 'HF-AUTH-01'],
+  provider_host_not_found: ['No such server', SENT_NOTHING, 'Check the spelling of the address, and your network.', 'HF-DISC-01'],
+  provider_unreachable: ['The provider does not answer', RETRIES, 'Nothing yet. Try now if you know that it is back.', 'HF-REF-04'],
+  provider_timed_out: ['The provider does not answer', RETRIES, 'Nothing yet. Try now if you know that it is back.', 'HF-REF-04'],
+  provider_tls_failed: ['The certificate is not trusted', 'Did not connect.', 'Check the address. If your company has its own authority, this computer has to know it.', 'HF-NET-02'],
+  issuer_not_https: ['The address is not https', SENT_NOTHING, 'Use the https address of the provider.', 'HF-DISC-01'],
+  provider_unexpected_status: ['The provider answered something else', RETRIES, 'Check that the address is the issuer’s.', 'HF-DISC-01'],
+  provider_unavailable: ['The provider cannot serve now', RETRIES, 'Nothing yet.', 'HF-REF-04'],
+  rate_limited: ['The provider asks to slow down', 'Waits as long as it asked, and spreads the others.', 'Nothing.', 'HF-REF-05'],
+  provider_answer_malformed: ['The provider’s answer cannot be read', 'Threw the answer away, and kept what it had.', 'Check that the address is the issuer’s. If it repeats, tell the administrator.', 'HF-DISC-01'],
+  issuer_mismatch: ['The address names another provider', 'Stopped before any sign-in.', 'Use the issuer that the provider names, if you trust it.', 'HF-DISC-02'],
+  endpoint_missing: ['The provider does not offer this', 'Kept nothing.', 'Ask the administrator for another way.', 'HF-DISC-01'],
+  invalid_grant: ['The provider ended this session', 'Kept the token sealed, and stopped trying.', 'Sign in again. If it repeats, ask about the idle limit.', 'HF-REF-01'],
+  invalid_client: ['The provider refuses this app', KEPT_NOTHING, 'Check the client ID with the administrator.', 'HF-AUTH-03'],
+  invalid_scope: ['The provider refuses what was asked for', KEPT_NOTHING, 'Ask for fewer scopes.', 'HF-AUTH-03'],
+  access_denied: ['The provider did not sign you in', KEPT_NOTHING, 'Ask to be assigned to the app, then try again.', 'HF-AUTH-03'],
+  interaction_required: ['The provider wants to ask you something', 'Stopped trying, and kept the account.', 'Sign in again.', 'HF-REF-01'],
+  oauth_error: ['The provider answered with an error', KEPT_NOTHING, 'Try again. If it repeats, copy the message for the administrator.', 'HF-AUTH-03'],
+  id_token_invalid: ['The provider’s statement about you is not valid', 'Threw the answer away, and kept nothing.', 'Try again. If it repeats, tell the administrator.', 'HF-JWKS-01'],
+  response_mismatch: ['The answer did not fit', 'Threw the answer away. Somebody may have tried to sign you in as someone else.', 'Start again from Holdfast. If it repeats, tell your administrator.', 'HF-AUTH-02'],
+  expired_on_arrival: ['The new token is already over', 'Refused it, and kept the old one.', 'Check the clock of that server, and of this computer.', 'HF-REF-09'],
+  redirect_port_taken: ['No port is free for the answer', 'Did not start.', 'Close the other program that uses it, then try again.', 'HF-AUTH-05'],
+};
+
+/** What a table itself says of `code`; codes come from outside and may be any text. */
+const entry = (table: Readonly<Record<string, Words>>, code: string): Words | undefined =>
+  Object.hasOwn(table, code) ? table[code] : undefined;
+
+/** A failure in its three parts. */
+export interface Failure {
+  title: string;
+  what: string;
+  did: string;
+  you: string;
+  /** For searching and support. */
+  code: string;
+}
+
+export function explain(error: Pick<ErrorBody, 'code' | 'message' | 'hint'>): Failure {
+  // Codes may join; one that this window does not know is shown as the agent words it.
+  const known = entry(errors, error.code);
+  const [title, did, you, manual] = known ?? errors.internal;
+  const code = known ? error.code : clean(error.code, 64);
+  return {
+    title,
+    what: clean(error.message) || `${title}.`,
+    did,
+    you: clean(error.hint) || you,
+    code: manual ? `${manual} · ${code}` : code,
+  };
+}
+
+/** What made an account need its person: title, what Holdfast did, what to do, code. */
+const reasons: Record<string, Words> = {
+  absolute_end: ['Reached its hard limit', 'Stopped renewing. The account stays in the list.', 'Sign in again.', 'HF-REF-02'],
+  window_closed: ['The renewal window closed', 'Stopped trying: the provider does not take this refresh token any more.', 'Sign in again. Keep the vault unlocked, or sign in at least once within the window.', 'HF-REF-03'],
+  no_refresh_token: ['It cannot be renewed', 'Held it until its end. The provider gave no refresh token.', 'Sign in again. Ask for the scope offline_access if the provider has it.'],
+  refused: ['The provider ended this session', 'Kept the refused token sealed, and stopped trying.', 'Sign in again. If it repeats, ask the provider about the idle limit.', 'HF-REF-01'],
+  interaction_required: ['The provider wants to ask you something', 'Stopped trying, and kept everything.', 'Sign in again.', 'HF-REF-01'],
+  reply_lost: ['The answer to a renewal was lost', 'Tried the token that it had once more, and was refused.', 'Sign in again.'],
+  client_refused: ['The provider refuses this app', 'Stopped trying, and kept everything.', 'Check the client ID in the provider’s settings, then sign in again.', 'HF-AUTH-03'],
+  by_user: ['You ended it here', 'Deleted the tokens on this computer.', 'Sign in again when you need it.'],
+  by_provider: ['The provider revoked it', 'Stopped using the tokens.', 'Sign in again. If it repeats, ask the provider who ended it.', 'HF-REF-01'],
+};
+
+export function explainReason(reason: { code: string; text: string; at: number | null }, now: number): Failure {
+  const [title, did, you, manual] = entry(reasons, reason.code) ?? entry(errors, reason.code) ?? errors.needs_sign_in;
+  const when = reason.at === null ? '' : `${at(reason.at, now)}: `;
+  return {
+    title,
+    what: when + (reason.text || `${title}.`),
+    did,
+    you,
+    code: manual ? `${manual} · ${clean(reason.code, 64)}` : clean(reason.code, 64),
+  };
+}
+
+/** The short line in the list for an account that needs its person. */
+export function reasonLine(of: Account): string {
+  return entry(reasons, of.reason?.code ?? '')?.[0] ?? (of.reason?.text || 'Sign in to continue');
+}
+

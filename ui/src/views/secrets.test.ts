@@ -1,0 +1,112 @@
+/* What must never be in the window: tokens, and ways for foreign text to become markup or code. */
+import { expect, it } from 'vitest';
+import type { AccountView } from '../lib/backend/backend';
+import { sampleAccounts } from '../lib/backend/mock';
+import { NOW, one, openWindow, press, row, settle, type } from '../test/window';
+
+const sources = import.meta.glob<string>('../**/*.{svelte,ts}', { query: '?raw', import: 'default', eager: true });
+const code = (path: string) =>
+  (sources[path] ?? '').replace(/\/\*[\s\S]*?\*\/|<!--[\s\S]*?-->|^\s*\/\/.*$/gm, '');
+const product = Object.keys(sources).filter((path) => !/\.test\.ts$|\/test\/|\/mock\.ts$/.test(path));
+
+const MARK = 'MARKED-SECRET-7f21';
+
+/** An account as an agent with a bug would send it: with values beside every credential. */
+function leaking(view: AccountView): AccountView {
+  const secrets = {
+    value: MARK, token: MARK, secret: MARK, access_token: MARK, refresh_token: MARK, id_token: MARK, client_secret: MARK,
+    raw: MARK, jwt: MARK, cookie: MARK,
+  };
+  return {
+    ...view, ...secrets,
+    credentials: view.credentials.map((credential) => ({ ...credential, ...secrets })),
+    ...(view.next ? { next: { ...view.next, ...secrets } } : {}),
+    ...(view.reason ? { reason: { ...view.reason, ...secrets } } : {}),
+    ...(view.trouble ? { trouble: { ...view.trouble, ...secrets } } : {}),
+  };
+}
+const shows = () => document.documentElement.outerHTML + JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }) + location.href + document.title;
+
+it('renders no field that could hold a token, in any view, whatever the agent sends', async () => {
+  const backend = await openWindow({ accounts: sampleAccounts(NOW).map(leaking) });
+  expect(shows()).toContain('Northwind workforce');
+  expect(shows()).not.toContain(MARK);
+  for (const label of ['Northwind workforce', 'Staging realm', 'Northwind GitLab', 'Survey call', 'Guest']) {
+    row(label).click();
+    await settle();
+    expect(one('account-page')).toBeTruthy();
+    expect(shows(), label).not.toContain(MARK);
+    press('back');
+    await settle();
+  }
+  press('add-account');
+  await settle();
+  press('provider-okta');
+  await settle();
+  expect(shows()).not.toContain(MARK);
+  backend.finishSignIn('sign-in-1');
+  const made = [...backend.accounts.values()].at(-1);
+  if (made) backend.put(leaking(made));
+  await settle();
+  expect(one('sign-in-done')).toBeTruthy();
+  expect(shows()).not.toContain(MARK);
+  press('sign-out-all');
+  await settle();
+  expect(shows()).not.toContain(MARK);
+});
+
+it('forgets a passphrase with the press that sends it', async () => {
+  const backend = await openWindow({ vault: 'locked', passphrase: MARK });
+  type('unlock-passphrase', MARK);
+  await settle();
+  let given: string | null = null;
+  backend.unlockVault = (request) => {
+    given = request.passphrase;
+    return new Promise(() => undefined);
+  };
+  press('unlock-submit');
+  await settle();
+  expect(given).toBe(MARK);
+  expect((one('unlock-passphrase') as HTMLInputElement).value).toBe('');
+  expect(shows()).not.toContain(MARK);
+});
+
+it('shows foreign text as text, never as markup', async () => {
+  const evil = '<img src=x onerror=alert(1)>\u202Etxt.exe\u0007';
+  const [view] = sampleAccounts(NOW).slice(5);
+  if (!view) throw new Error('no account');
+  await openWindow({ accounts: [{ ...view, label: evil, username: `${evil}${'x'.repeat(500)}`, provider_display_name: evil }] });
+  expect(document.querySelector('.acc-row img')).toBeNull();
+  const shown = document.querySelector('.acc-row')?.textContent ?? '';
+  expect(shown).toContain('<img src=x onerror=alert(1)>\uFFFDtxt.exe\uFFFD');
+  expect(shown).not.toMatch(/[\u202E\u0007]/);
+  expect(shown.length).toBeLessThan(900);
+});
+
+it('has no call and no wire type that could carry a token into the window', () => {
+  const fields = Object.keys(sources).filter((path) => path.includes('/generated/')).flatMap((path) =>
+    [...code(path).matchAll(/^([a-z_]+)\??: ([^,]+),/gm)].map(([, name, of]) => `${path.split('/').pop()?.replace('.ts', '')}.${name}: ${of}`));
+  const secret = fields.filter((field) => /\.\w*(token|secret|passphrase|password|ticket|jwt|cookie|_key)\w*: string/.test(field));
+  expect(secret.map((field) => field.split(':')[0]).sort()).toEqual([
+    // Into the agent only; the window fills the passphrases, and leaves the client secret out.
+    'AddProvider.client_secret', 'InitVault.passphrase',
+    // Words, not values: `Bearer`, and which kind of token a result speaks of.
+    'RevocationResult.token', 'CredentialView.token_type', 'UnlockVault.passphrase',
+  ].sort());
+  const commands = [...code('../lib/backend/tauri.ts').matchAll(/invoke(?:<[^>]*>)?\('([a-z_]+)'/g)].map(([, name]) => name);
+  expect(commands).toHaveLength(14);
+  for (const command of commands) expect(command).not.toMatch(/token|reveal|copy_(?!sign_in_link)/);
+});
+
+it('keeps to what the content security policy allows', () => {
+  expect(product.length).toBeGreaterThan(40);
+  for (const path of product) {
+    const source = code(path);
+    expect(source, path).not.toMatch(/\{@html|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/);
+    expect(source, path).not.toMatch(/\sstyle=/);
+    expect(source, path).not.toMatch(/\bfetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon/);
+    expect(source, path).not.toMatch(/setInterval|console\./);
+    if (!path.endsWith('/theme.svelte.ts')) expect(source, path).not.toMatch(/localStorage|sessionStorage|indexedDB/);
+    if (!path.endsWith('/tauri.ts')) expect(source, path).not.toMatch(/@tauri-apps/);
+  }
+});

@@ -1,0 +1,74 @@
+//! `cargo xtask test`: everything that can be tested, and no group that quietly runs nothing.
+
+use std::time::Instant;
+
+use crate::{
+    Options,
+    counts::{self, Group},
+    debian,
+    failure::{Failure, Outcome},
+    node,
+    shell::{self, cargo, command, repository, run_and_read, say},
+};
+
+/// The window that a WebDriver may drive; nothing that ships is built with it.
+const DESKTOP_FOR_TESTS: [&str; 3] = ["--workspace", "--features", "holdfast-desktop/automation"];
+
+/// Runs it all.
+pub fn run(options: &Options) -> Outcome<()> {
+    let begin = Instant::now();
+    let packages: Vec<&str> = debian::DESKTOP.iter().chain(debian::TESTS).copied().collect();
+    debian::ensure(&packages, options.install)?;
+    node::ensure()?;
+    node::install("tests/idp")?;
+    node::install("ui")?;
+    node::npm("types of the user interface", "ui", &["run", "check"])?;
+    node::npm("the user interface", "ui", &["run", "build"])?;
+    let (ui_passed, lines) =
+        run_and_read("tests of the user interface", command("npm").arg("test").current_dir(repository().join("ui")))?;
+    let mut groups = vec![counts::vitest(&lines)];
+
+    shell::run("formatting", cargo().args(["fmt", "--all", "--check"]))?;
+    let lints = ["--all-targets", "--", "--deny", "warnings"];
+    shell::run("lints", cargo().arg("clippy").args(DESKTOP_FOR_TESTS).args(lints))?;
+    shell::run("building every program", cargo().arg("build").args(DESKTOP_FOR_TESTS))?;
+    let (rust_passed, lines) =
+        run_and_read("Rust and system tests", cargo().arg("test").args(DESKTOP_FOR_TESTS).arg("--no-fail-fast"))?;
+    groups.extend(counts::cargo_groups(&lines));
+
+    say("what ran");
+    for group in &groups {
+        println!("{:>5} tests  {}: {}", group.ran, group.name, group.closing);
+    }
+    let total: u32 = groups.iter().map(|group| group.ran).sum();
+    println!("{total:>5} tests in {} min", begin.elapsed().as_secs().div_ceil(60));
+    if !ui_passed {
+        return Err(Failure::new("tests of the user interface failed; they are above."));
+    }
+    if !rust_passed {
+        return Err(Failure::new("Rust or system tests failed; they are above."));
+    }
+    nothing_was_empty(&groups)
+}
+
+/// Every file of system tests ran at least one test, and so did the user interface and every crate.
+fn nothing_was_empty(groups: &[Group]) -> Outcome<()> {
+    let mut empty = expected()?;
+    empty.retain(|wanted| !groups.iter().any(|group| group.name.starts_with(&format!("{wanted} (")) && group.ran > 0));
+    if empty.is_empty() { Ok(()) } else { Err(Failure::new(format!("no test ran in: {}.", empty.join(", ")))) }
+}
+
+/// The groups that have to be there: one for each crate and for each file of system tests.
+fn expected() -> Outcome<Vec<String>> {
+    let mut wanted = vec!["user interface".to_owned(), "holdfast_desktop".to_owned(), "xtask".to_owned()];
+    for (folder, prefix) in [("crates", "holdfast_"), ("tests/tests", "")] {
+        let entries = std::fs::read_dir(repository().join(folder))
+            .map_err(|error| Failure::new(format!("{folder} cannot be read: {error}.")))?;
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().trim_end_matches(".rs").to_owned();
+            // The programs are called otherwise than their folders.
+            wanted.push(if name == "cli" { "holdfast".to_owned() } else { format!("{prefix}{name}") });
+        }
+    }
+    Ok(wanted)
+}
