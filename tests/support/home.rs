@@ -28,6 +28,7 @@ const NOT_INHERITED: &[&str] = &[
     "BROWSER",
     "DBUS_SESSION_BUS_ADDRESS",
     "DISPLAY",
+    "HOLDFAST_AGENT",
     "HOLDFAST_HOME",
     "HOLDFAST_LOG",
     "HOLDFAST_SOCK",

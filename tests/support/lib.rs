@@ -16,6 +16,7 @@ pub mod home;
 pub mod http;
 pub mod idp;
 pub mod keyring;
+pub mod memory;
 pub mod person;
 pub mod process;
 pub mod scan;

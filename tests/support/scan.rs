@@ -54,8 +54,22 @@ fn base64_inside(bytes: &[u8], skipped: usize, alphabet: &[u8; 64]) -> Vec<u8> {
         .collect()
 }
 
+/// Whether `needle` stands in `haystack`. Looks at the last byte of the needle first and jumps by what it finds
+/// (Boyer, Moore, Horspool): memory and logs are large, and tests are not optimised.
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    !needle.is_empty() && haystack.windows(needle.len()).any(|window| window == needle)
+    let Some(last) = needle.len().checked_sub(1) else { return false };
+    let mut jumps = [needle.len(); 256];
+    for (at, byte) in needle[..last].iter().enumerate() {
+        jumps[usize::from(*byte)] = last - at;
+    }
+    let mut end = last;
+    while let Some(byte) = haystack.get(end) {
+        if *byte == needle[last] && haystack[end - last..=end] == *needle {
+            return true;
+        }
+        end += jumps[usize::from(*byte)];
+    }
+    false
 }
 
 /// Every file under `folder`, links not followed.

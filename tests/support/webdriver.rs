@@ -81,6 +81,23 @@ impl Driver {
         });
     }
 
+    /// Presses on the first match and holds it, as a mouse would (W3C WebDriver section 17.5).
+    ///
+    /// # Panics
+    /// When there is none in time.
+    pub fn hold(&self, css: &str, held: Duration) {
+        self.wait_for(css);
+        let element = self.find(css).expect("it was there a moment ago");
+        let milliseconds = u64::try_from(held.as_millis()).unwrap_or(u64::MAX);
+        let mouse = json!({"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": [
+            {"type": "pointerMove", "duration": 0, "origin": {ELEMENT: element}, "x": 0, "y": 0},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pause", "duration": milliseconds},
+            {"type": "pointerUp", "button": 0},
+        ]});
+        self.call("POST", "/actions", Some(&json!({"actions": [mouse]}))).expect("the mouse is held");
+    }
+
     /// Types into the first match, once there is one.
     ///
     /// # Panics

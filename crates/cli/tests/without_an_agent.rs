@@ -76,8 +76,11 @@ fn an_agent_that_ends_at_once_is_reported_with_its_last_words() {
 fn the_agent_gets_no_input_and_an_absolute_home_and_its_output_is_not_ours() {
     let home = Home::new();
     let seen = home.path().join("seen");
-    let agent =
-        home.agent(&format!("echo noise; {{ echo \"$HOLDFAST_HOME\"; pwd; cat; }} > '{}'; exit 1", seen.display()));
+    // It is started more than once before the command gives up, so the file appears whole or not at all.
+    let agent = home.agent(&format!(
+        "echo noise; {{ echo \"$HOLDFAST_HOME\"; pwd; cat; }} > '{0}'.$$; mv '{0}'.$$ '{0}'; exit 1",
+        seen.display()
+    ));
     let output = home.holdfast(&agent, &["list"], "what is typed here is not for the agent\n");
     assert_eq!(output.status.code(), Some(8));
     assert!(output.stdout.is_empty());

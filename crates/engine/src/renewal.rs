@@ -185,8 +185,8 @@ impl Engine {
                 Landing::Ended { account, failure }
             }
             Disposition::Retry => {
-                // Without an answer nobody knows whether the token was spent: the journal line stays.
-                let in_doubt = flight.in_doubt || (failure.status.is_none() && may_have_arrived(failure.kind));
+                // The token may be spent, and nobody knows: the journal line stays.
+                let in_doubt = flight.in_doubt || failure.may_have_acted;
                 if !in_doubt && let Err(error) = flight.store.end_refresh(intent, &flight.account).await {
                     warn!(%error, "the journal keeps a renewal that the provider answered");
                 }
@@ -347,11 +347,6 @@ pub(crate) fn usable(account: &Account) -> Result<(), EngineError> {
         Condition::Revoked { .. } => Err(EngineError::Revoked { label, provider }),
         Condition::SignedOut { .. } => Err(EngineError::SignedOut { label, provider }),
     }
-}
-
-/// Whether the request may have reached the provider although no answer came back.
-const fn may_have_arrived(kind: FailureKind) -> bool {
-    matches!(kind, FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::MalformedAnswer)
 }
 
 fn copy_of(write: &CredentialWrite) -> CredentialWrite {

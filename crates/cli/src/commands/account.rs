@@ -16,7 +16,7 @@ pub fn list(client: &Client, json: bool) -> Result<(), Failure> {
         if list.accounts.is_empty() {
             return vec!["No account yet. Sign in with `holdfast sign-in PROVIDER`.".to_owned()];
         }
-        view::accounts(&list.accounts, list.server_now)
+        view::account::list(&list.accounts, list.server_now)
     })
 }
 
@@ -24,7 +24,7 @@ pub fn list(client: &Client, json: bool) -> Result<(), Failure> {
 pub fn show_account(client: &Client, account: &str, json: bool) -> Result<(), Failure> {
     let found = client.account(account)?;
     let now = if json { None } else { Some(now(client)?) };
-    show(&found, json, |found| now.map(|now| view::account(found, now)).unwrap_or_default())
+    show(&found, json, |found| now.map(|now| view::account::everything(found, now)).unwrap_or_default())
 }
 
 /// `holdfast token A`
@@ -48,7 +48,7 @@ pub fn refresh(client: &Client, account: &str, json: bool) -> Result<(), Failure
     let now = if json { None } else { Some(now(client)?) };
     show(&renewed, json, |renewed| {
         let end = now.zip(renewed.access_expires_at).map(|(now, end)| format!(", ends in {}", countdown(end, now)));
-        vec![format!("{}: {}{}.", plain(&renewed.label), view::state(renewed.state), end.unwrap_or_default())]
+        vec![format!("{}: {}{}.", plain(&renewed.label), view::account::state(renewed.state), end.unwrap_or_default())]
     })
 }
 

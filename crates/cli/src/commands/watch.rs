@@ -156,7 +156,7 @@ impl Board {
         if self.accounts.is_empty() {
             lines.push("No account yet. Sign in with `holdfast sign-in PROVIDER`.".to_owned());
         } else {
-            lines.extend(view::accounts(self.by_label(), now));
+            lines.extend(view::account::list(self.by_label(), now));
         }
         lines
     }
@@ -171,16 +171,18 @@ fn lines_of(event: &Event, board: &Board, vault_changed: bool) -> Vec<String> {
     let Some(now) = board.clock.map(|clock_of_agent| clock_of_agent.now()) else { return Vec::new() };
     let at = clock(now, now);
     match event {
-        Event::Snapshot { .. } if board.vault == Some(VaultState::Unlocked) => {
-            board.by_label().into_iter().map(|account| format!("{at}  {}", view::account_line(account, now))).collect()
-        }
+        Event::Snapshot { .. } if board.vault == Some(VaultState::Unlocked) => board
+            .by_label()
+            .into_iter()
+            .map(|account| format!("{at}  {}", view::account::one_line(account, now)))
+            .collect(),
         Event::StatusChanged { .. } if !vault_changed => Vec::new(),
         Event::Snapshot { .. } | Event::StatusChanged { .. } => match board.vault {
             Some(VaultState::Unlocked) => vec![format!("{at}  the vault is unlocked")],
             Some(VaultState::Uninitialised) => vec![format!("{at}  there is no vault yet")],
             _ => vec![format!("{at}  the vault is locked")],
         },
-        Event::AccountChanged { account, .. } => vec![format!("{at}  {}", view::account_line(account, now))],
+        Event::AccountChanged { account, .. } => vec![format!("{at}  {}", view::account::one_line(account, now))],
         Event::AccountRemoved { id, .. } => vec![format!("{at}  {} is removed", plain(id))],
         Event::ProviderChanged { .. } | Event::ProviderRemoved { .. } | Event::SignInChanged { .. } => Vec::new(),
     }

@@ -167,7 +167,7 @@ impl AuthorizationServer for FakeProvider {
         let grant = self.grant(&mut inside, family);
         match says {
             Some(Says::RotatesAndLosesTheReply) => {
-                Err(ProviderFailure::new(FailureKind::TimedOut, "token", "no answer"))
+                Err(ProviderFailure::new(FailureKind::TimedOut, "token", "no answer").that_may_have_acted())
             }
             _ => Ok(grant),
         }

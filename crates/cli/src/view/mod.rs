@@ -1,0 +1,187 @@
+//! What the agent answers, in words.
+
+pub mod account;
+
+use std::collections::BTreeMap;
+
+use holdfast_wire::{
+    ErrorBody, LogEntry, ProviderOrigin, ProviderView, SignOutOutcome, SignOutReport, Status, UnlockMethod, VaultState,
+};
+
+use crate::table::{pairs, table};
+use crate::text::plain;
+use crate::time::{day_and_time, length};
+
+/// The agent and its vault.
+pub fn status(status: &Status) -> Vec<String> {
+    let vault = match status.vault.state {
+        VaultState::Uninitialised => "none yet; make one with `holdfast init`".to_owned(),
+        VaultState::Locked => "locked; open it with `holdfast unlock`".to_owned(),
+        VaultState::Unlocked => "unlocked".to_owned(),
+    };
+    let mut rows = vec![("agent", format!("{}, pid {}", plain(&status.version), status.pid)), ("vault", vault)];
+    if let Some(unlock) = status.vault.unlock {
+        rows.push(("opens with", opens_with(unlock).to_owned()));
+    }
+    if let Some(accounts) = status.accounts {
+        let needing = match status.accounts_needing_sign_in.unwrap_or_default() {
+            0 => "none needs sign-in".to_owned(),
+            1 => "1 needs sign-in".to_owned(),
+            many => format!("{many} need sign-in"),
+        };
+        rows.push(("accounts", format!("{accounts}, {needing}")));
+    }
+    if let Some(queued) = status.queued_revocations.filter(|queued| *queued > 0) {
+        rows.push(("revocations", format!("{queued} waiting to be tried again")));
+    }
+    let mut lines = pairs(&rows);
+    lines.extend(status.vault.problem.as_ref().map(problem));
+    lines
+}
+
+fn problem(problem: &ErrorBody) -> String {
+    format!("{} {}", plain(&problem.message), plain(problem.hint.as_deref().unwrap_or_default())).trim_end().to_owned()
+}
+
+/// What opens a vault.
+pub const fn opens_with(unlock: UnlockMethod) -> &'static str {
+    match unlock {
+        UnlockMethod::Keyring => "the keyring",
+        UnlockMethod::Passphrase => "the passphrase",
+        UnlockMethod::Either => "the keyring or the passphrase",
+        UnlockMethod::Both => "the keyring and the passphrase together",
+    }
+}
+
+/// The table of providers.
+pub fn providers(providers: &[ProviderView]) -> Vec<String> {
+    let rows: Vec<_> = providers
+        .iter()
+        .map(|provider| {
+            [
+                plain(&provider.name),
+                plain(&provider.display_name),
+                plain(&provider.issuer),
+                plain(&provider.client_id),
+                provider_origin(provider).to_owned(),
+            ]
+        })
+        .collect();
+    table(["NAME", "CALLED", "ISSUER", "CLIENT", "FROM"], &rows)
+}
+
+fn provider_origin(provider: &ProviderView) -> &'static str {
+    match provider.origin {
+        ProviderOrigin::Added => "vault",
+        ProviderOrigin::File => "providers.d",
+    }
+}
+
+/// Everything about a provider.
+pub fn provider(provider: &ProviderView) -> Vec<String> {
+    let seconds = |value: Option<u64>| {
+        value.map_or_else(|| "not declared".to_owned(), |s| length(i64::try_from(s).unwrap_or(i64::MAX)))
+    };
+    let mut rows = vec![
+        ("called", plain(&provider.display_name)),
+        ("issuer", plain(&provider.issuer)),
+        ("client", plain(&provider.client_id)),
+        ("redirect", provider.redirect_uri.as_deref().map_or_else(|| "any free loopback port".to_owned(), plain)),
+        ("scopes", plain(&provider.scopes.join(" "))),
+        ("refresh ends after", seconds(provider.refresh_absolute_s)),
+        ("refresh window", seconds(provider.refresh_sliding_s)),
+        ("access ends after", seconds(provider.access_lifetime_s)),
+        ("from", provider_origin(provider).to_owned()),
+    ];
+    if let Some(url) = &provider.metadata_url {
+        rows.insert(2, ("metadata", plain(url)));
+    }
+    let extra: Vec<String> = provider.extra.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if !extra.is_empty() {
+        rows.push(("extra", plain(&extra.join(" "))));
+    }
+    let mut lines = vec![plain(&provider.name)];
+    lines.extend(pairs(&rows).into_iter().map(|line| format!("  {line}")));
+    lines
+}
+
+/// What ended where: one line an account, and a sentence about what is still to come.
+pub fn sign_out(reports: &[SignOutReport]) -> Vec<String> {
+    let mut lines: Vec<String> = reports
+        .iter()
+        .map(|report| {
+            let mut line = format!("{}: {}", plain(&report.label), plain(&report.text));
+            if let Some(until) = report.still_valid_until {
+                line.push_str(&format!(" (until {})", day_and_time(until)));
+            }
+            line
+        })
+        .collect();
+    let queued = reports.iter().filter(|report| report.outcome == SignOutOutcome::Queued).count();
+    if queued > 0 {
+        lines.push(format!(
+            "{queued} of {} could not be revoked yet: the agent keeps trying, also after a restart.",
+            reports.len()
+        ));
+    }
+    lines
+}
+
+/// The audit log; accounts by their labels where `labels` knows them.
+pub fn log(entries: &[LogEntry], labels: &BTreeMap<String, String>) -> Vec<String> {
+    let rows: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            [
+                day_and_time(entry.at),
+                plain(&entry.action),
+                plain(entry.account.as_ref().map_or("-", |id| labels.get(id).unwrap_or(id))),
+                plain(entry.program.as_deref().unwrap_or("-")),
+                plain(entry.detail.as_deref().unwrap_or_default()),
+            ]
+        })
+        .collect();
+    table(["WHEN", "WHAT", "ACCOUNT", "PROGRAM", "DETAIL"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use holdfast_wire::RevocationResult;
+
+    use super::*;
+
+    #[test]
+    fn a_revocation_that_waits_is_said_even_though_the_sign_out_is_done() {
+        let report = |label: &str, outcome, text: &str| SignOutReport {
+            account: label.to_owned(),
+            label: label.to_owned(),
+            provider: "p".to_owned(),
+            outcome,
+            still_valid_until: None,
+            tokens: vec![RevocationResult { token: "refresh_token".to_owned(), outcome, detail: None }],
+            text: text.to_owned(),
+        };
+        let lines = sign_out(&[
+            report("a", SignOutOutcome::Revoked, "Revoked at the provider."),
+            report("b", SignOutOutcome::Queued, "Gone here; the provider did not answer."),
+        ]);
+        assert_eq!(lines.len(), 3);
+        assert!(lines[2].starts_with("1 of 2 could not be revoked yet"), "{lines:?}");
+    }
+
+    #[test]
+    fn the_log_calls_accounts_by_their_labels_and_those_that_are_gone_by_their_ids() {
+        let entry = |account: &str| LogEntry {
+            at: "2026-05-14T13:58:20Z".parse().unwrap(),
+            action: "renewed".to_owned(),
+            account: Some(account.to_owned()),
+            program: None,
+            detail: None,
+        };
+        let labels = BTreeMap::from([("01".to_owned(), "work".to_owned())]);
+        let lines = log(&[entry("01"), entry("02")], &labels);
+        assert!(lines[1].contains("work") && lines[2].contains("02"), "{lines:?}");
+    }
+}
