@@ -107,16 +107,8 @@ pub fn provider(provider: &ProviderView) -> Vec<String> {
 
 /// What ended where: one line an account, and a sentence about what is still to come.
 pub fn sign_out(reports: &[SignOutReport]) -> Vec<String> {
-    let mut lines: Vec<String> = reports
-        .iter()
-        .map(|report| {
-            let mut line = format!("{}: {}", plain(&report.label), plain(&report.text));
-            if let Some(until) = report.still_valid_until {
-                line.push_str(&format!(" (until {})", day_and_time(until)));
-            }
-            line
-        })
-        .collect();
+    let mut lines: Vec<String> =
+        reports.iter().map(|report| format!("{}: {}", plain(&report.label), plain(&report.text))).collect();
     let queued = reports.iter().filter(|report| report.outcome == SignOutOutcome::Queued).count();
     if queued > 0 {
         lines.push(format!(
