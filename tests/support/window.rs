@@ -36,7 +36,6 @@ impl Window {
             .env("DBUS_SESSION_BUS_ADDRESS", session.address())
             .env("HOLDFAST_LOG", "trace")
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
-            .env("WEBKIT_DISABLE_DMABUF_RENDERER", "1")
             .env("NO_AT_BRIDGE", "1")
             .arg(format!("--port={port}"))
             .arg("--host=127.0.0.1");

@@ -1,11 +1,12 @@
 /* What buttons do: ask the backend, and say in the window how that ended. */
 import { type Backend, type ErrorBody, errorBody, type SignOutReport } from './backend/backend';
+import { clock } from './clock.svelte';
 import { route } from './route.svelte';
 import { clean } from './text';
 import { toasts } from './toasts.svelte';
 import { vault } from './vault.svelte';
 import { announce } from './announce.svelte';
-import { explain, outcomes, page } from './words';
+import { explain, outcomes, page, signOutText } from './words';
 
 let behind: Backend | undefined;
 
@@ -64,7 +65,7 @@ export async function end(
 ): Promise<SignOutReport | null> {
   try {
     const report = await backend()[how](id);
-    announce(`${clean(report.label)}: ${outcomes[report.outcome]}. ${clean(report.text)}`);
+    announce(`${clean(report.label)}: ${outcomes[report.outcome]}. ${signOutText(report, clock.minute)}`);
     return report;
   } catch (thrown) {
     sayFailure(thrown);

@@ -10,6 +10,8 @@ import { instant } from './time';
  * one second do not sort a long list a thousand times.
  */
 const TOGETHER = 40;
+/** A renewal is shown for at least this long, so that it can be seen at all. */
+const REFRESHING_SHOWN_FOR = 400;
 
 export class Vault {
   connection = $state.raw<Connection>({ state: 'connecting' });
@@ -23,6 +25,10 @@ export class Vault {
 
   readonly #clock: Clock;
   readonly #byId = new Map<string, AccountView>();
+  /** Since when accounts are shown as refreshing, on the monotonic clock. */
+  readonly #refreshing = new Map<string, number>();
+  /** Changes that wait because the renewal before them has not been seen long enough. */
+  readonly #held = new Map<string, ReturnType<typeof setTimeout>>();
   #backend: Backend | undefined;
   #end: (() => void) | undefined;
   #seq = 0;
@@ -41,6 +47,7 @@ export class Vault {
     return () => {
       this.#end?.();
       clearTimeout(this.#pending);
+      for (const id of [...this.#held.keys()]) this.#release(id);
       this.#clock.ondrift = undefined;
       this.#backend = this.#end = undefined;
     };
@@ -86,7 +93,7 @@ export class Vault {
       const { status, accounts, providers, sign_ins } = event.snapshot;
       this.#seq = event.seq;
       this.connection = { state: 'connected' };
-      this.#byId.clear();
+      this.#forget();
       for (const account of accounts) this.#byId.set(account.id, account);
       this.providers = byName(providers);
       this.signIns = new Map([...this.signIns, ...sign_ins.map((signIn) => [signIn.id, signIn] as const)]);
@@ -104,10 +111,10 @@ export class Vault {
         this.#apply(event.status);
         break;
       case 'account_changed':
-        this.#byId.set(event.account.id, event.account);
-        this.#showSoon();
+        this.#change(event.account);
         break;
       case 'account_removed':
+        this.#release(event.id);
         this.#byId.delete(event.id);
         this.#showSoon();
         break;
@@ -131,10 +138,36 @@ export class Vault {
     this.status = status;
     if (status.vault.state !== 'unlocked') {
       // Locked: whatever the window knew by name goes.
-      this.#byId.clear();
+      this.#forget();
       this.signIns = new Map();
       this.#show();
     }
+  }
+
+  #change(account: AccountView): void {
+    const { id, state } = account;
+    this.#release(id);
+    const since = this.#refreshing.get(id);
+    const wait = since === undefined || state === 'refreshing' ? 0 : since + REFRESHING_SHOWN_FOR - performance.now();
+    if (wait > 0) {
+      this.#held.set(id, setTimeout(() => this.#change(account), wait));
+      return;
+    }
+    if (state !== 'refreshing') this.#refreshing.delete(id);
+    else if (since === undefined) this.#refreshing.set(id, performance.now());
+    this.#byId.set(id, account);
+    this.#showSoon();
+  }
+
+  #release(id: string): void {
+    clearTimeout(this.#held.get(id));
+    this.#held.delete(id);
+  }
+
+  #forget(): void {
+    for (const id of [...this.#held.keys()]) this.#release(id);
+    this.#refreshing.clear();
+    this.#byId.clear();
   }
 
   #showSoon(): void {

@@ -87,6 +87,44 @@ it('shows a burst of changes together instead of one by one', () => {
   expect(vault.accounts.every(({ state }) => state === 'refreshing')).toBe(true);
 });
 
+it('shows a renewal for at least 400 ms, and then what became of it', () => {
+  const backend = new MockBackend({ accounts: sampleAccounts(NOW) });
+  const { vault } = following(backend);
+  const id = vault.accounts.find(({ label }) => label === 'Jira')?.id ?? '';
+  const state = () => vault.account(id)?.state;
+  vi.advanceTimersByTime(100);
+  backend.change(id, { state: 'refreshing' });
+  vi.advanceTimersByTime(100);
+  expect(state()).toBe('refreshing');
+  backend.change(id, { state: 'due' });
+  backend.change(id, { state: 'fresh' });
+  vi.advanceTimersByTime(290);
+  expect(state()).toBe('refreshing');
+  vi.advanceTimersByTime(60);
+  expect(state()).toBe('fresh');
+  backend.change(id, { state: 'stale' });
+  vi.advanceTimersByTime(50);
+  expect(state()).toBe('stale');
+});
+
+it('brings no account back that was removed or locked away while its renewal was shown', async () => {
+  const backend = new MockBackend({ accounts: sampleAccounts(NOW) });
+  const { vault } = following(backend);
+  const [first, second] = vault.accounts.filter(({ state }) => state === 'fresh').map(({ id }) => id);
+  for (const id of [first ?? '', second ?? '']) {
+    backend.change(id, { state: 'refreshing' });
+    backend.change(id, { state: 'fresh' });
+  }
+  void backend.removeAccount(first ?? '');
+  vi.advanceTimersByTime(1000);
+  expect(vault.account(first ?? '')).toBeUndefined();
+  backend.change(second ?? '', { state: 'refreshing' });
+  backend.change(second ?? '', { state: 'fresh' });
+  await backend.lockVault();
+  vi.advanceTimersByTime(1000);
+  expect(vault.accounts).toEqual([]);
+});
+
 /** A line that a test speaks into. */
 function line() {
   const said: { onEvent: (e: Event) => void; onConnection: (c: Connection) => void; open: boolean }[] = [];

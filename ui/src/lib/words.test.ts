@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { ErrorCode, SignOutReport } from './backend/backend';
 import codeSource from './generated/ErrorCode.ts?raw';
-import { explain, explainReason, signOutSummary } from './words';
+import { explain, explainReason, signOutSummary, signOutText } from './words';
 import wordSource from './words.ts?raw';
 
 const views = import.meta.glob<string>('../views/*.svelte', { query: '?raw', import: 'default', eager: true });
@@ -63,4 +63,18 @@ it('sums up a sign-out honestly', () => {
   expect(signOutSummary([report('revoked'), report('ended_here_only'), report('queued'), report('nothing_to_revoke')])).toBe(
     '1 of 4 is ended at the provider too. 1 had nothing to revoke. 1 could only be ended here. 1 is still to be confirmed.',
   );
+});
+
+it('says for one account what ended, and until when something may still work', () => {
+  const now = Date.UTC(2026, 4, 14, 13, 58, 20);
+  const report = (more: Partial<SignOutReport>): SignOutReport => ({
+    account: 'a', label: 'A', provider: 'p', outcome: 'revoked', still_valid_until: null, tokens: [], text: '', ...more,
+  });
+  expect(signOutText(report({}), now)).toBe('The provider confirmed it. Nothing of it works any more.');
+  const until = new Date(now + 12 * 60_000).toISOString();
+  const here = report({ outcome: 'ended_here_only', still_valid_until: until });
+  expect(signOutText(here, now)).toMatch(/^Deleted here\. .* works until today 14:10\.$/);
+  const session = { ...here, tokens: [{ token: 'refresh_token', outcome: 'revoked' as const, detail: null }] };
+  expect(signOutText(session, now)).toMatch(/^The provider ended the session\./);
+  expect(signOutText(report({ outcome: 'queued' }), now)).toContain('tries again');
 });

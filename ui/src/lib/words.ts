@@ -6,7 +6,7 @@ import type { ErrorBody, ErrorCode, SignOutOutcome, SignOutReport } from './back
 import type { Group, Account } from './account';
 import type { Shown } from './life';
 import { clean } from './text';
-import { at, at0, dur, span, within } from './time';
+import { at, at0, dur, instant, span, within } from './time';
 
 /** `one` for 1, `many` otherwise, with the number in front. */
 export const count = (n: number, one: string, many: string): string => `${n.toLocaleString()} ${n === 1 ? one : many}`;
@@ -394,7 +394,6 @@ export const signOutAll = {
   still: 'What still works somewhere, and for how long',
   endedEverywhere: (n: number) => `Show the ${n.toLocaleString()} that ${n === 1 ? 'is' : 'are'} ended everywhere`,
   done: 'Done',
-  until: (when: string) => `until ${within(when)}`,
 };
 
 export const outcomes: Record<SignOutOutcome, string> = {
@@ -403,6 +402,21 @@ export const outcomes: Record<SignOutOutcome, string> = {
   queued: 'Will be tried again',
   nothing_to_revoke: 'Nothing to revoke',
 };
+
+/** What became of one account's tokens, and until when something may still work. */
+export function signOutText(report: SignOutReport, now: number): string {
+  const sessionOver = report.tokens.some(({ token, outcome }) => token === 'refresh_token' && outcome === 'revoked');
+  const text = {
+    revoked: 'The provider confirmed it. Nothing of it works any more.',
+    ended_here_only: sessionOver
+      ? 'The provider ended the session. It cannot revoke the access token.'
+      : 'Deleted here. The provider does not revoke these tokens; open its page to end the session there.',
+    queued: 'Gone here. The provider did not answer. The tokens are kept sealed only to revoke them, and Holdfast tries again.',
+    nothing_to_revoke: 'There was nothing to revoke.',
+  }[report.outcome];
+  const until = instant(report.still_valid_until);
+  return until === null ? text : `${text} What is left there works until ${within(at(until, now))}.`;
+}
 
 /** One honest sentence over all reports. */
 export function signOutSummary(reports: readonly SignOutReport[]): string {

@@ -61,6 +61,8 @@ it('refreshes now, and says so', async () => {
   press('refresh');
   await settle();
   expect(backend.asked).toEqual([`refresh ${id}`]);
+  expect(text(one('countdown-next'))).toBe('Now');
+  await vi.advanceTimersByTimeAsync(400);
   expect(text(one('toast'))).toContain('Northwind workforce refreshed');
   expect(text(one('countdown-window'))).toMatch(/^(1 h 00 m|59:5\d)$/);
 });
