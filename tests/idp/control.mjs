@@ -3,7 +3,7 @@
 import { readJson } from './body.mjs';
 import { clearFaults, orderFault, pendingFaults } from './faults.mjs';
 import { forget, journal } from './journal.mjs';
-import { tokens } from './store.mjs';
+import { issuedTokens, tokens } from './store.mjs';
 import { addUser, disableUser } from './users.mjs';
 
 function json(res, status, value) {
@@ -22,6 +22,8 @@ export async function control(path, req, res, rotateKeys) {
       return json(res, 200, {});
     case '/_ctl/state':
       return json(res, 200, { tokens: tokens(), faults: pendingFaults() });
+    case '/_ctl/issued':
+      return json(res, 200, { tokens: issuedTokens() });
     case '/_ctl/fault':
       orderFault(order);
       return json(res, 200, {});

@@ -12,6 +12,7 @@ import { interact } from './interactions.mjs';
 import { noteFault, noteOAuth } from './journal.mjs';
 import { makeKeys } from './keys.mjs';
 import { settings } from './settings.mjs';
+import { noteIssued } from './store.mjs';
 
 let keys = makeKeys();
 let provider;
@@ -22,6 +23,7 @@ function setUp(issuer) {
   provider.use(async (ctx, next) => {
     await next();
     noteOAuth(ctx);
+    noteIssued(ctx);
   });
   provider.on('server_error', (_ctx, error) => console.error(error));
   serve = provider.callback();

@@ -74,3 +74,18 @@ export function tokens() {
       expires_at: payload.exp,
     }));
 }
+
+const issued = [];
+
+/** Keeps what the token endpoint gave out. */
+export function noteIssued(ctx) {
+  if (ctx.oidc?.route !== 'token' || ctx.status !== 200) return;
+  for (const kind of ['access_token', 'refresh_token', 'id_token']) {
+    if (ctx.body[kind]) issued.push({ kind, value: ctx.body[kind], user: ctx.oidc.account?.accountId });
+  }
+}
+
+/** Every token that was ever given out, gone ones and ID tokens included: tests look for them in memory. */
+export function issuedTokens() {
+  return issued;
+}

@@ -59,8 +59,36 @@ impl Display {
         command.env("DISPLAY", &self.name)
     }
 
-    /// What `DISPLAY` is set to.
-    pub fn name(&self) -> &str {
-        &self.name
+    /// Runs xdotool here; its stdout, or nothing when it failed.
+    ///
+    /// # Panics
+    /// When it is missing.
+    pub fn xdotool(&self, home: &Home, arguments: &[&str]) -> Option<String> {
+        let mut command = Command::new("xdotool");
+        self.apply(home.apply(&mut command)).args(arguments);
+        let output = command.output().unwrap_or_else(|error| panic!("xdotool (Debian package xdotool): {error}"));
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// The visible window whose title contains `title`.
+    pub fn window(&self, home: &Home, title: &str) -> Option<String> {
+        let found = self.xdotool(home, &["search", "--onlyvisible", "--name", title])?;
+        found.lines().next().map(str::to_owned)
+    }
+
+    /// Brings a window to the front, so that what is typed goes there.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub fn to_front(&self, home: &Home, window: &str) {
+        self.xdotool(home, &["windowactivate", "--sync", window]).expect("the window comes to the front");
+    }
+
+    /// Presses keys as a person would: the window manager sees them first.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn press(&self, home: &Home, keys: &str) {
+        self.xdotool(home, &["key", "--delay", "20", keys]).expect("the keys are pressed");
     }
 }

@@ -133,7 +133,7 @@ impl Home {
 
     /// Processes that live in this home. An agent that a face started is nobody's child.
     fn inhabitants(&self) -> Vec<Pid> {
-        let mark = format!("HOLDFAST_HOME={}", self.path().display()).into_bytes();
+        let mark = format!("XDG_RUNTIME_DIR={}", self.beside("runtime").display()).into_bytes();
         let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
         entries
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())

@@ -62,7 +62,7 @@ pub struct Seen {
 /// A token that exists at the provider.
 #[derive(Debug, Clone)]
 pub struct IssuedToken {
-    /// `access_token` or `refresh_token`.
+    /// `access_token`, `refresh_token`, or `id_token` (only among those ever issued).
     pub kind: String,
     /// Its value.
     pub value: String,
@@ -213,7 +213,16 @@ impl Idp {
 
     /// The tokens that exist now.
     pub fn tokens(&self) -> Vec<IssuedToken> {
-        let reply = self.control("state", &json!({}));
+        self.token_list("state")
+    }
+
+    /// Every token that the token endpoint ever gave out, ID tokens too, whether it still exists or not.
+    pub fn ever_issued(&self) -> Vec<IssuedToken> {
+        self.token_list("issued")
+    }
+
+    fn token_list(&self, what: &str) -> Vec<IssuedToken> {
+        let reply = self.control(what, &json!({}));
         let tokens = reply["tokens"].as_array().expect("the tokens are a list");
         tokens
             .iter()

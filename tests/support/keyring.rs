@@ -150,21 +150,10 @@ const COLLECTION: &str = "string:org.freedesktop.Secret.Collection";
 /// # Panics
 /// When no prompt shows up.
 pub fn answer_prompt(home: &Home, display: &Display) {
-    let xdotool = |arguments: &[&str]| {
-        let mut command = Command::new("xdotool");
-        display.apply(home.apply(&mut command)).args(arguments);
-        let output = command.output().unwrap_or_else(|error| panic!("xdotool (Debian package xdotool): {error}"));
-        (output.status.success(), String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
     let window = wait::until("the keyring's prompt", CALL_LIMIT, || {
-        match xdotool(&["search", "--onlyvisible", "--name", "Unlock"]) {
-            (true, found) if !found.is_empty() => Ok(found.lines().next().unwrap_or_default().to_owned()),
-            (_, said) => Err(format!("no window: {said}")),
-        }
+        display.window(home, "Unlock").ok_or_else(|| "no such window".to_owned())
     });
-    let (focused, _) = xdotool(&["windowactivate", "--sync", &window]);
-    assert!(focused, "the keyring's prompt takes the focus");
-    let (typed, _) = xdotool(&["type", "--delay", "20", KEYRING_PASSWORD]);
-    let (entered, _) = xdotool(&["key", "Return"]);
-    assert!(typed && entered, "the keyring's prompt takes the password");
+    display.to_front(home, &window);
+    display.xdotool(home, &["type", "--delay", "20", KEYRING_PASSWORD]).expect("the prompt takes the password");
+    display.press(home, "Return");
 }

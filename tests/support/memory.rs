@@ -1,8 +1,8 @@
 //! Looks for marked strings in the memory of running processes.
 
-use std::{fs::File, os::unix::fs::FileExt as _, path::PathBuf};
+use std::{collections::BTreeMap, fs::File, os::unix::fs::FileExt as _, path::PathBuf};
 
-use crate::{home::Home, scan::Mark};
+use crate::scan::Mark;
 
 /// A process to look into.
 #[derive(Debug, Clone)]
@@ -11,43 +11,91 @@ pub struct Process {
     name: String,
 }
 
-/// Processes of this home with one of these names (the kernel keeps 15 bytes of a name).
-pub fn processes_named(names: &[&str], home: &Home) -> Vec<Process> {
-    let mark = format!("XDG_RUNTIME_DIR={}", home.beside("runtime").display()).into_bytes();
-    let entries = std::fs::read_dir("/proc").expect("/proc can be read");
-    let mut found: Vec<Process> = entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
-        .filter_map(|pid| {
-            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim().to_owned();
-            let environ = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
-            let ours = environ.split(|byte| *byte == 0).any(|variable| variable == mark);
-            (ours && names.contains(&name.as_str())).then_some(Process { pid, name })
-        })
-        .collect();
-    found.sort_by_key(|process| process.pid);
-    found
+impl Process {
+    /// The process with this id.
+    pub fn new(pid: u32, name: &str) -> Self {
+        Self { pid, name: name.to_owned() }
+    }
 }
 
-/// Where the marks are in a process's writable memory, as sentences. Needs root, or a process of the same user that
-/// does not hide itself.
+/// Marks for pieces of a secret: of a freed buffer the C allocator overwrites the beginning, and an encoder may have
+/// stopped in the middle, and what is left is still most of the secret. Reports call them `name`.
+///
+/// # Panics
+/// For secrets shorter than a piece.
+pub fn marks_of_pieces(name: &str, secret: &str) -> Vec<Mark> {
+    let last = secret.len().checked_sub(PIECE).unwrap_or_else(|| panic!("{name} has only {} bytes", secret.len()));
+    let piece = |at: usize| Mark::named(&format!("{name} (from byte {at})"), &secret[at..at + PIECE]);
+    (0..last).step_by(PIECE).chain([last]).map(piece).collect()
+}
+
+/// Long enough not to be found by chance, short enough to see what is left of a token of 43 characters.
+const PIECE: usize = 16;
+
+/// The descendants of a process that have one of these names (the kernel keeps 15 bytes of a name).
+pub fn descendants_named(ancestor: u32, names: &[&str]) -> Vec<Process> {
+    let entries = std::fs::read_dir("/proc").expect("/proc can be read");
+    let all: BTreeMap<u32, (u32, String)> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .filter_map(|pid| Some((pid, parent_and_name(pid)?)))
+        .collect();
+    let descends = |mut pid: u32| {
+        while let Some((parent, _)) = all.get(&pid) {
+            if *parent == ancestor {
+                return true;
+            }
+            pid = *parent;
+        }
+        false
+    };
+    all.iter()
+        .filter(|(pid, (_, name))| names.contains(&name.as_str()) && descends(**pid))
+        .map(|(pid, (_, name))| Process { pid: *pid, name: name.clone() })
+        .collect()
+}
+
+/// From `/proc/PID/stat`, which a process that hides itself shows too: `pid (name) state parent ...`.
+fn parent_and_name(pid: u32) -> Option<(u32, String)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (before, after) = stat.rsplit_once(") ")?;
+    let name = before.split_once(" (")?.1.to_owned();
+    Some((after.split(' ').nth(1)?.parse().ok()?, name))
+}
+
+impl Process {
+    /// Whether we may look into it: a process that hides itself is for root alone.
+    pub fn is_open_to_us(&self) -> bool {
+        File::open(format!("/proc/{}/mem", self.pid)).is_ok()
+    }
+}
+
+/// Where the marks are in a process's writable memory, as sentences.
 ///
 /// # Panics
 /// When the memory cannot be read at all: what was not looked at is not clean.
 pub fn findings(process: &Process, marks: &[Mark]) -> Vec<String> {
     let folder = PathBuf::from(format!("/proc/{}", process.pid));
-    let maps = std::fs::read_to_string(folder.join("maps")).expect("the memory map can be read");
-    let memory = File::open(folder.join("mem")).expect("the memory can be read");
+    let refused = |error: std::io::Error| -> ! {
+        panic!(
+            "the memory of {} cannot be read ({error}); it hides itself, so this test has to run as root \
+             (CAP_SYS_PTRACE)",
+            process.name
+        )
+    };
+    let maps = std::fs::read_to_string(folder.join("maps")).unwrap_or_else(|error| refused(error));
+    let memory = File::open(folder.join("mem")).unwrap_or_else(|error| refused(error));
     let mut found = Vec::new();
     let mut looked_at = 0_u64;
     for line in maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|mode| mode.starts_with("rw"))) {
         let (begin, end) = line.split(' ').next().and_then(|range| range.split_once('-')).expect("a range");
         let address = |text: &str| u64::from_str_radix(text, 16).expect("an address in hex");
         let (begin, end) = (address(begin), address(end));
+        let mapping = line.split_whitespace().nth(5).unwrap_or("an anonymous mapping");
         for bytes in present_pieces(&folder, &memory, begin, end) {
             looked_at += bytes.len() as u64;
             found.extend(marks.iter().filter_map(|mark| {
                 let how = mark.found_in(&bytes)?;
-                Some(format!("{mark:?} stands {how} in the memory of {}", process.name))
+                Some(format!("{} stands {how} in the memory of {}, in {mapping}", mark.name(), process.name))
             }));
         }
     }
@@ -73,13 +121,20 @@ fn present_pieces(folder: &std::path::Path, memory: &File, begin: u64, end: u64)
     while page < pages {
         let length = there[page..].iter().take_while(|there| **there).count();
         if length > 0 {
-            let mut bytes = vec![0; length * usize::try_from(PAGE).unwrap_or(0)];
-            // A page may go away between the two looks.
-            if memory.read_exact_at(&mut bytes, begin + page as u64 * PAGE).is_ok() {
-                pieces.push(bytes);
+            let at = begin + page as u64 * PAGE;
+            match read(memory, at, length) {
+                Some(bytes) => pieces.push(bytes),
+                // One of them went away between the two looks; the others count all the same.
+                None => pieces.extend((0..length).filter_map(|next| read(memory, at + next as u64 * PAGE, 1))),
             }
         }
         page += length.max(1);
     }
     pieces
+}
+
+fn read(memory: &File, at: u64, pages: usize) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; pages * usize::try_from(PAGE).unwrap_or(0)];
+    memory.read_exact_at(&mut bytes, at).ok()?;
+    Some(bytes)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// A string that must not be found, in the shapes in which it could hide.
 #[derive(Debug, Clone)]
 pub struct Mark {
-    text: String,
+    name: String,
     shapes: Vec<(&'static str, Vec<u8>)>,
 }
 
@@ -15,6 +15,14 @@ impl Mark {
     /// # Panics
     /// For strings under eight bytes.
     pub fn new(text: &str) -> Self {
+        Self::named(text, text)
+    }
+
+    /// Makes one that reports name otherwise: a piece of a token tells nobody what it is.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn named(name: &str, text: &str) -> Self {
         assert!(text.len() >= 8, "{text:?} is too short to look for");
         let bytes = text.as_bytes();
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -30,7 +38,12 @@ impl Mark {
                 shapes.push(("in base64", base64_inside(bytes, skipped, alphabet)));
             }
         }
-        Self { text: text.to_owned(), shapes }
+        Self { name: name.to_owned(), shapes }
+    }
+
+    /// What reports call it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// How it was found in `bytes`, if it was.
@@ -99,7 +112,7 @@ pub fn findings(folder: &Path, marks: &[Mark]) -> Vec<String> {
         let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         for mark in marks {
             if let Some(how) = mark.found_in(&bytes) {
-                found.push(format!("{:?} stands {how} in {}", mark.text, file.display()));
+                found.push(format!("{:?} stands {how} in {}", mark.name, file.display()));
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     display::Display,
     home::Home,
     keyring::Session,
+    memory::{self, Process},
     process::{Group, bound_to_us, output_to},
     wait,
     webdriver::Driver,
@@ -20,7 +21,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Window {
     driver: Driver,
-    _webdriver: Group,
+    webdriver: Group,
 }
 
 impl Window {
@@ -44,12 +45,17 @@ impl Window {
         let authority = format!("127.0.0.1:{port}");
         wait::until_true("WebKitWebDriver", START_LIMIT, || std::net::TcpStream::connect(&authority).is_ok());
         let capabilities = json!({"webkitgtk:browserOptions": {"binary": binaries::desktop(), "args": []}});
-        Self { driver: Driver::open(&authority, &capabilities), _webdriver: webdriver }
+        Self { driver: Driver::open(&authority, &capabilities), webdriver }
     }
 
     /// What is on it.
     pub fn page(&self) -> &Driver {
         &self.driver
+    }
+
+    /// The processes that the window consists of, by name (the kernel keeps 15 bytes).
+    pub fn processes(&self, names: &[&str]) -> Vec<Process> {
+        memory::descendants_named(self.webdriver.pid(), names)
     }
 
     /// Saves a picture where CI keeps it: `test-results/NAME.png`.

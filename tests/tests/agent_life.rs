@@ -8,6 +8,7 @@ use holdfast_system_tests::{
     home::Home,
     http::Request,
     idp::Lifetimes,
+    scan::files_under,
     wait,
     world::{self, SOON, World},
 };
@@ -109,4 +110,19 @@ fn the_log_says_who_got_a_token() {
     let entries = log["entries"].as_array().unwrap();
     let handed_out = entries.iter().find(|entry| entry["action"] == "token_handed_out").expect("it is in the log");
     assert!(handed_out["program"].as_str().is_some_and(|program| program.contains("holdfast")), "{handed_out}");
+}
+
+#[test]
+fn without_a_home_of_its_own_everything_lives_in_the_folders_of_the_desktop() {
+    let home = Home::new();
+    let nowhere = [("HOLDFAST_HOME", "")];
+    let stdin = format!("{}\n", world::PASSPHRASE);
+    let init = ["init", "--unlock", "passphrase", "--passphrase-stdin"];
+    cli::run_with(&home, &init, &stdin, &nowhere).ok();
+    for file in ["data/holdfast/vault.db", "runtime/holdfast/agent.sock"] {
+        assert!(home.beside(file).exists(), "{file}");
+    }
+    assert_eq!(files_under(&home.path()), Vec::<std::path::PathBuf>::new(), "nothing went to the other place");
+    cli::run_with(&home, &["agent", "stop"], "", &nowhere).ok();
+    wait::until_true("the agent to be gone", SOON, || !home.beside("runtime/holdfast/agent.sock").exists());
 }

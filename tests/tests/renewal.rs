@@ -4,7 +4,9 @@
 use std::{collections::HashSet, time::Duration};
 
 use holdfast_system_tests::{
+    agent::Agent,
     cli,
+    home::Home,
     http::Request,
     idp::{Idp, Lifetimes},
     wait,
@@ -236,4 +238,22 @@ fn a_slow_provider_delays_nobody_else() {
     assert!(begin.elapsed() < Duration::from_secs(6), "three other answers took {:?}", begin.elapsed());
     assert_eq!(world.account("slow").state, State::Refreshing, "the slow one is still on its way");
     hanging.finish().ok();
+}
+
+#[test]
+fn a_provider_that_does_not_rotate_is_kept_open_with_the_same_token() {
+    let home = Home::new();
+    let lifetimes = Lifetimes { access: 3, sliding: 6, absolute: 3_600 };
+    let idp = Idp::start_with(&home, "idp", lifetimes, &[("ROTATE", "never")]);
+    home.provision("demo.toml", &idp.provider_table("demo"));
+    let _agent = Agent::start(&home);
+    world::init_with_passphrase(&home);
+    let before = world::sign_in(&home, "demo", "work", "alice", "alice-pw");
+    wait::until_true("the window to have passed twice", Duration::from_secs(40), || idp.refreshes().len() >= 8);
+    let after = world::account(&home, "work");
+    assert!(matches!(after.state, State::Fresh | State::Due | State::Refreshing), "{after:?}");
+    assert_eq!(after.absolute_expires_at, before.absolute_expires_at);
+    let used: HashSet<_> = idp.refreshes().into_iter().map(|seen| seen.token).collect();
+    assert_eq!(used.len(), 1, "one token all the time");
+    assert!(idp.refreshes().iter().all(|seen| seen.outcome == "ok"));
 }

@@ -10,7 +10,7 @@ use holdfast_system_tests::{
     idp::Lifetimes,
     person::{self, Answer},
     wait,
-    world::{SOON, World},
+    world::{self, SOON, World},
 };
 use holdfast_wire::{CredentialKind, Limit, State};
 use rustix::process::Signal;
@@ -153,7 +153,7 @@ fn confidential_clients_prove_themselves_with_awkward_secrets() {
         let reply = world.agent().post("/v1/providers", &order);
         assert_eq!(reply.status, 201, "{}", reply.text());
         assert!(!reply.text().contains("p:ss"), "a client secret never comes back");
-        holdfast_system_tests::world::sign_in(&world.home, name, name, "bob", "bob-pw");
+        world::sign_in(&world.home, name, name, "bob", "bob-pw");
         world.run(&["refresh", name]).ok();
     }
     assert!(world.idp.refreshes().iter().all(|seen| seen.outcome == "ok"));
@@ -182,7 +182,7 @@ fn a_registered_port_is_used_exactly_and_a_busy_one_is_named() {
         let output = world.run(&["sign-in", "exact", "--no-browser"]).failed_with(7);
         assert!(output.stderr.contains("49152"), "{}", output.stderr);
     }
-    let account = holdfast_system_tests::world::sign_in(&world.home, "exact", "exact", "alice", "alice-pw");
+    let account = world::sign_in(&world.home, "exact", "exact", "alice", "alice-pw");
     assert_eq!(account.state, State::Fresh);
 }
 
@@ -205,4 +205,16 @@ fn the_desktop_and_scripts_see_the_same_change_at_once() {
                 || event["type"] == "snapshot" && event["snapshot"]["accounts"] != json!([])
         });
     assert!(seen.is_some(), "the new account is told");
+}
+
+#[test]
+fn changed_signing_keys_are_fetched_again() {
+    let world = World::new(Lifetimes::default());
+    world.sign_in_alice("before");
+    let asked = |path: &str| world.idp.log().iter().filter(|seen| seen.path == path).count();
+    assert_eq!(asked("/jwks"), 1);
+    world.idp.rotate_keys(false);
+    let account = world::sign_in(&world.home, "demo", "after", "bob", "bob-pw");
+    assert_eq!(account.state, State::Fresh);
+    assert_eq!(asked("/jwks"), 2, "once for each set of keys");
 }

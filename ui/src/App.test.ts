@@ -52,3 +52,37 @@ it('locks with Ctrl L and adds with Ctrl N', async () => {
   expect(backend.asked).toEqual(['lock']);
   expect(none('unlock')).toBe(false);
 });
+
+it('opens at the account that a notice named, once the vault is open, and keeps no trace of it in the address', async () => {
+  const accounts = sampleAccounts(NOW);
+  const id = accounts[0]!.id;
+  history.replaceState(null, '', `#/accounts/${id}`);
+  const backend = await openWindow({ vault: 'locked', accounts });
+  expect(location.hash).toBe('');
+  expect(none('account-page')).toBe(true);
+  await backend.unlockVault({ passphrase: 'correct horse battery staple' });
+  await settle();
+  expect(one('account-page').dataset.account).toBe(id);
+
+  // It leads there once: after the next lock the window begins at the list.
+  await backend.lockVault();
+  await settle();
+  await backend.unlockVault({ passphrase: 'correct horse battery staple' });
+  await settle();
+  expect(none('account-page')).toBe(true);
+  expect(none('accounts')).toBe(false);
+});
+
+it('goes where the tray sends an open window, as often as it does', async () => {
+  await openWindow({ accounts: sampleAccounts(NOW) });
+  for (let i = 0; i < 2; i += 1) {
+    history.replaceState(null, '', '#/signout');
+    dispatchEvent(new HashChangeEvent('hashchange'));
+    await settle();
+    expect(none('sign-out-all-view')).toBe(false);
+    expect(location.hash).toBe('');
+    press('nav-accounts');
+    await settle();
+    expect(none('sign-out-all-view')).toBe(true);
+  }
+});

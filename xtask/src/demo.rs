@@ -25,12 +25,9 @@ pub fn run(options: &Options) -> Outcome<()> {
         node::install("ui")?;
         node::npm("the user interface", "ui", &["run", "build"])?;
     }
-    let mut build = cargo();
-    build.args(["build", "-p", "holdfast-agent", "-p", "holdfast-cli"]);
-    if display {
-        build.args(["-p", "holdfast-desktop"]);
-    }
-    shell::run("building", &mut build)?;
+    // The whole workspace with the window: the same selection as the tests, so that nothing is built twice.
+    let wanted: &[&str] = if display { &["--workspace"] } else { &["-p", "holdfast-agent", "-p", "holdfast-cli"] };
+    shell::run("building", cargo().arg("build").args(wanted))?;
 
     let home = home()?;
     say(&format!("the demonstration lives in {}, apart from a vault of yours", home.display()));

@@ -10,6 +10,9 @@ use std::{
 
 use crate::failure::{Failure, Outcome};
 
+/// Ends its program when its parent ends (Debian package util-linux, always there).
+const BINDER: &str = "setpriv";
+
 /// Says what happens next.
 pub fn say(text: &str) {
     println!("\n==> {text}");
@@ -35,14 +38,19 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 
 /// A command that the kernel ends when we end, however that happens.
 pub fn bound_to_us(program: impl AsRef<OsStr>) -> Command {
-    let mut command = command("setpriv");
+    let mut command = command(BINDER);
     command.args(["--pdeathsig", "TERM", "--"]).arg(program);
     command
 }
 
+/// A command as a person would type it at the top of the repository.
 fn shown(command: &Command) -> String {
-    let words = [command.get_program()].into_iter().chain(command.get_args());
-    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    let words = [command.get_program()].into_iter().chain(command.get_args()).map(|word| word.to_string_lossy());
+    let top = format!("{}/", repository().display());
+    let words: Vec<String> = words.map(|word| word.strip_prefix(&top).unwrap_or(&word).to_owned()).collect();
+    let begin = words.iter().position(|word| word == "--").filter(|_| words[0] == BINDER).map_or(0, |at| at + 1);
+    let program = Path::new(&words[begin]).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    [&[program], &words[begin + 1..]].concat().join(" ")
 }
 
 fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {

@@ -1,7 +1,7 @@
 //! The demonstration without a display: the same way, in the terminal.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, IsTerminal as _, Write as _},
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -14,6 +14,9 @@ use crate::{
 
 /// How long the countdowns run when nobody says otherwise.
 pub const DEFAULT_SECONDS: u64 = 60;
+
+/// How often the table is written where it cannot be redrawn, in seconds.
+const TABLE_EVERY: u64 = 10;
 
 /// Opens the demonstration's vault. It guards nothing, so everybody may know it.
 const PASSPHRASE: &str = "a demonstration keeps no secrets of yours";
@@ -32,13 +35,26 @@ pub fn show(home: &Path, seconds: u64) -> Outcome<()> {
     open_vault(home)?;
     say("signing in: the demonstration fills in the provider's form as alice / alice-pw");
     sign_in(home)?;
-    run("the account", &mut holdfast(home, &["list"]))?;
-    let for_seconds = seconds.to_string();
-    let mut watch = vec!["watch"];
-    if seconds > 0 {
-        watch.extend(["--for", &for_seconds]);
+    if std::io::stdout().is_terminal() {
+        let for_seconds = seconds.to_string();
+        let bounded: &[&str] = if seconds > 0 { &["watch", "--for", &for_seconds] } else { &["watch"] };
+        return run("its countdowns, which renew themselves", &mut holdfast(home, bounded));
     }
-    run("its countdowns, which renew themselves", &mut holdfast(home, &watch))
+    // Without a terminal nothing can be redrawn, so the table is written again and again.
+    say("its countdowns, which renew themselves");
+    let mut left = if seconds > 0 { seconds } else { u64::MAX };
+    while left > 0 {
+        let part = left.min(TABLE_EVERY);
+        read_aloud(&mut holdfast(home, &["list"]))?;
+        read_aloud(&mut holdfast(home, &["watch", "--for", &part.to_string()]))?;
+        left -= part;
+    }
+    read_aloud(&mut holdfast(home, &["list"]))
+}
+
+fn read_aloud(command: &mut Command) -> Outcome<()> {
+    let status = command.status().map_err(|error| Failure::new(format!("holdfast does not start: {error}.")))?;
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("holdfast failed ({status})."))) }
 }
 
 fn with_passphrase(home: &Path, arguments: &[&str]) -> Outcome<bool> {

@@ -26,13 +26,9 @@ impl Clock for SystemClock {
 #[async_trait]
 impl Timer for SystemClock {
     async fn sleep_until(&self, deadline: UnixMillis) {
-        loop {
-            let rest = deadline.since(self.now());
-            let Ok(rest) = u64::try_from(rest) else { return };
-            if rest == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(rest).min(LONGEST_SLEEP)).await;
-        }
+        // Measured once, and slept by the clock that nobody sets: when the wall clock is set back meanwhile, this
+        // returns early, and whoever waits looks at the clock again instead of sleeping for the difference.
+        let rest = u64::try_from(deadline.since(self.now())).unwrap_or(0);
+        tokio::time::sleep(Duration::from_millis(rest).min(LONGEST_SLEEP)).await;
     }
 }

@@ -13,15 +13,21 @@ mod places;
 mod providers_dir;
 mod socket;
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{alloc::System, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
 use holdfast_engine::{Engine, Ports};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
+use zeroizing_alloc::ZeroAlloc;
 
 use crate::{clock::SystemClock, config::Config, keyring::SecretServiceKeyring, places::Places};
+
+/// Wipes what is freed. Our own secrets wipe themselves; this reaches the copies that pass through the buffers of
+/// HTTP, JSON and formatting, which belong to others. docs/THREAT-MODEL.md says what it does not reach.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// How long the first callers wait for a vault that opens by itself.
 const FIRST_UNLOCK: Duration = Duration::from_secs(3);

@@ -62,6 +62,8 @@ pub const fn code_of(kind: FailureKind) -> ErrorCode {
         F::ResponseMismatch => C::ResponseMismatch,
         F::ExpiredOnArrival => C::ExpiredOnArrival,
         F::RedirectPortTaken => C::RedirectPortTaken,
+        F::VaultFailed => C::VaultStorage,
+        F::ProviderChanged => C::ProviderNotFound,
     }
 }
 
@@ -86,6 +88,8 @@ pub const fn hint_of(kind: FailureKind) -> &'static str {
         F::ResponseMismatch => "Start again from Holdfast. If it repeats, tell your administrator: somebody may be interfering.",
         F::ExpiredOnArrival => "Check the clock of this computer and of that server.",
         F::RedirectPortTaken => "Close the other program or the other sign-in, and try again.",
+        F::VaultFailed => "Check the folder's permissions and the disk. Nothing was overwritten.",
+        F::ProviderChanged => "Add the provider again as it was, or sign in again.",
     }
 }
 
@@ -126,6 +130,10 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         hint: Some(hint.to_owned()),
         retry_after_s: None,
     };
+    // A label is a name that somebody gave: it is never changed, not even at the beginning of a sentence.
+    let about_label = |code, message: String, hint: &str| {
+        ErrorBody { code, message: ended(message), hint: Some(hint.to_owned()), retry_after_s: None }
+    };
     let sign_in = |provider: &str, label: &str| format!("holdfast sign-in {provider} --label {}", quoted(label));
     match error {
         EngineError::VaultUninitialised => plain(C::VaultUninitialised, "Make one: holdfast init"),
@@ -152,12 +160,15 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
             hint: Some(sign_in(provider, label)),
             retry_after_s: None,
         },
-        EngineError::SignedOut { label, provider } => plain(C::SignedOut, &sign_in(provider, label)),
+        EngineError::SignedOut { label, provider } => about_label(C::SignedOut, error.to_string(), &sign_in(provider, label)),
         EngineError::Revoked { label, provider } => plain(C::Revoked, &sign_in(provider, label)),
         EngineError::LifetimeTooShort { life_s, .. } => {
             plain(C::LifetimeTooShort, &format!("Ask for at most {} s.", (*life_s - 1).max(0)))
         }
-        EngineError::ScopeNotGranted { .. } => plain(C::ScopeNotGranted, "Sign in again with that scope: holdfast sign-in PROVIDER --scope ..."),
+        EngineError::ScopeNotGranted { .. } => {
+            let hint = "Sign in again with that scope: holdfast sign-in PROVIDER --scope ...";
+            about_label(C::ScopeNotGranted, error.to_string(), hint)
+        }
         EngineError::Provider(failure) => provider_body(failure),
         EngineError::RenewalFailing { failure, retry_at, label } => {
             let wait = now.map(|now| u64::try_from(retry_at.since(now).max(0) / 1000 + 1).unwrap_or(1));
@@ -215,11 +226,20 @@ fn vault_body(error: &VaultError) -> ErrorBody {
     ErrorBody { code, message: sentence(&error.to_string()), hint: Some(hint.to_owned()), retry_after_s: None }
 }
 
-/// Upper case at the beginning, a full stop at the end.
+/// Upper case at the beginning, unless that is an address or another name that is no word; a full stop at the end.
 fn sentence(text: &str) -> String {
-    let mut chars = text.trim().chars();
-    let Some(first) = chars.next() else { return String::new() };
-    let mut sentence: String = first.to_uppercase().chain(chars).collect();
+    let text = text.trim();
+    let first_word = text.split([' ', ',', ';', ':']).next().unwrap_or_default();
+    let is_word = first_word.chars().all(|c| c.is_alphabetic() || c == '\'');
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if is_word => ended(first.to_uppercase().chain(chars).collect()),
+        Some(_) => ended(text.to_owned()),
+        None => String::new(),
+    }
+}
+
+fn ended(mut sentence: String) -> String {
     if !sentence.ends_with(['.', '!', '?']) {
         sentence.push('.');
     }
@@ -230,4 +250,22 @@ fn sentence(text: &str) -> String {
 fn quoted(label: &str) -> String {
     let plain = label.chars().all(|c| c.is_ascii_alphanumeric() || "@._-+".contains(c));
     if plain { label.to_owned() } else { format!("'{}'", label.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_and_addresses_are_never_changed_and_other_sentences_begin_large() {
+        let message = |error: EngineError| body(&error, None).message;
+        let (label, provider) = ("alice".to_owned(), "demo".to_owned());
+        assert_eq!(message(EngineError::SignedOut { label: label.clone(), provider: provider.clone() }), "alice is signed out.");
+        let what = "the scope mail".to_owned();
+        assert_eq!(message(EngineError::ScopeNotGranted { label: label.clone(), what }), "alice was not granted the scope mail.");
+        assert_eq!(message(EngineError::Revoked { label: label.clone(), provider }), "The tokens of alice were revoked.");
+        assert_eq!(message(EngineError::LabelTaken(label)), "Another account is called alice.");
+        assert_eq!(sentence("login.example does not answer"), "login.example does not answer.");
+        assert_eq!(sentence("it's over!"), "It's over!");
+    }
 }

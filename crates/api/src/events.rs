@@ -8,7 +8,10 @@ use futures_util::stream;
 use holdfast_engine::Engine;
 use holdfast_model::{Change, VaultState};
 use holdfast_wire::{Event, Snapshot};
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::{
+    OwnedSemaphorePermit,
+    broadcast::{self, error::RecvError},
+};
 use tracing::debug;
 
 use crate::views;
@@ -21,12 +24,13 @@ struct Reader {
     seq: u64,
     /// A snapshot is due: at the beginning, and after the vault was unlocked or locked.
     snapshot_due: bool,
+    _place: OwnedSemaphorePermit,
 }
 
-/// The reply to a reader.
-pub fn stream(engine: Engine) -> Response {
+/// The reply to a reader, who holds one of the places for readers as long as it lasts.
+pub fn stream(engine: Engine, place: OwnedSemaphorePermit) -> Response {
     // Subscribed before the snapshot is taken: a change in between arrives twice rather than never.
-    let reader = Reader { changes: engine.changes(), engine, seq: 0, snapshot_due: true };
+    let reader = Reader { changes: engine.changes(), engine, seq: 0, snapshot_due: true, _place: place };
     let lines = stream::unfold(reader, |mut reader| async move {
         let line = reader.next_line().await?;
         Some((Ok::<_, std::convert::Infallible>(line), reader))

@@ -8,6 +8,8 @@ mod errors;
 mod events;
 mod limits;
 mod openapi;
+mod patience;
+mod places;
 mod request;
 mod routes;
 mod server;

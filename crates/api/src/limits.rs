@@ -6,8 +6,14 @@ use std::time::Duration;
 pub const BODY_MAX: usize = 256 * 1024;
 /// Largest request head: paths carry a label of at most 100 characters, and there are no cookies.
 pub const HEAD_MAX: usize = 16 * 1024;
-/// Connections at once: every account of a large user with its own helper, twice over. More wait to be accepted.
+/// Connections at once: every account of a large user with its own helper, twice over. When all places are taken, a
+/// newcomer gets that of the connection on which nothing was asked for the longest time.
 pub const CONNECTIONS_MAX: usize = 256;
+/// Readers of events at once, far more than windows and terminals that watch: a reader keeps its connection, so readers
+/// must never be able to take all of them.
+pub const EVENT_READERS_MAX: usize = 64;
+/// How long a client may take nothing of its reply, or of the events, before it is cut off.
+pub const WRITE_TIME: Duration = Duration::from_secs(30);
 /// How long a client may take to send a request head. A stuck one gives its place back.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a client may take to send a body.

@@ -1,8 +1,9 @@
-//! Reading requests: bodies within limits, and errors that do not repeat what was sent.
+//! Reading requests: bodies within limits, paths and queries, and errors that do not repeat what was sent.
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::request::Parts,
 };
 use holdfast_wire::ErrorCode;
 use serde::de::DeserializeOwned;
@@ -25,6 +26,37 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let parsed = if bytes.is_empty() { serde_json::from_slice(b"{}") } else { serde_json::from_slice(&bytes) };
         wipe(bytes);
         parsed.map(Self).map_err(|error| does_not_fit(&error))
+    }
+}
+
+/// What stands in the path, decoded.
+pub struct InPath<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(found) = Path::from_request_parts(parts, state).await.map_err(|_| {
+            let message = "The path does not fit: a part of it is not text in percent-encoded UTF-8. Nothing was done.";
+            ApiError::new(ErrorCode::BadRequest, message.into(), "Encode a label as RFC 3986 section 2.1 says.")
+        })?;
+        Ok(Self(found))
+    }
+}
+
+/// What stands in the query, decoded.
+pub struct InQuery<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(found) = Query::from_request_parts(parts, state).await.map_err(|_| {
+            let message = "The query does not fit: a value in it is not of the kind that it should be. Nothing was done.";
+            let hint = "docs/openapi.json, or GET /v1/openapi.json, says what it takes.";
+            ApiError::new(ErrorCode::BadRequest, message.into(), hint)
+        })?;
+        Ok(Self(found))
     }
 }
 

@@ -2,23 +2,23 @@
 
 use axum::{
     Extension, Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::StatusCode,
     response::Response,
 };
-use holdfast_engine::{Caller, Engine, NewProvider, SignOutKind, TokenDemand};
+use holdfast_engine::{Caller, Engine, EngineError, NewProvider, SignOutKind, TokenDemand};
 use holdfast_model::{
     ClientAuthentication, ClientSecret, Passphrase, Provider, ProviderName, ProviderOrigin, SignInId,
 };
 use holdfast_wire as wire;
 use serde::Deserialize;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     errors::ApiError,
-    limits::{LOG_MAX, WAIT_MAX_S},
-    request::Body,
+    limits::{EVENT_READERS_MAX, LOG_MAX, WAIT_MAX_S},
+    request::{Body, InPath, InQuery},
     views,
 };
 
@@ -30,6 +30,8 @@ pub struct Shared {
     pub engine: Engine,
     /// Told when a client asks the agent to stop.
     pub stop: std::sync::Arc<Notify>,
+    /// Places for readers of events.
+    pub readers: std::sync::Arc<Semaphore>,
 }
 
 /// Every operation with its description.
@@ -68,9 +70,17 @@ async fn current_status(engine: &Engine) -> wire::Status {
 
 /// A snapshot, then numbered changes, one JSON object a line.
 #[utoipa::path(get, path = "/v1/events", tag = "agent",
-    responses((status = 200, body = wire::Event, content_type = "application/x-ndjson")))]
-async fn events(State(shared): State<Shared>) -> Response {
-    crate::events::stream(shared.engine)
+    responses((status = 200, body = wire::Event, content_type = "application/x-ndjson"),
+        (status = 503, body = wire::ErrorReply)))]
+async fn events(State(shared): State<Shared>) -> Result<Response, ApiError> {
+    let place = shared.readers.try_acquire_owned().map_err(|_| {
+        ApiError::new(
+            wire::ErrorCode::TooMany,
+            format!("{EVENT_READERS_MAX} programs read the events already. This stream was not begun."),
+            "End one of them and try again; a reader that takes nothing is cut off by and by.",
+        )
+    })?;
+    Ok(crate::events::stream(shared.engine, place))
 }
 
 /// Asks the agent to stop once everything is written.
@@ -89,7 +99,8 @@ async fn init_vault(
     Body(request): Body<wire::InitVault>,
 ) -> Reply<wire::Status> {
     let passphrase = request.passphrase.map(|typed| Passphrase::new(typed.expose_secret().to_owned()));
-    shared.engine.init(views::unlock_method_of(request.unlock), passphrase, &caller).await?;
+    let unlock = views::unlock_method_of(request.unlock);
+    to_its_end(&shared.engine, move |engine| async move { engine.init(unlock, passphrase, &caller).await }).await?;
     Ok(Json(current_status(&shared.engine).await))
 }
 
@@ -102,14 +113,14 @@ async fn unlock_vault(
     Body(request): Body<wire::UnlockVault>,
 ) -> Reply<wire::Status> {
     let passphrase = request.passphrase.map(|typed| Passphrase::new(typed.expose_secret().to_owned()));
-    shared.engine.unlock(passphrase, &caller).await?;
+    to_its_end(&shared.engine, move |engine| async move { engine.unlock(passphrase, &caller).await }).await?;
     Ok(Json(current_status(&shared.engine).await))
 }
 
 /// Closes the vault; its key is gone from memory when the reply arrives.
 #[utoipa::path(post, path = "/v1/vault/lock", tag = "vault", responses((status = 200, body = wire::Status)))]
 async fn lock_vault(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Reply<wire::Status> {
-    shared.engine.lock(&caller).await?;
+    to_its_end(&shared.engine, move |engine| async move { engine.lock(&caller).await }).await?;
     Ok(Json(current_status(&shared.engine).await))
 }
 
@@ -126,7 +137,8 @@ async fn add_provider(
     State(shared): State<Shared>,
     Body(request): Body<wire::AddProvider>,
 ) -> Result<(StatusCode, Json<wire::ProviderView>), ApiError> {
-    let kept = shared.engine.add_provider(new_provider(request)?).await?;
+    let new = new_provider(request)?;
+    let kept = to_its_end(&shared.engine, move |engine| async move { engine.add_provider(new).await }).await?;
     Ok((StatusCode::CREATED, Json(views::provider(kept))))
 }
 
@@ -168,7 +180,8 @@ async fn import_providers(
     State(shared): State<Shared>,
     Body(request): Body<wire::ImportProviders>,
 ) -> Result<(StatusCode, Json<wire::ProviderList>), ApiError> {
-    let kept = shared.engine.import_providers(&request.toml).await?;
+    let import = move |engine: Engine| async move { engine.import_providers(&request.toml).await };
+    let kept = to_its_end(&shared.engine, import).await?;
     let providers = kept.into_iter().map(views::provider).collect();
     Ok((StatusCode::CREATED, Json(wire::ProviderList { providers })))
 }
@@ -176,15 +189,15 @@ async fn import_providers(
 /// One provider.
 #[utoipa::path(get, path = "/v1/providers/{provider}", tag = "providers", params(("provider" = String, Path)),
     responses((status = 200, body = wire::ProviderView), (status = 404, body = wire::ErrorReply)))]
-async fn show_provider(State(shared): State<Shared>, Path(name): Path<String>) -> Reply<wire::ProviderView> {
+async fn show_provider(State(shared): State<Shared>, InPath(name): InPath<String>) -> Reply<wire::ProviderView> {
     Ok(Json(views::provider(shared.engine.provider(&name)?)))
 }
 
 /// Removes a provider that no signed-in account uses.
 #[utoipa::path(delete, path = "/v1/providers/{provider}", tag = "providers", params(("provider" = String, Path)),
     responses((status = 204), (status = 404, body = wire::ErrorReply), (status = 409, body = wire::ErrorReply)))]
-async fn remove_provider(State(shared): State<Shared>, Path(name): Path<String>) -> Result<StatusCode, ApiError> {
-    shared.engine.remove_provider(&name).await?;
+async fn remove_provider(State(shared): State<Shared>, InPath(name): InPath<String>) -> Result<StatusCode, ApiError> {
+    to_its_end(&shared.engine, move |engine| async move { engine.remove_provider(&name).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -214,7 +227,7 @@ struct Wait {
 }
 
 fn sign_in_id(text: &str) -> Result<SignInId, ApiError> {
-    text.parse().map_err(|_| holdfast_engine::EngineError::SignInNotFound.into())
+    text.parse().map_err(|_| EngineError::SignInNotFound.into())
 }
 
 /// One sign-in; with `wait_s` at its end, if that comes in time.
@@ -222,8 +235,8 @@ fn sign_in_id(text: &str) -> Result<SignInId, ApiError> {
     responses((status = 200, body = wire::SignInView), (status = 404, body = wire::ErrorReply)))]
 async fn show_sign_in(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
-    Query(wait): Query<Wait>,
+    InPath(id): InPath<String>,
+    InQuery(wait): InQuery<Wait>,
 ) -> Reply<wire::SignInView> {
     let wait_ms = i64::try_from(wait.wait_s.min(WAIT_MAX_S) * 1000).unwrap_or(0);
     let id = sign_in_id(&id)?;
@@ -234,8 +247,10 @@ async fn show_sign_in(
 /// Cancels a sign-in that still waits.
 #[utoipa::path(delete, path = "/v1/sign-ins/{id}", tag = "sign-ins", params(("id" = String, Path)),
     responses((status = 200, body = wire::SignInView), (status = 404, body = wire::ErrorReply)))]
-async fn cancel_sign_in(State(shared): State<Shared>, Path(id): Path<String>) -> Reply<wire::SignInView> {
-    Ok(Json(views::sign_in(shared.engine.cancel_sign_in(sign_in_id(&id)?).await?)))
+async fn cancel_sign_in(State(shared): State<Shared>, InPath(id): InPath<String>) -> Reply<wire::SignInView> {
+    let id = sign_in_id(&id)?;
+    let cancelled = to_its_end(&shared.engine, move |engine| async move { engine.cancel_sign_in(id).await }).await?;
+    Ok(Json(views::sign_in(cancelled)))
 }
 
 /// All accounts by label.
@@ -249,7 +264,7 @@ async fn list_accounts(State(shared): State<Shared>) -> Reply<wire::AccountList>
 /// One account by id or label.
 #[utoipa::path(get, path = "/v1/accounts/{account}", tag = "accounts", params(("account" = String, Path)),
     responses((status = 200, body = wire::AccountView), (status = 404, body = wire::ErrorReply)))]
-async fn show_account(State(shared): State<Shared>, Path(account): Path<String>) -> Reply<wire::AccountView> {
+async fn show_account(State(shared): State<Shared>, InPath(account): InPath<String>) -> Reply<wire::AccountView> {
     Ok(Json(views::account(shared.engine.account(&account)?)))
 }
 
@@ -259,7 +274,7 @@ async fn show_account(State(shared): State<Shared>, Path(account): Path<String>)
 async fn remove_account(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
-    Path(account): Path<String>,
+    InPath(account): InPath<String>,
 ) -> Reply<wire::SignOutReport> {
     let report = to_its_end(&shared.engine, move |engine| async move { engine.remove(&account, &caller).await }).await?;
     Ok(Json(views::sign_out(report, shared.engine.now())))
@@ -272,7 +287,7 @@ async fn remove_account(
 async fn token(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
-    Path(account): Path<String>,
+    InPath(account): InPath<String>,
     Body(request): Body<wire::TokenRequest>,
 ) -> Reply<wire::TokenReply> {
     let demand = TokenDemand {
@@ -301,12 +316,16 @@ async fn token(
 async fn refresh(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
-    Path(account): Path<String>,
+    InPath(account): InPath<String>,
 ) -> Reply<wire::AccountView> {
-    if let Err(error) = shared.engine.renew(&account, &caller).await {
-        return Err(ApiError { body: crate::errors::body(&error, Some(shared.engine.now())) });
+    let renewed = to_its_end(&shared.engine, move |engine| async move {
+        engine.renew(&account, &caller).await?;
+        engine.account(&account)
+    });
+    match renewed.await {
+        Ok(account) => Ok(Json(views::account(account))),
+        Err(error) => Err(ApiError { body: crate::errors::body(&error, Some(shared.engine.now())) }),
     }
-    Ok(Json(views::account(shared.engine.account(&account)?)))
 }
 
 /// Has the provider refuse the account's tokens, and forgets them here.
@@ -315,7 +334,7 @@ async fn refresh(
 async fn revoke(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
-    Path(account): Path<String>,
+    InPath(account): InPath<String>,
 ) -> Reply<wire::SignOutReport> {
     let report = to_its_end(&shared.engine, move |engine| async move {
         engine.sign_out(&account, SignOutKind::Revoke, &caller).await
@@ -330,7 +349,7 @@ async fn revoke(
 async fn sign_out(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
-    Path(account): Path<String>,
+    InPath(account): InPath<String>,
 ) -> Reply<wire::SignOutReport> {
     let report = to_its_end(&shared.engine, move |engine| async move {
         engine.sign_out(&account, SignOutKind::SignOut, &caller).await
@@ -351,16 +370,14 @@ async fn sign_out_all(
     Ok(Json(reports.into_iter().map(|report| views::sign_out(report, now)).collect()))
 }
 
-/// Runs a sign-out in a task of its own: a client that hangs up must not stop it halfway.
-async fn to_its_end<T, F>(engine: &Engine, act: impl FnOnce(Engine) -> F) -> Result<T, ApiError>
+/// Runs an operation that changes something in a task of its own: a client that hangs up must not stop it halfway.
+async fn to_its_end<T, F>(engine: &Engine, act: impl FnOnce(Engine) -> F) -> Result<T, EngineError>
 where
     T: Send + 'static,
-    F: Future<Output = Result<T, holdfast_engine::EngineError>> + Send + 'static,
+    F: Future<Output = Result<T, EngineError>> + Send + 'static,
 {
-    match tokio::spawn(act(engine.clone())).await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(holdfast_engine::EngineError::Internal("a sign-out ended without a result").into()),
-    }
+    let ended = tokio::spawn(act(engine.clone())).await;
+    ended.unwrap_or(Err(EngineError::Internal("an operation ended without a result")))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -374,7 +391,7 @@ struct Which {
 /// The newest lines of the audit log, oldest first.
 #[utoipa::path(get, path = "/v1/log", tag = "log", params(Which),
     responses((status = 200, body = wire::LogReply), (status = 423, body = wire::ErrorReply)))]
-async fn log(State(shared): State<Shared>, Query(which): Query<Which>) -> Reply<wire::LogReply> {
+async fn log(State(shared): State<Shared>, InQuery(which): InQuery<Which>) -> Reply<wire::LogReply> {
     let limit = which.limit.unwrap_or(200).min(LOG_MAX);
     let entries = shared.engine.log(which.account.as_deref(), limit).await?;
     Ok(Json(wire::LogReply { entries: entries.into_iter().map(views::log_entry).collect() }))

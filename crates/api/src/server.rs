@@ -1,22 +1,29 @@
 //! Accepts connections, checks who is at their other end, and serves them within limits.
 
 use std::{
+    convert::Infallible,
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
 use axum::{Json, Router, extract::Request, middleware::Next, response::Response, routing::get};
 use holdfast_engine::Engine;
 use holdfast_wire::ErrorCode;
-use hyper_util::{rt::{TokioIo, TokioTimer}, service::TowerToHyperService};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::{UnixListener, UnixStream}, sync::{Notify, Semaphore}};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
 use tracing::{debug, info_span, warn, Instrument};
 
 use crate::{
     authorization::{self, Peer},
     errors::ApiError,
     limits,
+    patience::Patient,
+    places::{Place, Places, UnderWay},
     routes::{self, Shared},
 };
 
@@ -35,16 +42,11 @@ pub struct Stop {
 /// Serves the socket until `stop.now`; requests under way get a moment to end. Peers of another user than `own_uid`
 /// are refused before a byte of theirs is read.
 pub async fn serve(listener: UnixListener, engine: Engine, own_uid: u32, stop: Stop) {
-    let app = app(Shared { engine, stop: stop.asked.clone() });
-    let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
+    let readers = Arc::new(Semaphore::new(limits::EVENT_READERS_MAX));
+    let app = app(Shared { engine, stop: stop.asked.clone(), readers });
+    let places = Places::new(limits::CONNECTIONS_MAX);
     let connections = TaskTracker::new();
     loop {
-        // A place first: connections beyond the limit wait in the system's queue.
-        let place = tokio::select! {
-            place = places.clone().acquire_owned() => place,
-            () = stop.now.cancelled() => break,
-        };
-        let Ok(place) = place else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.now.cancelled() => break,
@@ -62,12 +64,13 @@ pub async fn serve(listener: UnixListener, engine: Engine, own_uid: u32, stop: S
             warn!(?peer, "a connection of another user was refused");
             continue;
         };
-        let app = app.clone();
-        let stop = stop.now.clone();
-        connections.spawn(async move {
-            serve_connection(stream, peer, app, stop).await;
-            drop(place);
-        });
+        // After accepting, so that nobody gives up a place that nobody asked for.
+        let place = tokio::select! {
+            place = places.take() => place,
+            () = stop.now.cancelled() => break,
+        };
+        let Some(place) = place else { break };
+        connections.spawn(serve_connection(stream, peer, place, app.clone(), stop.now.clone()));
     }
     connections.close();
     if tokio::time::timeout(limits::DRAIN_TIME, connections.wait()).await.is_err() {
@@ -75,16 +78,29 @@ pub async fn serve(listener: UnixListener, engine: Engine, own_uid: u32, stop: S
     }
 }
 
-async fn serve_connection(stream: UnixStream, peer: Peer, app: Router, stop: CancellationToken) {
+async fn serve_connection(stream: UnixStream, peer: Peer, place: Arc<Place>, app: Router, stop: CancellationToken) {
     let app = app.layer(axum::Extension(peer));
+    let requests = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
+        let begun = place.begin().map(|under_way| (under_way, app.clone()));
+        async move {
+            let (under_way, app) = begun.ok_or(PlaceGivenUp)?;
+            let response = app.oneshot(request).await.unwrap_or_else(|never: Infallible| match never {});
+            Ok::<_, PlaceGivenUp>(response.map(|body| Reply { body, _under_way: under_way }))
+        }
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEAD_TIME)
         .max_buf_size(limits::HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(Patient::new(stream, limits::WRITE_TIME)), requests);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
+        () = place.given_up() => {
+            debug!("a connection without a request made room for another");
+            return;
+        }
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -92,6 +108,34 @@ async fn serve_connection(stream: UnixStream, peer: Peer, app: Router, stop: Can
     };
     if let Err(error) = ended {
         debug!(%error, "a connection ended early");
+    }
+}
+
+/// A request arrived in the moment in which its connection made room for another.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection made room for another")]
+struct PlaceGivenUp;
+
+/// The body of a reply. Its request is under way until it is written.
+struct Reply {
+    body: axum::body::Body,
+    _under_way: UnderWay,
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -146,7 +146,12 @@ fn state(state: &State) -> wire::State {
 
 fn reason(snapshot: &AccountSnapshot) -> Option<wire::Reason> {
     let at = match &snapshot.account.condition {
-        Condition::SignedIn => None,
+        // A clock says so: since the end itself.
+        Condition::SignedIn => {
+            let long = snapshot.credentials.refresh.as_ref().or(snapshot.credentials.access.as_ref());
+            let ended = matches!(snapshot.state, State::NeedsSignIn { .. });
+            long.filter(|_| ended).and_then(|credential| credential.lifetime.effective_end()).map(instant)
+        }
         Condition::NeedsSignIn { at, .. } | Condition::Revoked { at, .. } | Condition::SignedOut { at } => {
             Some(instant(*at))
         }
@@ -223,7 +228,8 @@ pub fn sign_in(snapshot: SignInSnapshot) -> wire::SignInView {
             (S::Failed, None, error(code_of(*kind), &format!("{detail} Nothing was kept."), hint_of(*kind)))
         }
         SignInState::NotKept { detail } => {
-            (S::Failed, None, error(wire::ErrorCode::LabelTaken, detail, "Sign in again, as the right person or with another label."))
+            let cause = snapshot.error.as_ref().map(|error| body(error, None));
+            (S::Failed, None, cause.map(|cause| wire::ErrorBody { message: detail.clone(), ..cause }))
         }
         SignInState::Cancelled => (
             S::Cancelled,

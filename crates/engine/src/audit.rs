@@ -10,16 +10,21 @@ use tracing::warn;
 /// Lines that may wait for the disk. A burst of helpers makes hundreds a second; the disk takes thousands.
 const LINES_WAITING: usize = 8192;
 
+/// Lines of one transaction: what waits when the disk is ready is written together.
+const LINES_AT_ONCE: usize = 512;
+
 pub(crate) fn channel() -> (mpsc::Sender<AuditEntry>, mpsc::Receiver<AuditEntry>) {
     mpsc::channel(LINES_WAITING)
 }
 
 /// Writes lines until the session ends and all of them are written.
 pub(crate) async fn write(store: Arc<dyn VaultStore>, mut lines: mpsc::Receiver<AuditEntry>) {
-    while let Some(line) = lines.recv().await {
-        if let Err(error) = store.append_audit(&line).await {
-            warn!(%error, "a line of the audit log is missing");
+    let mut batch = Vec::new();
+    while lines.recv_many(&mut batch, LINES_AT_ONCE).await > 0 {
+        if let Err(error) = store.append_audit(&batch).await {
+            warn!(%error, lines = batch.len(), "lines of the audit log are missing");
         }
+        batch.clear();
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use holdfast_model::{
-    Change, Clock, Provider, ProviderName, SignInId, Timer, UnixMillis,
+    Account, Change, Clock, FailureKind, Provider, ProviderFailure, ProviderName, SignInId, Timer, UnixMillis,
     ports::{AuthorizationServer, CredentialSource, Keyring, RedirectReceiver, VaultFile},
 };
 use tokio::sync::{Notify, broadcast};
@@ -58,8 +58,12 @@ pub(crate) struct Shared {
     pub changes: broadcast::Sender<Change>,
     /// Wakes the scheduler: a plan changed.
     pub replanned: Notify,
-    /// Serialises init, unlock and lock.
+    /// Serialises making and opening the vault. Locking does not wait for it.
     pub gate: tokio::sync::Mutex<()>,
+    /// Serialises looking a name or person up and storing what depends on the answer.
+    pub keeping: tokio::sync::Mutex<()>,
+    /// Places for sign-ins that wait for their browser.
+    pub sign_in_places: Arc<tokio::sync::Semaphore>,
     pub tasks: TaskTracker,
     pub stopping: CancellationToken,
     revision: AtomicU64,
@@ -68,6 +72,10 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct State {
     pub session: Option<Session>,
+    /// Counts locks and stops: an opening that began before one of them is not completed after it.
+    pub closings: u64,
+    /// The engine is ending; a missing session means that, and not that somebody has to unlock.
+    pub stopping: bool,
     /// Why the vault did not open by itself, or cannot be read.
     pub problem: Option<EngineError>,
     /// From `providers.d`.
@@ -86,6 +94,8 @@ impl Engine {
                 changes,
                 replanned: Notify::new(),
                 gate: tokio::sync::Mutex::new(()),
+                keeping: tokio::sync::Mutex::new(()),
+                sign_in_places: Arc::new(tokio::sync::Semaphore::new(crate::sign_in::WAITING_MAX)),
                 tasks: TaskTracker::new(),
                 stopping: CancellationToken::new(),
                 revision: AtomicU64::new(0),
@@ -114,6 +124,7 @@ impl Engine {
 
     /// Ends everything: renewals under way finish their durable part, sign-ins are cancelled, the vault is closed.
     pub async fn stop(&self) {
+        self.state().stopping = true;
         self.shared.stopping.cancel();
         self.cancel_sign_ins();
         let _ = self.close_session(crate::vault::STOP_GRACE_MS).await;
@@ -133,8 +144,7 @@ impl Engine {
 
     /// The providers that files provide; they replace those of an earlier call.
     pub fn set_file_providers(&self, providers: Vec<Provider>) {
-        self.state().file_providers =
-            providers.into_iter().map(|provider| (provider.name.clone(), provider)).collect();
+        self.state().file_providers = providers.into_iter().map(|provider| (provider.name.clone(), provider)).collect();
     }
 
     /// The engine's clock.
@@ -160,10 +170,33 @@ impl Engine {
 
 impl State {
     pub(crate) fn session(&self) -> Result<&Session, EngineError> {
-        self.session.as_ref().ok_or(EngineError::VaultLocked)
+        self.session.as_ref().ok_or_else(|| self.no_session())
     }
 
     pub(crate) fn session_mut(&mut self) -> Result<&mut Session, EngineError> {
-        self.session.as_mut().ok_or(EngineError::VaultLocked)
+        let error = self.no_session();
+        self.session.as_mut().ok_or(error)
+    }
+
+    /// Why there is no session.
+    pub(crate) const fn no_session(&self) -> EngineError {
+        if self.stopping { EngineError::ShuttingDown } else { EngineError::VaultLocked }
+    }
+
+    /// The provider of this account, as it is known now; an error when it is gone or is another one than the account
+    /// was signed in at: no token of the account may reach that one.
+    pub(crate) fn provider_of(&self, account: &Account) -> Result<Provider, ProviderFailure> {
+        let session = self.session.as_ref();
+        let name = &account.provider;
+        let known = session.and_then(|session| session.providers.get(name)).or_else(|| self.file_providers.get(name));
+        let changed = |detail: String| Err(ProviderFailure::new(FailureKind::ProviderChanged, "provider", detail));
+        match known {
+            None => changed(format!("The provider {name} is not in the list any more, so nothing can be renewed.")),
+            Some(known) if known.issuer != account.issuer || known.client_id != account.client_id => changed(format!(
+                "The provider {name} now names another issuer or client than this account was signed in with. Nothing was \
+                 sent there."
+            )),
+            Some(known) => Ok(known.clone()),
+        }
     }
 }

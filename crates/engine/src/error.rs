@@ -47,13 +47,13 @@ pub enum EngineError {
     /// What describes the provider is not complete or not allowed.
     #[error("{0}")]
     ProviderInvalid(String),
-    /// Accounts still use the provider.
-    #[error("{accounts} signed-in account(s) still use the provider {name}; it was not removed")]
+    /// Accounts or queued revocations still need the provider.
+    #[error("{by} still need the provider {name}; it was not removed")]
     ProviderInUse {
         /// Its name.
         name: String,
-        /// How many.
-        accounts: usize,
+        /// By what: "2 signed-in accounts".
+        by: String,
     },
     /// No account of that id or label.
     #[error("there is no account {0}")]

@@ -1,10 +1,10 @@
 //! Handing out access tokens: from memory while one is valid, through one renewal otherwise.
 
-use holdfast_model::{AccessToken, Account, AuditAction, Credential, UnixMillis};
+use holdfast_model::{AccessToken, Account, AuditAction, AuditEntry, Credential, UnixMillis};
 
 use crate::{
     Caller, Engine, EngineError,
-    renewal::{usable, wait_for},
+    renewal::{Asked, usable, wait_for},
 };
 
 /// What a helper needs.
@@ -49,26 +49,26 @@ impl Engine {
         // apart below, so there is no third time.
         for renewed in [false, true] {
             match self.look(id_or_label, demand, renewed)? {
-                Answer::Cached(handed) => return Ok(self.handed(handed, caller)),
+                Answer::Cached(handed) => return self.handed(handed, caller).await,
                 Answer::Stored(credential, store) => {
                     let token = AccessToken::from(store.secret(credential.id).await?);
                     if self.remember(&credential, &token) {
-                        return Ok(self.handed(HandedOut { token, credential }, caller));
+                        return self.handed(HandedOut { token, credential }, caller).await;
                     }
                     // Renewed or signed out while the disk was read: look again.
                 }
                 Answer::Renew => {
                     let id = self.state().session()?.find(id_or_label)?;
-                    let flight = self.join_or_start(id)?;
+                    let flight = self.join_or_start(id, Asked::ByHelper)?;
                     wait_for(flight).await?;
                 }
             }
         }
         match self.look(id_or_label, demand, true)? {
-            Answer::Cached(handed) => Ok(self.handed(handed, caller)),
+            Answer::Cached(handed) => self.handed(handed, caller).await,
             Answer::Stored(credential, store) => {
                 let token = AccessToken::from(store.secret(credential.id).await?);
-                Ok(self.handed(HandedOut { token, credential }, caller))
+                self.handed(HandedOut { token, credential }, caller).await
             }
             Answer::Renew => Err(EngineError::Internal("the token changed three times while it was asked for")),
         }
@@ -139,14 +139,18 @@ impl Engine {
         current
     }
 
-    fn handed(&self, handed: HandedOut, caller: &Caller) -> HandedOut {
-        self.audit(
-            AuditAction::TokenHandedOut,
-            Some(handed.credential.account),
-            caller,
-            Some(format!("{} for {}", handed.credential.fingerprint, handed.credential.scopes.join(" "))),
-        );
-        handed
+    /// Writes the hand-out into the audit log, and waits when the log is behind: no token goes out without its line.
+    async fn handed(&self, handed: HandedOut, caller: &Caller) -> Result<HandedOut, EngineError> {
+        let line = AuditEntry {
+            at: self.now(),
+            action: AuditAction::TokenHandedOut,
+            account: Some(handed.credential.account),
+            program: caller.program.clone(),
+            detail: Some(format!("{} for {}", handed.credential.fingerprint, handed.credential.scopes.join(" "))),
+        };
+        let log = self.state().session()?.audit.clone();
+        log.send(line).await.map_err(|_| EngineError::VaultLocked)?;
+        Ok(handed)
     }
 }
 
@@ -164,9 +168,9 @@ fn granted(account: &Account, demand: &TokenDemand) -> Result<(), EngineError> {
     }
 }
 
-/// Seconds from `now` to the end of a credential, rounded down, so that nobody counts on a second that is not there.
 impl HandedOut {
-    /// Whole seconds that the token still lives at `now`; `None` when it does not end.
+    /// Whole seconds that the token still lives at `now`, rounded down, so that nobody counts on a second that is not
+    /// there; `None` when it does not end.
     pub fn expires_in_s(&self, now: UnixMillis) -> Option<u64> {
         self.credential.lifetime.remaining_ms(now).map(|rest| u64::try_from(rest.max(0) / 1000).unwrap_or(0))
     }

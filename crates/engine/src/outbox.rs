@@ -4,8 +4,8 @@
 //! or after a week.
 
 use holdfast_model::{
-    AuditAction, AuditEntry, Change, Credential, CredentialKind, Provider, ProviderFailure, Revocation,
-    RevocationId, RevocationOutcome, SecretValue, TokenTypeHint, UnixMillis,
+    AuditAction, AuditEntry, Change, Credential, CredentialKind, Provider, ProviderFailure, Revocation, RevocationId,
+    RevocationOutcome, SecretValue, TokenTypeHint, UnixMillis,
     ports::{Client, VaultError},
 };
 use tracing::{info, warn};
@@ -52,7 +52,7 @@ pub(crate) fn revocations(
                 queued_at: now,
                 attempts: 0,
                 next_at: now,
-                expires_at: credential.lifetime.effective_end(),
+                expires_at: credential.lifetime.certain_end(),
             };
             Some((revocation, value))
         })
@@ -85,9 +85,22 @@ impl Engine {
             session.tasks.spawn(async move {
                 if let Err(error) = engine.try_revocation(id).await {
                     warn!(%error, "a queued revocation could not be tried");
+                    engine.put_off(id);
                 }
             });
         }
+    }
+
+    /// Lets a revocation that could not be tried be tried again later.
+    pub(crate) fn put_off(&self, id: RevocationId) {
+        let next_at = self.now().plus_millis(RETRY_FIRST_MS);
+        if let Ok(session) = self.state().session_mut() {
+            session.revoking.remove(&id);
+            if let Some(revocation) = session.revocations.get_mut(&id) {
+                revocation.next_at = next_at;
+            }
+        }
+        self.shared.replanned.notify_one();
     }
 
     /// Tries one queued revocation. The caller has put it into `revoking`.

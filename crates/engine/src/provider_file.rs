@@ -77,9 +77,8 @@ pub fn parse_provider_file(text: &str) -> Result<Vec<Provider>, ProviderFileErro
             extra: entry.extra,
             origin: ProviderOrigin::File,
         };
-        check(&provider).map_err(|error: EngineError| {
-            ProviderFileError(format!("In the provider {}: {error}", provider.name))
-        })?;
+        check(&provider)
+            .map_err(|error: EngineError| ProviderFileError(format!("In the provider {}: {error}", provider.name)))?;
         if providers.iter().any(|known| known.name == provider.name) {
             return Err(ProviderFileError(format!("The provider {} stands twice in the file.", provider.name)));
         }

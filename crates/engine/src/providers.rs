@@ -44,13 +44,15 @@ impl Engine {
         }
         self.free_name(&new.provider.name)?;
         self.shared.ports.server.discover(&new.provider).await?;
+        let _keeping = self.shared.keeping.lock().await;
+        self.free_name(&new.provider.name)?;
         self.keep_provider(new).await
     }
 
     /// Adds all providers of a file, or none: nothing is looked up, so that it works offline.
     pub async fn import_providers(&self, text: &str) -> Result<Vec<Provider>, EngineError> {
-        let providers =
-            parse_provider_file(text).map_err(|error| EngineError::ProviderInvalid(error.to_string()))?;
+        let providers = parse_provider_file(text).map_err(|error| EngineError::ProviderInvalid(error.to_string()))?;
+        let _keeping = self.shared.keeping.lock().await;
         for provider in &providers {
             self.free_name(&provider.name)?;
         }
@@ -79,12 +81,21 @@ impl Engine {
                 .accounts
                 .values()
                 .filter(|entry| entry.account.provider == *name)
-                .filter(|entry| {
-                    matches!(entry.account.condition, Condition::SignedIn | Condition::NeedsSignIn { .. })
-                })
+                .filter(|entry| matches!(entry.account.condition, Condition::SignedIn | Condition::NeedsSignIn { .. }))
                 .count();
             if accounts > 0 {
-                return Err(EngineError::ProviderInUse { name: name.to_string(), accounts });
+                return Err(EngineError::ProviderInUse {
+                    name: name.to_string(),
+                    by: format!("{accounts} signed-in account(s)"),
+                });
+            }
+            // They are asked with the client secret that goes with the provider.
+            let waiting = session.revocations.values().filter(|revocation| revocation.provider.name == *name).count();
+            if waiting > 0 {
+                return Err(EngineError::ProviderInUse {
+                    name: name.to_string(),
+                    by: format!("{waiting} queued revocation(s)"),
+                });
             }
             (session.store.clone(), name.clone())
         };
@@ -122,7 +133,9 @@ pub(crate) fn check(provider: &Provider) -> Result<(), EngineError> {
     for (what, address) in [("issuer", Some(&provider.issuer)), ("metadata URL", provider.metadata_url.as_ref())] {
         let Some(address) = address else { continue };
         let Ok(url) = Url::parse(address) else {
-            return wrong(format!("The {what} {address} is not an address. It has to look like https://login.example.org"));
+            return wrong(format!(
+                "The {what} {address} is not an address. It has to look like https://login.example.org"
+            ));
         };
         if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
             return wrong(format!("The {what} {address} is not https. Only an address on this computer may be http."));

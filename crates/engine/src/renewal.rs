@@ -3,60 +3,100 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AccountId, AuditAction, AuditEntry, Change, Condition, CredentialSet, Disposition, FailureKind,
+    Account, AccountId, AuditAction, AuditEntry, Change, Condition, CredentialSet, Disposition, FailureKind, Limit,
     NeedsSignIn, Provider, ProviderFailure, RefreshToken, Trouble, UnixMillis,
     ports::{Client, CredentialWrite, RefreshIntent, VaultError, VaultStore},
     retry_at,
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
-use crate::{Caller, Engine, EngineError, session::FlightEnd};
+use crate::{
+    Caller, Engine, EngineError,
+    outbox::revocations,
+    session::{Entry, Flight, FlightEnd},
+};
 
 /// How long between tries to store an answer that the disk did not take. The new refresh token exists only in
 /// memory meanwhile, so this is worth trying until the vault is closed.
 const STORE_RETRY_MS: i64 = 1_000;
 
+/// Who wants an account renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Its plan.
+    ByPlan,
+    /// A helper that needs a token.
+    ByHelper,
+    /// The person: then it is tried even past an end that a profile declared, which may be wrong.
+    ByPerson,
+}
+
 /// What a flight takes along.
-struct Flight {
+struct Departure {
+    number: u64,
+    session: u64,
     store: Arc<dyn VaultStore>,
     account: Account,
     credentials: CredentialSet,
     provider: Provider,
     in_doubt: bool,
     attempts: u32,
-    cancelled: tokio_util::sync::CancellationToken,
-    audit: tokio::sync::mpsc::Sender<AuditEntry>,
+    cancelled: CancellationToken,
+    audit: mpsc::Sender<AuditEntry>,
 }
 
 /// How a flight ended, for the account in memory.
 enum Landing {
-    Renewed { account: Account, writes: Vec<CredentialWrite> },
-    Ended { account: Account, failure: ProviderFailure },
-    Failing { failure: ProviderFailure, retry_at: UnixMillis, in_doubt: bool },
-    /// The account was signed out, or its vault closed, while the provider answered.
+    Renewed {
+        scopes: Vec<String>,
+        writes: Vec<CredentialWrite>,
+    },
+    Ended {
+        condition: Condition,
+        failure: ProviderFailure,
+    },
+    Failing {
+        failure: ProviderFailure,
+        retry_at: UnixMillis,
+        in_doubt: bool,
+    },
+    /// The account was signed out or signed in anew while the provider answered: nobody stored these.
+    Orphaned {
+        writes: Vec<CredentialWrite>,
+    },
+    /// The vault was closed while the provider answered.
     Overtaken,
     /// The vault did not give what the renewal needs.
     NotStarted(EngineError),
+}
+
+impl Landing {
+    /// The values that the provider gave.
+    fn brought(self) -> Vec<CredentialWrite> {
+        match self {
+            Self::Renewed { writes, .. } | Self::Orphaned { writes } => writes,
+            Self::Ended { .. } | Self::Failing { .. } | Self::Overtaken | Self::NotStarted(_) => Vec::new(),
+        }
+    }
 }
 
 impl Engine {
     /// Renews an account now, whatever its plan, and returns when that is done.
     pub async fn renew(&self, id_or_label: &str, _caller: &Caller) -> Result<(), EngineError> {
         let id = self.state().session()?.find(id_or_label)?;
-        let flight = self.join_or_start(id)?;
+        let flight = self.join_or_start(id, Asked::ByPerson)?;
         wait_for(flight).await
     }
 
     /// The renewal of an account that is under way, or a new one.
-    pub(crate) fn join_or_start(&self, id: AccountId) -> Result<watch::Receiver<FlightEnd>, EngineError> {
+    pub(crate) fn join_or_start(&self, id: AccountId, asked: Asked) -> Result<watch::Receiver<FlightEnd>, EngineError> {
         let now = self.now();
         let mut state = self.state();
-        let files = state.file_providers.clone();
-        let session = state.session_mut()?;
-        let entry = session.entry(id)?;
+        let entry = state.session()?.entry(id)?;
         if let Some(flight) = &entry.flight {
-            return Ok(flight.clone());
+            return Ok(flight.end.clone());
         }
         usable(&entry.account)?;
         let needs = |reason| EngineError::NeedsSignIn {
@@ -65,50 +105,59 @@ impl Engine {
             reason,
         };
         let Some(refresh) = &entry.credentials.refresh else { return Err(needs(NeedsSignIn::NoRefreshToken)) };
-        if refresh.lifetime.is_over(now) {
+        if asked != Asked::ByPerson && refresh.lifetime.is_over(now) {
             return Err(needs(match refresh.lifetime.limited_by() {
-                Some(holdfast_model::Limit::Sliding) => NeedsSignIn::WindowClosed,
+                Some(Limit::Sliding) => NeedsSignIn::WindowClosed,
                 _ => NeedsSignIn::AbsoluteEnd,
             }));
         }
-        let name = &entry.account.provider;
-        let provider = session
-            .providers
-            .get(name)
-            .or_else(|| files.get(name))
-            .cloned()
-            .ok_or_else(|| EngineError::ProviderNotFound(name.to_string()))?;
-        let flight = Flight {
-            store: session.store.clone(),
+        let provider = match state.provider_of(&entry.account) {
+            Ok(provider) => provider,
+            Err(failure) => {
+                let entry = state.session_mut()?.entry_mut(id)?;
+                let retry_at = entry.fail(failure.clone(), now, None, entry.in_doubt);
+                let label = entry.account.label.clone();
+                return Err(EngineError::RenewalFailing { label, failure, retry_at });
+            }
+        };
+        let session = state.session_mut()?;
+        let (serial, store) = (session.serial, session.store.clone());
+        let (cancelled, audit) = (session.cancelled.clone(), session.audit.clone());
+        let entry = session.entry_mut(id)?;
+        let departure = Departure {
+            number: self.next_revision(),
+            session: serial,
+            store,
             account: entry.account.clone(),
             credentials: entry.credentials.clone(),
             provider,
             in_doubt: entry.in_doubt,
             attempts: entry.trouble.as_ref().map_or(0, |trouble| trouble.attempts),
-            cancelled: session.cancelled.clone(),
-            audit: session.audit.clone(),
+            cancelled,
+            audit,
         };
-        let (sender, receiver) = watch::channel(None);
-        session.entry_mut(id)?.flight = Some(receiver.clone());
+        let (sender, end) = watch::channel(None);
+        entry.flight = Some(Flight { number: departure.number, end: end.clone() });
         session.replan(id, now, self.next_revision());
-        let span = info_span!("refresh", account = %id, provider = %flight.provider.name, attempt = flight.attempts + 1);
+        let attempt = departure.attempts.saturating_add(1);
+        let span = info_span!("refresh", account = %id, provider = %departure.provider.name, attempt);
         let engine = self.clone();
         session.tasks.spawn(
             async move {
-                let audit = flight.audit.clone();
-                let landing = engine.fly(&flight).await;
-                let end = engine.land(id, landing, &audit);
+                let landing = engine.fly(&departure).await;
+                let (end, orphans) = engine.land(id, &departure, landing);
                 let _ = sender.send(Some(end));
+                engine.give_up_orphans(&departure, orphans).await;
             }
             .instrument(span),
         );
         drop(state);
         self.announce(Change::Account(id));
-        Ok(receiver)
+        Ok(end)
     }
 
     /// Asks the provider. Touches the vault, not the memory.
-    async fn fly(&self, flight: &Flight) -> Landing {
+    async fn fly(&self, flight: &Departure) -> Landing {
         let Some(refresh) = &flight.credentials.refresh else { return Landing::Overtaken };
         let store = &flight.store;
         let prepared = async {
@@ -142,7 +191,7 @@ impl Engine {
     }
 
     /// Stores what the provider answered; tries again until it is stored or the account is gone.
-    async fn keep(&self, flight: &Flight, intent: &RefreshIntent, writes: Vec<CredentialWrite>) -> Landing {
+    async fn keep(&self, flight: &Departure, intent: &RefreshIntent, writes: Vec<CredentialWrite>) -> Landing {
         let mut account = flight.account.clone();
         if let Some(access) = writes.first() {
             account.scopes.clone_from(&access.credential.scopes);
@@ -150,11 +199,9 @@ impl Engine {
         loop {
             let copy = writes.iter().map(copy_of).collect();
             match flight.store.commit_refresh(intent, &account, copy).await {
-                Ok(()) => return Landing::Renewed { account, writes },
+                Ok(()) => return Landing::Renewed { scopes: account.scopes, writes },
                 Err(VaultError::StaleGeneration | VaultError::NotFound) => {
-                    // Signed out in the meantime: the new tokens must not live on at the provider.
-                    self.give_up_orphans(flight, writes).await;
-                    return Landing::Overtaken;
+                    return Landing::Orphaned { writes };
                 }
                 Err(VaultError::Locked) => return Landing::Overtaken,
                 Err(error) => {
@@ -169,20 +216,24 @@ impl Engine {
         }
     }
 
-    async fn refused(&self, flight: &Flight, intent: &RefreshIntent, failure: ProviderFailure) -> Landing {
+    async fn refused(&self, flight: &Departure, intent: &RefreshIntent, failure: ProviderFailure) -> Landing {
         warn!(kind = ?failure.kind, status = failure.status, "renewal failed");
+        let now = self.now();
         match failure.disposition() {
             Disposition::NeedsSignIn(reason) => {
-                let reason = match (reason, flight.in_doubt) {
-                    (NeedsSignIn::Refused, true) => NeedsSignIn::ReplyLost,
-                    (reason, _) => reason,
+                let over = flight.credentials.refresh.as_ref().filter(|refresh| refresh.lifetime.is_over(now));
+                let reason = match (reason, over.map(|refresh| refresh.lifetime.limited_by()), flight.in_doubt) {
+                    (NeedsSignIn::Refused, Some(Some(Limit::Sliding)), _) => NeedsSignIn::WindowClosed,
+                    (NeedsSignIn::Refused, Some(_), _) => NeedsSignIn::AbsoluteEnd,
+                    (NeedsSignIn::Refused, None, true) => NeedsSignIn::ReplyLost,
+                    (reason, ..) => reason,
                 };
-                let mut account = flight.account.clone();
-                account.condition = Condition::NeedsSignIn { reason, at: self.now() };
+                let condition = Condition::NeedsSignIn { reason, at: now };
+                let account = Account { condition: condition.clone(), ..flight.account.clone() };
                 if let Err(error) = flight.store.end_refresh(intent, &account).await {
                     warn!(%error, "the end of a renewal is not stored; it is found out again after a restart");
                 }
-                Landing::Ended { account, failure }
+                Landing::Ended { condition, failure }
             }
             Disposition::Retry => {
                 // The token may be spent, and nobody knows: the journal line stays.
@@ -190,90 +241,87 @@ impl Engine {
                 if !in_doubt && let Err(error) = flight.store.end_refresh(intent, &flight.account).await {
                     warn!(%error, "the journal keeps a renewal that the provider answered");
                 }
-                let deadline =
-                    flight.credentials.refresh.as_ref().and_then(|refresh| refresh.lifetime.effective_end());
+                let deadline = flight.credentials.refresh.as_ref().and_then(|refresh| refresh.lifetime.effective_end());
                 let attempts = flight.attempts.saturating_add(1);
-                let at = retry_at(self.now(), &failure, attempts, deadline, jitter(flight.account.id, attempts));
+                let at = retry_at(now, &failure, attempts, deadline, jitter(flight.account.id, attempts));
                 Landing::Failing { failure, retry_at: at, in_doubt }
             }
         }
     }
 
-    /// Takes the result into memory, announces it, and tells those who wait.
+    /// Takes the result into memory, announces it, and tells those who wait. Only the renewal that the account still
+    /// waits for may land: one that was overtaken by a sign-out, a new sign-in or a lock changes nothing, and what it
+    /// brought comes back as orphans.
     fn land(
         &self,
         id: AccountId,
+        flight: &Departure,
         landing: Landing,
-        audit: &tokio::sync::mpsc::Sender<AuditEntry>,
-    ) -> Result<(), EngineError> {
+    ) -> (Result<(), EngineError>, Vec<CredentialWrite>) {
         let now = self.now();
         let line = |action, detail| {
             let entry = AuditEntry { at: now, action, account: Some(id), program: None, detail };
-            if audit.try_send(entry).is_err() {
+            if flight.audit.try_send(entry).is_err() {
                 warn!("the audit log could not take a line");
             }
         };
+        match &landing {
+            Landing::Renewed { .. } => {
+                info!("renewed");
+                line(AuditAction::Renewed, None);
+            }
+            Landing::Ended { failure, .. } | Landing::Failing { failure, .. } => {
+                line(AuditAction::RenewalFailed, Some(failure.detail.clone()));
+            }
+            Landing::Orphaned { .. } | Landing::Overtaken | Landing::NotStarted(_) => {}
+        }
         let end = {
             let mut state = self.state();
-            let Ok(session) = state.session_mut() else { return Err(EngineError::VaultLocked) };
-            let Ok(entry) = session.entry_mut(id) else {
-                return Err(EngineError::AccountNotFound(id.to_string()));
+            let gone = state.no_session();
+            let session = state.session.as_mut().filter(|session| session.serial == flight.session);
+            let Some(session) = session else {
+                // What was stored before the vault closed is there after the next unlock.
+                let end = if matches!(landing, Landing::Renewed { .. }) { Ok(()) } else { Err(gone) };
+                return (end, Vec::new());
             };
+            let entry = match session.entry_mut(id) {
+                Ok(entry) => entry,
+                Err(error) => return (Err(error), landing.brought()),
+            };
+            if entry.flight.as_ref().map(|current| current.number) != Some(flight.number) {
+                // Whoever waited looks again at what there is now.
+                return (usable(&entry.account), landing.brought());
+            }
             entry.flight = None;
             let end = match landing {
-                Landing::Renewed { account, writes } => {
-                    info!("renewed");
-                    line(AuditAction::Renewed, None);
+                Landing::Renewed { scopes, writes } => {
+                    let attempts = entry.trouble.as_ref().map_or(0, |trouble| trouble.attempts);
                     entry.forget_troubles();
-                    entry.account = account;
+                    entry.account.scopes = scopes;
                     for write in writes {
                         entry.credentials.insert(write.credential);
                     }
-                    Ok(())
+                    let over = entry.credentials.access.as_ref().is_some_and(|access| access.lifetime.is_over(now));
+                    if over { Err(entry.arrived_over(now, attempts)) } else { Ok(()) }
                 }
-                Landing::Ended { account, failure } => {
-                    line(AuditAction::RenewalFailed, Some(failure.detail.clone()));
-                    let error = match &account.condition {
-                        Condition::NeedsSignIn { reason, .. } => EngineError::NeedsSignIn {
-                            label: account.label.clone(),
-                            provider: account.provider.to_string(),
-                            reason: reason.clone(),
-                        },
-                        _ => EngineError::Provider(failure.clone()),
-                    };
-                    entry.account = account;
+                Landing::Ended { condition, failure } => {
+                    entry.account.condition = condition;
                     entry.trouble = None;
                     entry.failure = Some(failure);
-                    Err(error)
+                    usable(&entry.account)
                 }
                 Landing::Failing { failure, retry_at, in_doubt } => {
-                    line(AuditAction::RenewalFailed, Some(failure.detail.clone()));
-                    entry.trouble = Some(Trouble {
-                        failure: failure.kind,
-                        detail: failure.detail.clone(),
-                        attempts: entry.trouble.as_ref().map_or(0, |old| old.attempts).saturating_add(1),
-                        retry_at,
-                    });
-                    entry.failure = Some(failure.clone());
-                    entry.in_doubt = in_doubt;
+                    entry.fail(failure.clone(), now, Some(retry_at), in_doubt);
                     Err(EngineError::RenewalFailing { label: entry.account.label.clone(), failure, retry_at })
                 }
-                Landing::Overtaken => usable(&entry.account).and(Err(EngineError::VaultLocked)),
+                Landing::Orphaned { .. } | Landing::Overtaken => usable(&entry.account).and(Err(gone)),
                 Landing::NotStarted(error) => {
-                    // The vault's own trouble, not the provider's: try again like any other failure.
                     let failure = ProviderFailure::new(
-                        FailureKind::Unreachable,
+                        FailureKind::VaultFailed,
                         "vault",
-                        "The vault did not give the refresh token; nothing was sent.",
+                        format!("The vault did not give the refresh token, and nothing was sent: {error}"),
                     );
-                    let attempts = entry.trouble.as_ref().map_or(0, |old| old.attempts).saturating_add(1);
-                    let at = retry_at(now, &failure, attempts, None, jitter(id, attempts));
-                    entry.trouble = Some(Trouble {
-                        failure: failure.kind,
-                        detail: failure.detail,
-                        attempts,
-                        retry_at: at,
-                    });
+                    entry.fail(failure, now, None, entry.in_doubt);
                     Err(error)
                 }
             };
@@ -282,39 +330,28 @@ impl Engine {
         };
         self.announce(Change::Account(id));
         self.shared.replanned.notify_one();
-        end
+        (end, Vec::new())
     }
 
-    /// Marks that only the person can go on, because a clock says so.
-    pub(crate) async fn end_account(&self, id: AccountId, reason: NeedsSignIn) {
-        let now = self.now();
-        let (store, account) = {
-            let mut state = self.state();
-            let Ok(session) = state.session_mut() else { return };
-            let store = session.store.clone();
-            let Ok(entry) = session.entry_mut(id) else { return };
-            if entry.account.condition != Condition::SignedIn || entry.flight.is_some() {
-                return;
-            }
-            entry.account.condition = Condition::NeedsSignIn { reason, at: now };
-            let account = entry.account.clone();
-            session.replan(id, now, self.next_revision());
-            (store, account)
-        };
-        info!(account = %id, "needs sign-in");
-        if let Err(error) = store.put_account(&account).await {
-            warn!(%error, "that an account needs sign-in is not stored; its clocks say so again after a restart");
+    /// Puts tokens that arrived after a sign-out into the outbox: they must not live on at the provider. After a new
+    /// sign-in they are dropped instead, because many providers keep both under one grant, and revoking the old tokens
+    /// would end the new session.
+    async fn give_up_orphans(&self, flight: &Departure, writes: Vec<CredentialWrite>) {
+        if writes.is_empty() {
+            return;
         }
-        self.announce(Change::Account(id));
-    }
-
-    /// Puts tokens that arrived after a sign-out into the outbox.
-    async fn give_up_orphans(&self, flight: &Flight, writes: Vec<CredentialWrite>) {
-        let tokens = writes
-            .into_iter()
-            .filter_map(|write| write.value.map(|value| (write.credential, value)))
-            .collect();
-        let outbox = crate::outbox::revocations(&flight.provider, tokens, self.now());
+        let signed_in_anew = self
+            .state()
+            .session
+            .as_ref()
+            .and_then(|session| session.accounts.get(&flight.account.id))
+            .is_some_and(|entry| entry.account.condition == Condition::SignedIn);
+        if signed_in_anew {
+            return;
+        }
+        let tokens =
+            writes.into_iter().filter_map(|write| write.value.map(|value| (write.credential, value))).collect();
+        let outbox = revocations(&flight.provider, tokens, self.now());
         let added: Vec<_> = outbox.iter().map(|(revocation, _)| revocation.clone()).collect();
         if let Err(error) = flight.store.sign_out(&[], outbox).await {
             warn!(%error, "a token that arrived after sign-out could not be queued for revocation");
@@ -324,6 +361,39 @@ impl Engine {
             session.revocations.extend(added.into_iter().map(|revocation| (revocation.id, revocation)));
         }
         self.shared.replanned.notify_one();
+    }
+}
+
+impl Entry {
+    /// Notes a failed renewal, and returns when to try again.
+    fn fail(
+        &mut self,
+        failure: ProviderFailure,
+        now: UnixMillis,
+        at: Option<UnixMillis>,
+        in_doubt: bool,
+    ) -> UnixMillis {
+        let attempts = self.trouble.as_ref().map_or(0, |trouble| trouble.attempts).saturating_add(1);
+        let at = at.unwrap_or_else(|| retry_at(now, &failure, attempts, None, jitter(self.account.id, attempts)));
+        self.trouble = Some(Trouble { failure: failure.kind, detail: failure.detail.clone(), attempts, retry_at: at });
+        self.failure = Some(failure);
+        self.in_doubt = in_doubt;
+        at
+    }
+
+    /// Notes a renewal that was stored, and whose access token is over all the same: the next one waits.
+    fn arrived_over(&mut self, now: UnixMillis, attempts: u32) -> EngineError {
+        let failure = ProviderFailure::new(
+            FailureKind::ExpiredOnArrival,
+            "token",
+            "The provider's new access token was over when it arrived. Holdfast stored it and asks again later.",
+        );
+        let next = attempts.saturating_add(1);
+        let at = retry_at(now, &failure, next, None, jitter(self.account.id, next));
+        self.trouble =
+            Some(Trouble { failure: failure.kind, detail: failure.detail.clone(), attempts: next, retry_at: at });
+        self.failure = Some(failure.clone());
+        EngineError::RenewalFailing { label: self.account.label.clone(), failure, retry_at: at }
     }
 }
 
@@ -356,9 +426,8 @@ fn copy_of(write: &CredentialWrite) -> CredentialWrite {
 /// 0..=1000, different for each account and try, the same each time it is asked: retries of many accounts spread
 /// without a random source in the plan.
 fn jitter(id: AccountId, attempts: u32) -> u16 {
-    let mixed = id
-        .as_bytes()
-        .iter()
-        .fold(u64::from(attempts) ^ 0x9E37_79B9_7F4A_7C15, |mix, byte| (mix ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3));
+    let mixed = id.as_bytes().iter().fold(u64::from(attempts) ^ 0x9E37_79B9_7F4A_7C15, |mix, byte| {
+        (mix ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3)
+    });
     u16::try_from((mixed >> 32) % 1001).unwrap_or(0)
 }

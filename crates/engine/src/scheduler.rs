@@ -6,15 +6,21 @@
 use holdfast_model::{Action, Change, UnixMillis};
 use tracing::debug;
 
-use crate::Engine;
+use crate::{Engine, renewal::Asked};
 
 /// The longest sleep. Timers stop during suspend; the wall clock does not.
 const LONGEST_SLEEP_MS: i64 = 30_000;
 
 impl Engine {
     pub(crate) async fn run_scheduler(&self) {
+        let mut last = self.now();
         loop {
             let now = self.now();
+            if now < last {
+                // The clock was set back: what a clock ended may not have ended.
+                self.replan_all(now);
+            }
+            last = now;
             let next = self.do_what_is_due(now).await;
             let wake = match next {
                 Some(next) => next.min(now.plus_millis(LONGEST_SLEEP_MS)),
@@ -44,13 +50,13 @@ impl Engine {
         for (id, action) in due {
             match action {
                 Action::Renew => {
-                    if let Err(error) = self.join_or_start(id) {
+                    if let Err(error) = self.join_or_start(id, Asked::ByPlan) {
                         debug!(account = %id, %error, "a due renewal did not start");
                         self.replan(id);
+                        self.announce(Change::Account(id));
                     }
                 }
-                Action::End(reason) => self.end_account(id, reason).await,
-                Action::Announce => {
+                Action::End(_) | Action::Announce => {
                     self.replan(id);
                     self.announce(Change::Account(id));
                 }
@@ -64,6 +70,16 @@ impl Engine {
         match (next_account, after) {
             (Some(account), Some(revocation)) => Some(account.min(revocation)),
             (account, revocation) => account.or(revocation),
+        }
+    }
+
+    fn replan_all(&self, now: UnixMillis) {
+        let mut state = self.state();
+        let Ok(session) = state.session_mut() else { return };
+        let ids: Vec<_> = session.accounts.keys().copied().collect();
+        for id in ids {
+            session.replan(id, now, self.next_revision());
+            self.announce(Change::Account(id));
         }
     }
 

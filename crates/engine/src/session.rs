@@ -6,8 +6,8 @@ use std::{
 };
 
 use holdfast_model::{
-    AccessToken, Account, AccountId, Action, Credential, CredentialSet, Plan, Provider, ProviderName, Revocation,
-    RevocationId, State, Trouble, UnixMillis, plan,
+    AccessToken, Account, AccountId, Action, Credential, CredentialSet, FailureKind, Plan, Provider, ProviderName,
+    Revocation, RevocationId, State, Trouble, UnixMillis, plan,
     ports::{RefreshIntent, UnlockMethod, VaultContents, VaultStore},
 };
 use tokio::sync::{mpsc, watch};
@@ -20,6 +20,8 @@ pub(crate) type FlightEnd = Option<Result<(), EngineError>>;
 
 /// Everything that exists only while the vault is unlocked. Dropping it forgets it.
 pub(crate) struct Session {
+    /// Tells this session from an earlier or later one of the same vault.
+    pub serial: u64,
     pub unlock: UnlockMethod,
     pub store: Arc<dyn VaultStore>,
     pub providers: BTreeMap<ProviderName, Provider>,
@@ -37,6 +39,14 @@ pub(crate) struct Session {
     pub cancelled: CancellationToken,
 }
 
+/// A renewal under way, as those see it who wait for it.
+#[derive(Clone)]
+pub(crate) struct Flight {
+    /// Tells it from every other renewal: only this one may land here.
+    pub number: u64,
+    pub end: watch::Receiver<FlightEnd>,
+}
+
 /// One account in memory.
 pub(crate) struct Entry {
     pub account: Account,
@@ -45,7 +55,7 @@ pub(crate) struct Entry {
     /// The last failure in full, for those who ask while renewal is failing.
     pub failure: Option<holdfast_model::ProviderFailure>,
     /// The renewal under way.
-    pub flight: Option<watch::Receiver<FlightEnd>>,
+    pub flight: Option<Flight>,
     /// The access token of the present generation, once somebody asked for it.
     pub access: Option<(u64, AccessToken)>,
     /// A renewal whose reply was lost: the next refusal means that, and not that the provider ended it.
@@ -56,10 +66,12 @@ pub(crate) struct Entry {
 
 impl Session {
     pub fn new(
+        serial: u64,
         unlock: UnlockMethod,
         store: Arc<dyn VaultStore>,
         contents: VaultContents,
         audit: mpsc::Sender<holdfast_model::AuditEntry>,
+        now: UnixMillis,
     ) -> Self {
         let unfinished: BTreeSet<_> =
             contents.unfinished.iter().map(|intent: &RefreshIntent| intent.credential).collect();
@@ -73,10 +85,18 @@ impl Session {
             .map(|account| {
                 let credentials: CredentialSet = sets.remove(&account.id).unwrap_or_default().into_iter().collect();
                 let in_doubt = credentials.refresh.as_ref().is_some_and(|refresh| unfinished.contains(&refresh.id));
-                (account.id, Entry { in_doubt, ..Entry::new(account, credentials) })
+                let trouble = in_doubt.then(|| Trouble {
+                    failure: FailureKind::TimedOut,
+                    detail: "Holdfast ended while a renewal was under way, and its answer was lost.".to_owned(),
+                    attempts: 0,
+                    // At once: a provider's grace for a repeated request is short.
+                    retry_at: now,
+                });
+                (account.id, Entry { in_doubt, trouble, ..Entry::new(account, credentials) })
             })
             .collect();
         Self {
+            serial,
             unlock,
             store,
             providers: contents.providers.into_iter().map(|provider| (provider.name.clone(), provider)).collect(),
@@ -166,7 +186,7 @@ impl Entry {
         State::of(&self.account, &self.credentials, self.trouble.as_ref(), self.flight.is_some(), now)
     }
 
-    /// Forgets what renewals went through: a new sign-in, or the end of the account here.
+    /// Forgets what renewals went through: a new value, or the end of the account here.
     pub fn forget_troubles(&mut self) {
         self.trouble = None;
         self.failure = None;

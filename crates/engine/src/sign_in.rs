@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AccountId, AuditAction, Change, Condition, FailureKind, Provider, ProviderFailure, SignInId, SignInState,
-    SignedIn, UnixMillis, credentials_of,
+    Account, AccountId, AuditAction, Change, Condition, FailureKind, IdentityClaims, Provider, ProviderFailure,
+    SignInId, SignInState, SignedIn, TokenGrant, TokenTypeHint, UnixMillis, credentials_of,
     ports::{AuthorizationRequest, Client, CredentialWrite, Listening, PendingAuthorization, SignInPage, VaultStore},
 };
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, info, info_span, warn};
 
 use crate::{
     Caller, Engine, EngineError,
@@ -21,10 +21,13 @@ use crate::{
 /// take minutes; a code that comes after ten is one that nobody is waiting for.
 const WAIT_MAX_MS: i64 = 600_000;
 const WAIT_MIN_MS: i64 = 1_000;
+/// How long the revocation of a token that is not kept may take.
+const GIVE_UP_MS: i64 = 5_000;
 /// Sign-ins that may wait at once. Each holds a port.
-const WAITING_MAX: usize = 16;
-/// How long an ended sign-in can still be asked about.
+pub(crate) const WAITING_MAX: usize = 16;
+/// How long an ended sign-in can still be asked about, and how many of them at most.
 const ENDED_KEPT_MS: i64 = 600_000;
+const ENDED_KEPT_MAX: usize = 64;
 
 /// What to sign in to.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +61,8 @@ pub struct SignInSnapshot {
     pub expires_at: UnixMillis,
     /// The account's label, when done.
     pub label: Option<String>,
+    /// Why the vault did not take it, when it was not kept.
+    pub error: Option<EngineError>,
 }
 
 pub(crate) struct SignInEntry {
@@ -77,6 +82,7 @@ struct Waiting {
     deadline: UnixMillis,
     cancel: CancellationToken,
     caller: Caller,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Engine {
@@ -102,13 +108,13 @@ impl Engine {
         }
         let provider = self.provider(&start.provider)?;
         self.prune_sign_ins();
-        if self.state().sign_ins.values().filter(|entry| !entry.view.state.is_final()).count() >= WAITING_MAX {
-            return Err(EngineError::Provider(ProviderFailure::new(
+        let place = self.shared.sign_in_places.clone().try_acquire_owned().map_err(|_| {
+            EngineError::Provider(ProviderFailure::new(
                 FailureKind::RedirectPortTaken,
                 "redirect",
                 format!("{WAITING_MAX} sign-ins are waiting already. Finish or cancel one of them first."),
-            )));
-        }
+            ))
+        })?;
         let scopes = if start.scopes.is_empty() { provider.scopes.clone() } else { start.scopes };
         let client = Client { secret: store.client_secret(&provider.name).await?, provider };
         let listening = self.shared.ports.receiver.listen(client.provider.redirect_uri.as_deref()).await?;
@@ -131,6 +137,7 @@ impl Engine {
             started_at: now,
             expires_at: now.plus_millis(wait),
             label: None,
+            error: None,
         };
         let cancel = CancellationToken::new();
         let waiting = Waiting {
@@ -143,6 +150,7 @@ impl Engine {
             deadline: view.expires_at,
             cancel: cancel.clone(),
             caller: caller.clone(),
+            _place: place,
         };
         let (moved, _) = watch::channel(false);
         {
@@ -199,50 +207,71 @@ impl Engine {
     }
 
     async fn wait_for_browser(&self, waiting: Waiting) {
-        let Waiting { id, client, scopes, label, pending, mut listening, deadline, cancel, caller } = waiting;
+        let Waiting { id, client, scopes, label, pending, mut listening, deadline, cancel, caller, _place } = waiting;
         let (answer, page) = tokio::select! {
             answered = listening.answer(&pending) => answered,
-            () = cancel.cancelled() => return self.move_on(id, SignInState::Cancelled, None),
-            () = self.shared.ports.timer.sleep_until(deadline) => {
-                return self.move_on(id, SignInState::TimedOut, None);
-            }
+            () = cancel.cancelled() => return self.move_on(id, SignInState::Cancelled),
+            () = self.shared.ports.timer.sleep_until(deadline) => return self.move_on(id, SignInState::TimedOut),
         };
         let code = match answer {
             Ok(code) => code,
             Err(failure) => {
-                page.show(SignInPage::NotSignedIn(failure.detail.clone())).await;
-                return self.move_on(id, failed(&failure), None);
+                self.move_on(id, failed(&failure));
+                return page.show(SignInPage::NotSignedIn(failure.detail)).await;
             }
         };
-        self.move_on(id, SignInState::Exchanging, None);
-        let signed_in = tokio::select! {
-            signed_in = self.shared.ports.server.finish(&client, pending, code) => signed_in,
-            () = cancel.cancelled() => {
-                page.show(SignInPage::NotSignedIn("The sign-in was cancelled in Holdfast.".into())).await;
-                return self.move_on(id, SignInState::Cancelled, None);
+        self.move_on(id, SignInState::Exchanging);
+        // Not ended by cancelling: a code that was sent may have become tokens, and those have to be given up.
+        let (claims, grant) = match self.shared.ports.server.finish(&client, pending, code).await {
+            Ok(SignedIn { claims, grant }) => (claims, grant),
+            Err(failure) => {
+                self.move_on(id, failed(&failure));
+                return page.show(SignInPage::NotSignedIn(failure.detail)).await;
             }
         };
-        let end = match signed_in {
-            Err(failure) => Err(failed(&failure)),
-            Ok(signed_in) => self
-                .keep_account(&client.provider, &scopes, label, signed_in, &caller)
-                .await
-                .map_err(|error| SignInState::NotKept { detail: sentence(&error) }),
-        };
-        match end {
+        if cancel.is_cancelled() {
+            self.give_up_grant(&client, &claims, &grant).await;
+            self.move_on(id, SignInState::Cancelled);
+            let text = "The sign-in was cancelled in Holdfast. Nothing was kept.";
+            return page.show(SignInPage::NotSignedIn(text.into())).await;
+        }
+        match self.keep_account(&client.provider, &scopes, label, &claims, &grant, &caller).await {
             Ok(account) => {
                 info!(account = %account.id, "signed in");
                 // Known here before the browser says so: who reads the page finds the account.
-                self.move_on(id, SignInState::Done { account: account.id }, Some(account.label));
+                self.done(id, &account);
                 page.show(SignInPage::SignedIn).await;
             }
-            Err(state) => {
-                let detail = match &state {
-                    SignInState::Failed { detail, .. } | SignInState::NotKept { detail } => detail.clone(),
-                    _ => String::new(),
-                };
-                self.move_on(id, state, None);
+            Err(error) => {
+                self.give_up_grant(&client, &claims, &grant).await;
+                let detail = sentence(&error);
+                self.not_kept(id, detail.clone(), error);
                 page.show(SignInPage::NotSignedIn(detail)).await;
+            }
+        }
+    }
+
+    /// Has the provider revoke tokens that nobody keeps. When the person is signed in here already, the new tokens are
+    /// only dropped: many providers keep both under one grant, and revoking these would end that session.
+    async fn give_up_grant(&self, client: &Client, claims: &IdentityClaims, grant: &TokenGrant) {
+        let signed_in_already = self.state().session.as_ref().is_some_and(|session| {
+            session.accounts.values().any(|entry| {
+                is_person(&entry.account, &client.provider, claims) && entry.account.condition == Condition::SignedIn
+            })
+        });
+        if signed_in_already {
+            return;
+        }
+        let refresh = grant.refresh_token.clone().map(|token| (TokenTypeHint::RefreshToken, token.into()));
+        let access = (TokenTypeHint::AccessToken, grant.access_token.clone().into());
+        for (hint, token) in refresh.into_iter().chain([access]) {
+            let limit = self.shared.ports.timer.sleep_until(self.now().plus_millis(GIVE_UP_MS));
+            let answer = tokio::select! {
+                answer = self.shared.ports.server.revoke(client, &token, hint) => answer.is_ok(),
+                () = limit => false,
+            };
+            if !answer {
+                warn!(hint = hint.as_str(), "a token that was not kept could not be revoked; it ends by itself");
             }
         }
     }
@@ -253,19 +282,16 @@ impl Engine {
         provider: &Provider,
         scopes: &[String],
         label: Option<String>,
-        signed_in: SignedIn,
+        claims: &IdentityClaims,
+        grant: &TokenGrant,
         caller: &Caller,
     ) -> Result<Account, EngineError> {
-        let SignedIn { grant, claims } = signed_in;
+        // Two sign-ins of one person at once must end in one account.
+        let _keeping = self.shared.keeping.lock().await;
         let (store, account): (Arc<dyn VaultStore>, Account) = {
             let state = self.state();
             let session = state.session()?;
-            let same_person = session.accounts.values().find(|entry| {
-                entry.account.provider == provider.name
-                    && entry.account.issuer == claims.issuer
-                    && entry.account.subject == claims.subject
-                    && entry.account.client_id == provider.client_id
-            });
+            let same_person = session.accounts.values().find(|entry| is_person(&entry.account, provider, claims));
             let named = label.as_deref().and_then(|label| session.by_label(label));
             if let Some(named) = named
                 && same_person.map(|entry| entry.account.id) != Some(named)
@@ -275,7 +301,8 @@ impl Engine {
             let (id, label) = match same_person {
                 Some(entry) => (entry.account.id, label.unwrap_or_else(|| entry.account.label.clone())),
                 None => {
-                    let wanted = label.unwrap_or_else(|| claims.username.clone().unwrap_or_else(|| claims.subject.clone()));
+                    let wanted =
+                        label.unwrap_or_else(|| claims.username.clone().unwrap_or_else(|| claims.subject.clone()));
                     (AccountId::make(grant.received_at), free_label(session, &wanted, provider))
                 }
             };
@@ -283,17 +310,17 @@ impl Engine {
                 id,
                 provider: provider.name.clone(),
                 label,
-                issuer: claims.issuer,
-                subject: claims.subject,
+                issuer: claims.issuer.clone(),
+                subject: claims.subject.clone(),
                 client_id: provider.client_id.clone(),
-                username: claims.username,
+                username: claims.username.clone(),
                 scopes: grant.scopes.clone().unwrap_or_else(|| scopes.to_vec()),
                 signed_in_at: grant.received_at,
                 condition: Condition::SignedIn,
             };
             (session.store.clone(), account)
         };
-        let made = credentials_of(account.id, provider, scopes, None, &grant);
+        let made = credentials_of(account.id, provider, scopes, None, grant);
         let credentials = made.iter().map(|(credential, _)| credential.clone()).collect();
         let writes = made.into_iter().map(|(credential, value)| CredentialWrite { credential, value }).collect();
         // Tokens of an earlier sign-in are not revoked here: with many providers both sign-ins share one grant, and
@@ -314,25 +341,55 @@ impl Engine {
         Ok(account)
     }
 
-    fn move_on(&self, id: SignInId, to: SignInState, label: Option<String>) {
+    fn move_on(&self, id: SignInId, to: SignInState) {
+        self.change_sign_in(id, |view| view.state = to);
+    }
+
+    fn done(&self, id: SignInId, account: &Account) {
+        self.change_sign_in(id, |view| {
+            view.state = SignInState::Done { account: account.id };
+            view.label = Some(account.label.clone());
+        });
+    }
+
+    fn not_kept(&self, id: SignInId, detail: String, error: EngineError) {
+        self.change_sign_in(id, |view| {
+            view.state = SignInState::NotKept { detail };
+            view.error = Some(error);
+        });
+    }
+
+    fn change_sign_in(&self, id: SignInId, change: impl FnOnce(&mut SignInSnapshot)) {
         if let Some(entry) = self.state().sign_ins.get_mut(&id) {
-            let ended = to.is_final();
-            if !matches!(to, SignInState::Waiting) {
+            change(&mut entry.view);
+            if !matches!(entry.view.state, SignInState::Waiting) {
                 entry.view.authorization_url = None;
             }
-            entry.view.state = to;
-            entry.view.label = label;
-            let _ = entry.moved.send_replace(ended);
+            let _ = entry.moved.send_replace(entry.view.state.is_final());
         }
         self.announce(Change::SignIn(id));
     }
 
     fn prune_sign_ins(&self) {
         let now = self.now();
-        self.state()
-            .sign_ins
-            .retain(|_, entry| !entry.view.state.is_final() || now.since(entry.view.expires_at) < ENDED_KEPT_MS);
+        let mut state = self.state();
+        let all = &mut state.sign_ins;
+        all.retain(|_, entry| !entry.view.state.is_final() || now.since(entry.view.expires_at) < ENDED_KEPT_MS);
+        let ended: Vec<_> =
+            all.values().filter(|entry| entry.view.state.is_final()).map(|entry| entry.view.id).collect();
+        // The ids sort by the time of their start.
+        for id in ended.iter().take(ended.len().saturating_sub(ENDED_KEPT_MAX)) {
+            all.remove(id);
+        }
     }
+}
+
+/// Whether the account is this person's, at this provider and for this client.
+fn is_person(account: &Account, provider: &Provider, claims: &IdentityClaims) -> bool {
+    account.provider == provider.name
+        && account.issuer == claims.issuer
+        && account.subject == claims.subject
+        && account.client_id == provider.client_id
 }
 
 fn failed(failure: &ProviderFailure) -> SignInState {
@@ -354,9 +411,7 @@ fn check_label(label: &str) -> Result<(), EngineError> {
     if fits {
         Ok(())
     } else {
-        Err(EngineError::ProviderInvalid(
-            "A label has 1 to 100 characters and no control characters.".into(),
-        ))
+        Err(EngineError::ProviderInvalid("A label has 1 to 100 characters and no control characters.".into()))
     }
 }
 

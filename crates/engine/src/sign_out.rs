@@ -1,8 +1,8 @@
 //! Signing out: here at once, at the provider as far as it can, and an honest report.
 
 use holdfast_model::{
-    Account, AccountId, AuditAction, Change, Condition, Credential, CredentialKind, Provider, RevokedBy, SecretValue,
-    TokenTypeHint, UnixMillis,
+    Account, AccountId, AuditAction, Change, ClientAuthentication, Condition, Credential, CredentialKind, Provider,
+    ProviderOrigin, RevokedBy, SecretValue, TokenTypeHint, UnixMillis,
 };
 use tracing::info;
 
@@ -113,22 +113,19 @@ impl Engine {
         // From this moment nothing is handed out.
         let (store, held, before) = {
             let mut state = self.state();
-            let files = state.file_providers.clone();
-            let session = state.session_mut()?;
-            let store = session.store.clone();
-            let mut held: Vec<(Account, Option<Provider>, Vec<Credential>)> = Vec::new();
+            let store = state.session()?.store.clone();
+            let mut held: Vec<(Account, Provider, Vec<Credential>)> = Vec::new();
             let mut before = Vec::new();
             for id in &ids {
-                let known = session.providers.clone();
-                let entry = session.entry_mut(*id)?;
-                before.push(entry.account.clone());
+                let account = state.session()?.entry(*id)?.account.clone();
+                let provider = state.provider_of(&account).unwrap_or_else(|_| as_signed_in(&account));
+                let entry = state.session_mut()?.entry_mut(*id)?;
+                before.push(account);
                 let credentials: Vec<_> = entry.credentials.iter().cloned().collect();
                 // Signing out of what holds nothing keeps what is known of it: revoked stays revoked.
                 if !credentials.is_empty() || entry.account.condition == Condition::SignedIn {
                     entry.account.condition = condition.clone();
                 }
-                let name = &entry.account.provider;
-                let provider = known.get(name).or_else(|| files.get(name)).cloned();
                 held.push((entry.account.clone(), provider, credentials));
             }
             (store, held, before)
@@ -137,10 +134,9 @@ impl Engine {
         let sealed = async {
             let mut outbox = Vec::new();
             for (_, provider, credentials) in &held {
-                let Some(provider) = provider else { continue };
                 let mut tokens: Vec<(Credential, SecretValue)> = Vec::new();
                 for credential in credentials {
-                    let over = credential.lifetime.is_over(now) && credential.kind == CredentialKind::AccessToken;
+                    let over = credential.lifetime.certain_end().is_some_and(|end| now >= end);
                     if !over && credential.kind != CredentialKind::IdToken {
                         tokens.push((credential.clone(), store.secret(credential.id).await?));
                     }
@@ -174,6 +170,8 @@ impl Engine {
                 if let Ok(entry) = session.entry_mut(*id) {
                     entry.credentials = holdfast_model::CredentialSet::default();
                     entry.forget_troubles();
+                    // One that is still under way finds its account gone, and gives up what it brings.
+                    entry.flight = None;
                 }
                 session.replan(*id, now, self.next_revision());
             }
@@ -193,7 +191,7 @@ impl Engine {
         }
 
         // At the providers: all accounts beside each other, the tokens of one in order.
-        let tries = held.into_iter().map(|(account, ..)| {
+        let tries = held.into_iter().map(|(account, _, credentials)| {
             let mine: Vec<_> = queued.iter().filter(|revocation| revocation.account == account.id).cloned().collect();
             async move {
                 let mut tokens = Vec::new();
@@ -203,11 +201,17 @@ impl Engine {
                         Ok(Tried::Impossible) => TokenEnd::EndedHereOnly,
                         Ok(Tried::Queued(failure)) => TokenEnd::Queued(failure.detail),
                         Err(error) => {
-                            self.free(revocation.id);
+                            self.put_off(revocation.id);
                             TokenEnd::Queued(error.to_string())
                         }
                     };
-                    tokens.push(TokenReport { hint: revocation.hint, end, expires_at: revocation.expires_at });
+                    let kind = match revocation.hint {
+                        TokenTypeHint::RefreshToken => CredentialKind::RefreshToken,
+                        TokenTypeHint::AccessToken => CredentialKind::AccessToken,
+                    };
+                    let credential = credentials.iter().find(|credential| credential.kind == kind);
+                    let expires_at = credential.and_then(|credential| credential.lifetime.effective_end());
+                    tokens.push(TokenReport { hint: revocation.hint, end, expires_at });
                 }
                 SignOutReport { account, tokens }
             }
@@ -215,19 +219,11 @@ impl Engine {
         Ok(futures_util::future::join_all(tries).await)
     }
 
-    /// Lets a revocation be tried again by the scheduler.
-    fn free(&self, id: holdfast_model::RevocationId) {
-        if let Ok(session) = self.state().session_mut() {
-            session.revoking.remove(&id);
-        }
-        self.shared.replanned.notify_one();
-    }
-
     async fn let_renewals_land(&self, ids: &[AccountId]) {
         let flights: Vec<_> = {
             let state = self.state();
             let Some(session) = &state.session else { return };
-            ids.iter().filter_map(|id| session.accounts.get(id)?.flight.clone()).collect()
+            ids.iter().filter_map(|id| Some(session.accounts.get(id)?.flight.as_ref()?.end.clone())).collect()
         };
         if flights.is_empty() {
             return;
@@ -237,5 +233,25 @@ impl Engine {
             _ = futures_util::future::join_all(flights.into_iter().map(wait_for)) => {}
             () = self.shared.ports.timer.sleep_until(deadline) => {}
         }
+    }
+}
+
+/// What is known of a provider that left the list, or became another one: enough to ask the issuer that the account
+/// was signed in at, as a public client.
+fn as_signed_in(account: &Account) -> Provider {
+    Provider {
+        name: account.provider.clone(),
+        display_name: account.provider.to_string(),
+        issuer: account.issuer.clone(),
+        metadata_url: None,
+        client_id: account.client_id.clone(),
+        client_authentication: ClientAuthentication::None,
+        redirect_uri: None,
+        scopes: Vec::new(),
+        refresh_absolute_s: None,
+        refresh_sliding_s: None,
+        access_lifetime_s: None,
+        extra: std::collections::BTreeMap::new(),
+        origin: ProviderOrigin::File,
     }
 }

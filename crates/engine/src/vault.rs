@@ -6,6 +6,7 @@ use holdfast_model::{
     AuditAction, AuditEntry, Change, Passphrase, VaultId, VaultState,
     ports::{UnlockMaterial, UnlockMethod, VaultError, VaultHeader, VaultStore},
 };
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::{Caller, Engine, EngineError, audit, session::Session};
@@ -16,6 +17,8 @@ const PASSPHRASE_MIN: usize = 8;
 /// How long `lock` waits for renewals under way to store what the provider already answered: locking has to be
 /// over within a second.
 const LOCK_GRACE_MS: i64 = 700;
+/// How long cancelled tasks get to notice, and the audit log to write its last lines.
+const AFTER_CANCEL_MS: i64 = 200;
 /// How long stopping waits for the same. A rotated refresh token is worth waiting for.
 pub(crate) const STOP_GRACE_MS: i64 = 8_000;
 
@@ -28,6 +31,7 @@ impl Engine {
         caller: &Caller,
     ) -> Result<(), EngineError> {
         let _gate = self.shared.gate.lock().await;
+        let closings = self.state().closings;
         match self.shared.ports.vault.header().await {
             Err(VaultError::Absent) => {}
             Ok(_) => return Err(EngineError::VaultExists),
@@ -54,7 +58,7 @@ impl Engine {
         match made {
             Ok(store) => {
                 info!(vault = %id, "made a vault");
-                self.open_session(VaultHeader { id, unlock }, store, caller).await
+                self.open_session(VaultHeader { id, unlock }, store, closings, caller).await
             }
             Err(error) => {
                 if unlock.uses_keyring()
@@ -71,6 +75,7 @@ impl Engine {
     /// but a passphrase that comes with it is still checked.
     pub async fn unlock(&self, passphrase: Option<Passphrase>, caller: &Caller) -> Result<(), EngineError> {
         let _gate = self.shared.gate.lock().await;
+        let closings = self.state().closings;
         if self.shared.stopping.is_cancelled() {
             return Err(EngineError::ShuttingDown);
         }
@@ -94,16 +99,18 @@ impl Engine {
         let passphrase = passphrase.filter(|_| header.unlock.uses_passphrase());
         let typed = passphrase.is_some();
         let store =
-            self.shared.ports.vault.open(UnlockMaterial { keyring, passphrase }).await.map_err(|error| match error {
-                VaultError::WrongKey if typed => EngineError::WrongPassphrase,
-                VaultError::WrongKey => EngineError::KeyringKeyWrong,
-                other => other.into(),
-            })?;
+            self.shared.ports.vault.open(UnlockMaterial { keyring, passphrase }).await.map_err(
+                |error| match error {
+                    VaultError::WrongKey if typed => EngineError::WrongPassphrase,
+                    VaultError::WrongKey => EngineError::KeyringKeyWrong,
+                    other => other.into(),
+                },
+            )?;
         if self.state().session.is_some() {
             store.close().await;
             return Ok(());
         }
-        self.open_session(header, store, caller).await
+        self.open_session(header, store, closings, caller).await
     }
 
     /// Opens the vault at start when the keyring alone can. What goes wrong is kept for `status`.
@@ -124,9 +131,8 @@ impl Engine {
     }
 
     /// Closes the vault: its key and every token in memory are gone when this returns. Locking a locked vault
-    /// changes nothing.
+    /// changes nothing. It waits for nobody who is opening the vault: their opening is given up.
     pub async fn lock(&self, caller: &Caller) -> Result<(), EngineError> {
-        let _gate = self.shared.gate.lock().await;
         self.audit(AuditAction::Locked, None, caller, None);
         self.cancel_sign_ins();
         if self.close_session(LOCK_GRACE_MS).await {
@@ -144,6 +150,7 @@ impl Engine {
         &self,
         header: VaultHeader,
         store: Arc<dyn VaultStore>,
+        closings: u64,
         caller: &Caller,
     ) -> Result<(), EngineError> {
         let contents = store.load().await?;
@@ -151,17 +158,27 @@ impl Engine {
             warn!(%damaged, "left a record alone");
         }
         let (sender, receiver) = audit::channel();
-        let mut session = Session::new(header.unlock, store.clone(), contents, sender);
-        session.tasks.spawn(audit::write(store, receiver));
         let now = self.now();
+        let mut session = Session::new(self.next_revision(), header.unlock, store.clone(), contents, sender, now);
+        session.tasks.spawn(audit::write(store.clone(), receiver));
         let ids: Vec<_> = session.accounts.keys().copied().collect();
         for id in ids {
             session.replan(id, now, self.next_revision());
         }
-        {
+        let overtaken = {
             let mut state = self.state();
-            state.session = Some(session);
-            state.problem = None;
+            if state.closings == closings && !state.stopping {
+                state.session = Some(session);
+                state.problem = None;
+                None
+            } else {
+                Some((session, state.no_session()))
+            }
+        };
+        if let Some((session, error)) = overtaken {
+            drop(session);
+            store.close().await;
+            return Err(error);
         }
         self.audit(AuditAction::Unlocked, None, caller, None);
         self.announce(Change::Vault(VaultState::Unlocked));
@@ -173,21 +190,33 @@ impl Engine {
     /// part; what does not make it stays in the journal and is taken up after the next unlock.
     pub(crate) async fn close_session(&self, grace_ms: i64) -> bool {
         // Out of the state first: from here on every caller hears "locked".
-        let Some(session) = self.state().session.take() else { return false };
+        let session = {
+            let mut state = self.state();
+            state.closings += 1;
+            state.session.take()
+        };
+        let Some(session) = session else { return false };
         let Session { store, tasks, cancelled, audit, accounts, .. } = session;
+        // Whatever becomes of this call, nothing of the session runs on.
+        let cancelled = cancelled.drop_guard();
         drop(accounts);
         drop(audit);
         tasks.close();
-        let deadline = self.now().plus_millis(grace_ms);
-        tokio::select! {
-            () = tasks.wait() => {}
-            () = self.shared.ports.timer.sleep_until(deadline) => {}
-        }
-        cancelled.cancel();
+        self.tasks_end(&tasks, grace_ms).await;
+        drop(cancelled);
+        self.tasks_end(&tasks, AFTER_CANCEL_MS).await;
         store.close().await;
         true
     }
 
+    async fn tasks_end(&self, tasks: &TaskTracker, within_ms: i64) {
+        tokio::select! {
+            () = tasks.wait() => {}
+            () = self.shared.ports.timer.sleep_until(self.now().plus_millis(within_ms)) => {}
+        }
+    }
+
+    /// Puts a line into the audit log without waiting: for what happens seldom.
     pub(crate) fn audit(
         &self,
         action: AuditAction,

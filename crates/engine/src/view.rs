@@ -111,8 +111,7 @@ impl Engine {
         let provider = session.providers.get(name).or_else(|| files.get(name));
         Some(AccountSnapshot {
             account: entry.account.clone(),
-            provider_display_name: provider
-                .map_or_else(|| name.to_string(), |provider| provider.display_name.clone()),
+            provider_display_name: provider.map_or_else(|| name.to_string(), |provider| provider.display_name.clone()),
             credentials: entry.credentials.clone(),
             trouble: entry.trouble.clone(),
             state: entry.state(now),

@@ -156,10 +156,15 @@ async fn killed_before_the_provider_answered_it_renews_after_the_restart() {
     let account = world.sign_in("alice").await;
     world.provider.hold();
     world.time.advance_ms(301_000);
-    world.until("the journal has its line", |world| world.vault.journal_lines() == 1).await;
+    world.until("the request is under way", |world| world.provider.refreshes() == 1).await;
+    assert_eq!(world.vault.journal_lines(), 1);
     world.restart(Some(600), Some(3600)).await;
-    // The request of the dead process never reaches the provider's logic: its permit is taken away again.
+    // The request of the dead process is lost on its way.
     world.provider.says(Says::No(failure(FailureKind::Unreachable)));
+    world.until("it asks again at once", |world| world.provider.refreshes() == 2).await;
+    assert_eq!(state(&world, &account), State::Refreshing);
+    let trouble = world.engine.account(&account).expect("there").trouble.expect("the account says so");
+    assert!(trouble.detail.contains("its answer was lost"), "{}", trouble.detail);
     world.provider.release();
     world.pass(30).await;
     assert_eq!(state(&world, &account), State::Fresh);
@@ -210,4 +215,98 @@ async fn one_hanging_account_does_not_delay_another() {
     let handed = world.engine.token(&bob, &TokenDemand::default(), &caller()).await.expect("at once");
     assert_eq!(handed.token.expose_secret(), "access-2");
     assert_eq!(state(&world, &alice), State::Refreshing);
+}
+
+#[tokio::test]
+async fn a_late_refusal_does_not_touch_an_account_that_was_signed_in_anew() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.provider.hold();
+    world.time.advance_ms(301_000);
+    world.until("a renewal is under way", |world| world.provider.refreshes() == 1).await;
+    assert_eq!(world.sign_in("alice").await, account);
+    world.provider.says(Says::No(failure(FailureKind::InvalidGrant).with_status(400)));
+    world.provider.release();
+    world.pass(5).await;
+    assert_eq!(state(&world, &account), State::Fresh);
+    assert!(world.provider.revoked().is_empty(), "what arrives late may share its grant with the new session");
+}
+
+#[tokio::test]
+async fn a_provider_whose_tokens_are_over_on_arrival_is_not_asked_all_the_time() {
+    let world = World::with(0, Some(6000), None).await;
+    let account = world.sign_in("alice").await;
+    world.pass(120).await;
+    assert!(world.provider.refreshes() <= 7, "{} requests in two minutes", world.provider.refreshes());
+    assert_eq!(world.provider.reuses(), 0, "each rotated token was stored");
+    let error = world.engine.token(&account, &TokenDemand::default(), &caller()).await.expect_err("over");
+    let EngineError::RenewalFailing { failure, .. } = error else { panic!("{error:?}") };
+    assert_eq!(failure.kind, FailureKind::ExpiredOnArrival);
+}
+
+#[tokio::test]
+async fn a_clock_that_jumped_ahead_and_back_ends_no_account() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.time.advance_ms(10 * 365 * 86_400_000);
+    world.pass(1).await;
+    assert_eq!(state(&world, &account), State::NeedsSignIn { reason: NeedsSignIn::WindowClosed });
+    world.time.advance_ms(-10 * 365 * 86_400_000);
+    world.pass(1).await;
+    assert_eq!(state(&world, &account), State::Fresh);
+    world.pass(310).await;
+    assert_eq!(state(&world, &account), State::Fresh, "it renews as before");
+    assert!(world.provider.refreshes() > 0);
+}
+
+#[tokio::test]
+async fn a_person_may_try_past_an_end_that_was_only_declared() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.time.advance_ms(4_000_000);
+    world.pass(1).await;
+    assert!(matches!(state(&world, &account), State::NeedsSignIn { .. }));
+    assert_eq!(world.provider.refreshes(), 0, "not by itself");
+    world.engine.renew(&account, &caller()).await.expect("the provider still takes it");
+    assert_eq!(state(&world, &account), State::Fresh, "the declaration was wrong");
+}
+
+#[tokio::test]
+async fn no_token_reaches_a_provider_that_became_another_one() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let other =
+        holdfast_model::Provider { issuer: "https://evil.example".into(), ..support::profile("demo", None, None) };
+    world.engine.set_file_providers(vec![other]);
+    world.pass(300).await;
+    assert_eq!(world.provider.refreshes(), 0);
+    assert_eq!(state(&world, &account), State::Expired);
+    let trouble = world.engine.account(&account).expect("there").trouble.expect("it says why");
+    assert_eq!(trouble.failure, FailureKind::ProviderChanged);
+    world.engine.set_file_providers(vec![support::profile("demo", Some(600), Some(3600))]);
+    world.engine.renew(&account, &caller()).await.expect("back again");
+    assert_eq!(state(&world, &account), State::Fresh);
+}
+
+#[tokio::test]
+async fn every_token_that_goes_out_has_its_line_in_the_log() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let callers: Vec<_> = (0..20_000)
+        .map(|_| {
+            let (engine, account) = (world.engine.clone(), account.clone());
+            tokio::spawn(async move { engine.token(&account, &TokenDemand::default(), &caller()).await.is_ok() })
+        })
+        .collect();
+    for caller in callers {
+        assert!(caller.await.expect("no panic"));
+    }
+    world.engine.lock(&caller()).await.expect("locks");
+    let handed = world
+        .vault
+        .audit_lines()
+        .iter()
+        .filter(|line| line.action == holdfast_model::AuditAction::TokenHandedOut)
+        .count();
+    assert_eq!(handed, 20_000);
 }

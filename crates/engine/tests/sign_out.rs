@@ -142,3 +142,108 @@ async fn a_renewal_under_way_at_lock_is_taken_up_after_unlock_without_losing_the
     assert_eq!(world.engine.account(&account).expect("there").state, State::Fresh);
     assert_eq!(world.provider.reuses(), 0);
 }
+
+#[tokio::test]
+async fn a_late_refusal_leaves_a_signed_out_account_signed_out() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.provider.hold();
+    world.time.advance_ms(301_000);
+    world.until("a renewal is under way", |world| world.provider.refreshes() == 1).await;
+    let (engine, id) = (world.engine.clone(), account.clone());
+    let signing_out = tokio::spawn(async move { engine.sign_out(&id, SignOutKind::SignOut, &caller()).await });
+    world.pass(3).await;
+    signing_out.await.expect("no panic").expect("signed out");
+    world.provider.release();
+    world.pass(5).await;
+    assert_eq!(world.engine.account(&account).expect("row").state, State::SignedOut);
+}
+
+#[tokio::test]
+async fn a_lock_whose_caller_goes_away_leaves_nothing_running() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.provider.hold();
+    world.time.advance_ms(301_000);
+    world.until("a renewal is under way", |world| world.provider.refreshes() == 1).await;
+    let engine = world.engine.clone();
+    let locking = tokio::spawn(async move { engine.lock(&caller()).await });
+    world.until("the session is gone", |world| world.engine.accounts().is_err()).await;
+    locking.abort();
+    let _ = locking.await;
+    world.engine.unlock(None, &caller()).await.expect("opens");
+    world.pass(1).await;
+    world.provider.release();
+    world.pass(2).await;
+    assert_eq!(world.engine.account(&account).expect("there").state, State::Fresh);
+    assert_eq!(world.provider.reuses(), 0, "the first request was given up before the second was made");
+}
+
+#[tokio::test]
+async fn locking_does_not_wait_for_somebody_who_is_unlocking() {
+    let world = World::new().await;
+    world.sign_in("alice").await;
+    world.engine.lock(&caller()).await.expect("locks");
+    world.keyring.waits_for_its_person();
+    let engine = world.engine.clone();
+    let unlocking = tokio::spawn(async move { engine.unlock(None, &caller()).await });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    world.engine.lock(&caller()).await.expect("at once");
+    unlocking.abort();
+}
+
+#[tokio::test]
+async fn a_provider_that_left_the_list_is_still_asked_to_revoke() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.engine.set_file_providers(Vec::new());
+    let report = world.engine.sign_out(&account, SignOutKind::SignOut, &caller()).await.expect("done");
+    assert_eq!(report.tokens.len(), 2);
+    assert!(world.provider.alive().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_past_an_end_that_was_only_declared_is_revoked_all_the_same() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.time.advance_ms(4_000_000);
+    world.pass(1).await;
+    world.engine.sign_out(&account, SignOutKind::SignOut, &caller()).await.expect("done");
+    assert!(world.provider.alive().is_empty());
+}
+
+#[tokio::test]
+async fn two_sign_ins_of_one_person_at_once_end_in_one_account() {
+    let world = World::new().await;
+    world.provider.hold_exchanges();
+    let (first, second) = (world.start_sign_in("alice").await, world.start_sign_in("alice").await);
+    world.provider.release_exchanges();
+    for id in [first, second] {
+        let ended = world.engine.sign_in_end(id, 60_000).await.expect("known");
+        assert!(matches!(ended.state, holdfast_model::SignInState::Done { .. }), "{:?}", ended.state);
+    }
+    assert_eq!(world.engine.accounts().expect("open").len(), 1);
+}
+
+#[tokio::test]
+async fn tokens_of_a_sign_in_that_was_cancelled_too_late_are_given_up_at_the_provider() {
+    let world = World::new().await;
+    world.provider.hold_exchanges();
+    let id = world.start_sign_in("alice").await;
+    world
+        .until("the code is being exchanged", |world| {
+            world.engine.sign_in(id).expect("known").state == holdfast_model::SignInState::Exchanging
+        })
+        .await;
+    let engine = world.engine.clone();
+    let cancelling = tokio::spawn(async move { engine.cancel_sign_in(id).await });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    world.provider.release_exchanges();
+    let ended = cancelling.await.expect("no panic").expect("known");
+    assert_eq!(ended.state, holdfast_model::SignInState::Cancelled);
+    assert!(world.provider.alive().is_empty() && world.engine.accounts().expect("open").is_empty());
+}

@@ -48,6 +48,10 @@ pub enum FailureKind {
     ResponseMismatch,
     /// The new token was over before it arrived.
     ExpiredOnArrival,
+    /// The vault could not give or take what was needed; the provider was not asked, or its answer waits.
+    VaultFailed,
+    /// The provider is not in the list any more, or is another one than the account was signed in at.
+    ProviderChanged,
     /// No port is free for the redirect, or the registered one is taken.
     RedirectPortTaken,
 }
@@ -129,6 +133,8 @@ impl ProviderFailure {
             | F::IdTokenInvalid
             | F::ResponseMismatch
             | F::ExpiredOnArrival
+            | F::VaultFailed
+            | F::ProviderChanged
             | F::RedirectPortTaken => Disposition::Retry,
         }
     }

@@ -19,16 +19,18 @@ pub struct TokenGrant {
     pub token_type: String,
     /// Seconds from receipt that the response reports.
     pub expires_in_s: Option<u64>,
-    /// The `exp` of the access token when it is a JWT; read, not verified: it is for the resource server.
+    /// The `exp` of the access token when it is a JWT, as an instant of our clock: moved by what the provider's clock
+    /// (`Date` of the answer) is ahead or behind. Read, not verified: it is for the resource server. It may lie in the
+    /// past: a refresh keeps such a grant for the refresh token in it.
     pub access_exp: Option<UnixMillis>,
     /// The next refresh token, when the provider rotates or issues one.
     pub refresh_token: Option<RefreshToken>,
     /// Lifetime of the refresh token in seconds, when the response reports one (`refresh_expires_in`,
     /// `refresh_token_expires_in`: vendor members).
     pub refresh_expires_in_s: Option<u64>,
-    /// The ID token, validated.
+    /// The ID token, validated. A refresh leaves one out that it could not validate.
     pub id_token: Option<IdToken>,
-    /// The end of the ID token.
+    /// The end of the ID token, as an instant of our clock like `access_exp`.
     pub id_exp: Option<UnixMillis>,
     /// The granted scopes, when the response names them; otherwise those that were asked for.
     pub scopes: Option<Vec<String>>,
@@ -137,6 +139,10 @@ fn access_lifetime(provider: &Provider, grant: &TokenGrant) -> Lifetime {
 fn refresh_lifetime(provider: &Provider, grant: &TokenGrant, old: Option<&Credential>) -> Lifetime {
     let at = grant.received_at;
     let mut lifetime = old.map_or_else(|| Lifetime::beginning(at), |old| old.lifetime.renewed(at));
+    // A renewal after a declared end has proved the declaration wrong.
+    if lifetime.absolute_expires_at.is_some_and(|end| end.origin == Origin::Declared && end.value <= at) {
+        lifetime.absolute_expires_at = None;
+    }
     if old.is_none() {
         lifetime.absolute_expires_at =
             provider.refresh_absolute_s.map(|s| Known::new(at.plus_millis(millis(s)), Origin::Declared));

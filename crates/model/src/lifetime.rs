@@ -77,6 +77,15 @@ impl Lifetime {
         }
     }
 
+    /// The earliest end that the provider itself has told, in an answer or in the token. What a profile declares or
+    /// Holdfast assumes may be wrong, and is no reason to leave a token alive at the provider.
+    pub fn certain_end(&self) -> Option<UnixMillis> {
+        let told = |origin| matches!(origin, Origin::Reported | Origin::Jwt);
+        let absolute = self.absolute_expires_at.filter(|known| told(known.origin)).map(|known| known.value);
+        let window = self.sliding_window_ms.filter(|known| told(known.origin)).and_then(|_| self.window_closes_at());
+        [absolute, window].into_iter().flatten().min()
+    }
+
     /// Which limit makes the effective end. The absolute one when both fall together.
     pub fn limited_by(&self) -> Option<Limit> {
         match (self.window_closes_at(), self.absolute_expires_at) {

@@ -23,6 +23,9 @@ const RETRY_MAX: i64 = 15 * MINUTE;
 const RETRY_MIN: i64 = SECOND;
 /// `Retry-After` is believed up to this; a server that says a year has made a mistake.
 const RETRY_AFTER_MAX: i64 = 60 * MINUTE;
+/// Two renewals of an account are at least this far apart, however short its tokens live: a provider that issues
+/// tokens for a second, or ones that are over already, is not asked all the time.
+const RENEW_FLOOR: i64 = 2 * SECOND;
 /// The wait when a server asks to slow down and does not say for how long.
 const RATE_LIMIT_DEFAULT: i64 = 60 * SECOND;
 
@@ -44,7 +47,7 @@ pub struct Trouble {
 pub enum Action {
     /// Renew the access token, which also restarts the sliding window.
     Renew,
-    /// Mark that only the person can go on.
+    /// Tell that from here on only the person can go on: a clock says so, and no request is made.
     End(NeedsSignIn),
     /// Tell the faces that the state changed by itself (a token that cannot be renewed is over).
     Announce,
@@ -86,8 +89,9 @@ pub fn plan(now: UnixMillis, account: &Account, credentials: &CredentialSet, tro
     if account.condition != Condition::SignedIn {
         return rest("only the person can go on");
     }
-    if let Some(reason) = ended(credentials, now) {
-        return Plan { next_at: now, action: Action::End(reason), why: "nothing can renew it any more" };
+    if ended(credentials, now).is_some() {
+        // The state says so by itself; the provider is not asked any more.
+        return rest("nothing can renew it any more");
     }
     let Some(refresh) = &credentials.refresh else {
         let end = credentials.access.as_ref().and_then(|access| access.lifetime.effective_end());
@@ -125,6 +129,12 @@ pub fn plan(now: UnixMillis, account: &Account, credentials: &CredentialSet, tro
                 (None, None) => rest("nothing in it ends"),
             }
         }
+    };
+    let renewal = match renewal.action {
+        Action::Renew => {
+            Plan { next_at: renewal.next_at.max(refresh.lifetime.last_used_at.plus_millis(RENEW_FLOOR)), ..renewal }
+        }
+        _ => renewal,
     };
     let access_ends = credentials
         .access

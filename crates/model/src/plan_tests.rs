@@ -62,8 +62,7 @@ fn nothing_is_planned_for_an_account_that_waits_for_its_person() {
 fn while_renewal_fails_the_end_of_the_access_token_is_announced_on_the_way_to_the_next_try() {
     let account = account();
     let credentials = set([access(&account, 60), refresh(&account, None, None)]);
-    let trouble =
-        Trouble { failure: FailureKind::ServerError, detail: String::new(), attempts: 3, retry_at: at(120) };
+    let trouble = Trouble { failure: FailureKind::ServerError, detail: String::new(), attempts: 3, retry_at: at(120) };
     let first = plan(at(50), &account, &credentials, Some(&trouble));
     assert_eq!((first.next_at, first.action), (at(60), Action::Announce));
     let then = plan(at(60), &account, &credentials, Some(&trouble));

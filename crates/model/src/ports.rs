@@ -212,8 +212,8 @@ pub trait VaultStore: Send + Sync {
     /// Takes a revocation and its token out of the outbox.
     async fn delete_revocation(&self, id: RevocationId) -> Result<(), VaultError>;
 
-    /// Appends to the audit log.
-    async fn append_audit(&self, entry: &AuditEntry) -> Result<(), VaultError>;
+    /// Appends to the audit log, all of the entries or none.
+    async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), VaultError>;
     /// The newest `limit` entries, oldest first, optionally of one account.
     async fn audit(&self, account: Option<AccountId>, limit: u32) -> Result<Vec<AuditEntry>, VaultError>;
 

@@ -41,7 +41,8 @@ pub struct Revocation {
     pub attempts: u32,
     /// When to ask next.
     pub next_at: UnixMillis,
-    /// When the token ends by itself; asking is pointless after that.
+    /// When the token ends by itself, as the provider told; asking is pointless after that. `None` when the provider
+    /// did not tell.
     pub expires_at: Option<UnixMillis>,
 }
 

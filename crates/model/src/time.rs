@@ -59,6 +59,7 @@ pub trait Clock: Send + Sync {
 /// have slept and the clock may have been set.
 #[async_trait]
 pub trait Timer: Send + Sync {
-    /// Returns at or soon after `deadline`, at once when it has passed.
+    /// Returns at or soon after `deadline`, at once when it has passed, and early when the clock is set back or the
+    /// deadline lies days ahead.
     async fn sleep_until(&self, deadline: UnixMillis);
 }

@@ -13,7 +13,7 @@ use crate::{
     authorize,
     discovery::{Discovery, Metadata},
     http::{Http, HttpSetupError, Limits},
-    id_token::{self, Checked, Expected, Occasion, Signature, invalid},
+    id_token::{self, Checked, Expected, Fault, Occasion, Signature, invalid},
     keys::{KeySet, Keys},
     revoke,
     single_flight::{Kept, Want},
@@ -56,25 +56,34 @@ impl OAuthClient {
         TokenEndpoint { http: &self.http, clock: self.clock.as_ref(), metadata, client }
     }
 
-    /// Checks the signature, with the keys fetched again once when none of them can have made it.
+    /// Checks the signature. When it fits no key at hand, the keys are fetched again once: the provider may have changed
+    /// them since, a few even under the old name.
     async fn verify(
         &self,
         token: &IdToken,
         checked: &Checked,
         metadata: &Metadata,
         keys: Kept<KeySet>,
-    ) -> Result<(), ProviderFailure> {
+    ) -> Result<(), Fault> {
         let mut signature = id_token::verify(token, checked, &keys.document);
-        if signature == Signature::NoKey
+        if signature != Signature::Good
             && let Some(later) = self.keys.later_than(&keys, &self.http, &metadata.jwks_uri, || self.now()).await?
         {
             signature = id_token::verify(token, checked, &later.document);
         }
         match signature {
             Signature::Good => Ok(()),
-            Signature::Bad => Err(invalid("its signature does not fit")),
-            Signature::NoKey => Err(invalid("the provider publishes no key that can have signed it")),
+            Signature::Bad => Err(Fault::Contradiction("its signature does not fit".into())),
+            Signature::NoKey => Err(Fault::Unproven("the provider publishes no key that can have signed it".into())),
         }
+    }
+
+    /// Checks the ID token that a refresh brought, words first: no key is needed to see a contradiction.
+    async fn examine(&self, token: &IdToken, expected: &Expected<'_>, metadata: &Metadata) -> Result<Checked, Fault> {
+        let checked = id_token::check(token, expected)?;
+        let keys = self.keys(metadata).await?;
+        self.verify(token, &checked, metadata, keys).await?;
+        Ok(checked)
     }
 }
 
@@ -118,7 +127,7 @@ impl AuthorizationServer for OAuthClient {
         let occasion = Occasion::SignIn { nonce: &pending.nonce };
         let checked = id_token::check(&token, &expected(client, &metadata, &granted, occasion))?;
         self.verify(&token, &checked, &metadata, keys).await?;
-        let claims = keep(&mut granted.grant, token, checked);
+        let claims = keep(&mut granted, token, checked);
         Ok(SignedIn { grant: granted.grant, claims })
     }
 
@@ -133,19 +142,20 @@ impl AuthorizationServer for OAuthClient {
         let mut granted = self.endpoint(&metadata, client).refresh(token).await?;
         let Some(token) = granted.id_token.take() else { return Ok(granted.grant) };
         let occasion = Occasion::Refresh { subject: expected_subject };
-        let checked = id_token::check(&token, &expected(client, &metadata, &granted, occasion))?;
-        // The refresh token is spent by now. Keys that cannot be had must not cost the session: what the token says is
-        // right, it came over TLS from the token endpoint, and the one that is stored stays.
-        let verified = match self.keys(&metadata).await {
-            Ok(keys) => self.verify(&token, &checked, &metadata, keys).await,
-            Err(failure) => Err(failure),
-        };
-        match verified {
-            Ok(()) => {
-                keep(&mut granted.grant, token, checked);
+        let expected = expected(client, &metadata, &granted, occasion);
+        match self.examine(&token, &expected, &metadata).await {
+            Ok(checked) => {
+                keep(&mut granted, token, checked);
             }
-            Err(failure) if failure.kind == FailureKind::IdTokenInvalid => return Err(failure),
-            Err(failure) => tracing::warn!(kind = ?failure.kind, "no signing keys; the new ID token is left out"),
+            // The tokens beside it may belong to somebody else, and using them would act in that person's name. OpenID
+            // Connect Core section 12.2 demands the same issuer, subject and audience. That may cost the session.
+            Err(fault @ Fault::Contradiction(_)) => return Err(fault.into()),
+            // The refresh token is spent by now: what nobody could check must not cost the session. Without its ID token
+            // the answer is one that every provider may give (the same section).
+            Err(Fault::Unproven(why)) => tracing::warn!(why, "the new ID token is left out"),
+            Err(Fault::Unchecked(failure)) => {
+                tracing::warn!(kind = ?failure.kind, "no signing keys; the new ID token is left out");
+            }
         }
         Ok(granted.grant)
     }
@@ -176,12 +186,12 @@ fn expected<'a>(
         client_id: &client.provider.client_id,
         access_token: &granted.grant.access_token,
         occasion,
-        now: granted.provider_now,
+        now: granted.arrival.provider_now(),
     }
 }
 
-fn keep(grant: &mut TokenGrant, token: IdToken, checked: Checked) -> IdentityClaims {
-    grant.id_token = Some(token);
-    grant.id_exp = Some(checked.expires_at);
+fn keep(granted: &mut Granted, token: IdToken, checked: Checked) -> IdentityClaims {
+    granted.grant.id_token = Some(token);
+    granted.grant.id_exp = Some(granted.arrival.in_our_time(checked.expires_at));
     checked.identity
 }

@@ -29,6 +29,7 @@ pub(crate) struct Expected<'a> {
     pub client_id: &'a str,
     pub access_token: &'a AccessToken,
     pub occasion: Occasion<'a>,
+    /// The present by the provider's clock.
     pub now: UnixMillis,
 }
 
@@ -40,10 +41,38 @@ pub(crate) enum Occasion<'a> {
     Refresh { subject: &'a str },
 }
 
+/// Why an ID token is not believed. A sign-in ends with any of these. After a refresh, whose token is spent by then, only
+/// a contradiction costs the session.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The answer is for somebody else, or was mixed from two: its other tokens must not be used either.
+    Contradiction(String),
+    /// It vouches for nothing, and says nothing against the tokens that came with it.
+    Unproven(String),
+    /// The keys to check it with could not be had.
+    Unchecked(ProviderFailure),
+}
+
+impl From<ProviderFailure> for Fault {
+    fn from(failure: ProviderFailure) -> Self {
+        Self::Unchecked(failure)
+    }
+}
+
+impl From<Fault> for ProviderFailure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Contradiction(why) | Fault::Unproven(why) => invalid(&why),
+            Fault::Unchecked(failure) => failure,
+        }
+    }
+}
+
 /// An ID token whose words are all right. Its signature may still have to be checked.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub identity: IdentityClaims,
+    /// `exp`, by the provider's clock.
     pub expires_at: UnixMillis,
     alg: Algorithm,
     kid: Option<String>,
@@ -53,7 +82,7 @@ pub(crate) struct Checked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signature {
     Good,
-    /// A key of that name is there, and it is not what signed the token.
+    /// The key that the token names is there, and it is not what signed the token.
     Bad,
     /// No key in this copy of the set can have signed it.
     NoKey,
@@ -97,88 +126,97 @@ enum Audience {
 }
 
 /// Checks everything that the token says. No key is needed for it.
-pub(crate) fn check(token: &IdToken, expected: &Expected<'_>) -> Result<Checked, ProviderFailure> {
-    let parts = Parts::of(token.expose_secret()).ok_or_else(|| invalid("it is not a signed JWT"))?;
-    let header: Header = jwt::decode(parts.header).ok_or_else(|| invalid("its header cannot be read"))?;
-    let alg = algorithm(&header.alg).ok_or_else(|| {
-        invalid(&format!("it is signed with \"{}\", which Holdfast does not accept", displayable(&header.alg, 20)))
-    })?;
-    // RFC 7515 section 4.1.11: who does not understand an extension that is critical has to refuse.
-    if header.crit.is_some() {
-        return Err(invalid("its header demands an extension"));
+///
+/// What contradicts comes first, so that a token that is odd in another way as well cannot hide it. Its words count without
+/// a signature here: they came over TLS from the token endpoint.
+pub(crate) fn check(token: &IdToken, expected: &Expected<'_>) -> Result<Checked, Fault> {
+    let parts = Parts::of(token.expose_secret()).ok_or_else(|| unproven("it is not a signed JWT"))?;
+    let claims: Claims = jwt::decode(parts.payload).ok_or_else(|| unproven("its claims cannot be read"))?;
+    claims.contradict_nothing(expected)?;
+    let header: Header = jwt::decode(parts.header).ok_or_else(|| unproven("its header cannot be read"))?;
+    let alg = header.algorithm()?;
+    if claims.at_hash.as_ref().is_some_and(|at_hash| *at_hash != half_hash(alg, expected.access_token)) {
+        return Err(contradiction("it belongs to another access token"));
     }
-    // RFC 8725 section 3.11: `at+jwt`, `logout+jwt` and their like are signed with the same keys for other ends.
-    if header.typ.as_deref().is_some_and(|typ| typ.to_ascii_lowercase().ends_with("+jwt")) {
-        return Err(invalid("it is another kind of token"));
-    }
-    let claims: Claims = jwt::decode(parts.payload).ok_or_else(|| invalid("its claims cannot be read"))?;
-    claims.check(alg, expected)?;
+    let expires_at = claims.suffice(expected)?;
     Ok(Checked {
         identity: IdentityClaims {
             issuer: expected.issuer.to_owned(),
             subject: claims.sub.clone().unwrap_or_default(),
             username: claims.username(),
         },
-        expires_at: claims.exp.map_or(expected.now, UnixMillis::from_secs),
+        expires_at,
         alg,
         kid: header.kid,
     })
 }
 
+impl Header {
+    fn algorithm(&self) -> Result<Algorithm, Fault> {
+        let alg = algorithm(&self.alg).ok_or_else(|| {
+            let name = displayable(&self.alg, 20);
+            Fault::Unproven(format!("it is signed with \"{name}\", which Holdfast does not accept"))
+        })?;
+        // RFC 7515 section 4.1.11: who does not understand an extension that is critical has to refuse.
+        if self.crit.is_some() {
+            return Err(unproven("its header demands an extension"));
+        }
+        // RFC 8725 section 3.11: `at+jwt`, `logout+jwt` and their like are signed with the same keys for other ends.
+        if self.typ.as_deref().is_some_and(|typ| typ.to_ascii_lowercase().ends_with("+jwt")) {
+            return Err(unproven("it is another kind of token"));
+        }
+        Ok(alg)
+    }
+}
+
 impl Claims {
-    fn check(&self, alg: Algorithm, expected: &Expected<'_>) -> Result<(), ProviderFailure> {
-        let require = |holds: bool, why: &str| if holds { Ok(()) } else { Err(invalid(why)) };
-        require(self.iss.as_deref() == Some(expected.issuer), "it comes from another issuer")?;
-        require(self.sub.as_deref().is_some_and(|sub| !sub.is_empty()), "it names no subject")?;
-        self.check_audience(expected.client_id)?;
-        self.check_times(expected.now)?;
+    /// Nothing that is said speaks of another issuer, person, client or sign-in. What is not said contradicts nothing.
+    fn contradict_nothing(&self, expected: &Expected<'_>) -> Result<(), Fault> {
+        let require = |holds: bool, why| if holds { Ok(()) } else { Err(contradiction(why)) };
+        require(self.iss.as_deref().is_none_or(|iss| iss == expected.issuer), "it comes from another issuer")?;
+        let ours = self.aud.is_none() || self.audiences().iter().any(|audience| audience == expected.client_id);
+        require(ours, "it is meant for another client")?;
+        let party = self.azp.as_deref();
+        require(party.is_none_or(|party| party == expected.client_id), "it was issued to another client")?;
         match expected.occasion {
             Occasion::SignIn { nonce } => {
                 let same = self.nonce.as_deref().is_some_and(|given| given.as_bytes().ct_eq(nonce.as_bytes()).into());
-                require(same, "it belongs to another sign-in (nonce)")?;
+                require(same, "it belongs to another sign-in (nonce)")
             }
             Occasion::Refresh { subject } => {
-                require(self.sub.as_deref() == Some(subject), "it names another person than the one who signed in")?;
+                let same = self.subject().is_none_or(|sub| sub == subject);
+                require(same, "it names another person than the one who signed in")
             }
-        }
-        match &self.at_hash {
-            Some(at_hash) => {
-                require(*at_hash == half_hash(alg, expected.access_token), "it belongs to another access token")
-            }
-            None => Ok(()),
         }
     }
 
-    /// The token is for us, and when it is for others as well it says that it was made for us.
-    fn check_audience(&self, client_id: &str) -> Result<(), ProviderFailure> {
-        let audiences: &[String] = match &self.aud {
+    /// Everything is said that has to be, and the token is valid now. Tells when it ends.
+    fn suffice(&self, expected: &Expected<'_>) -> Result<UnixMillis, Fault> {
+        let require = |holds: bool, why| if holds { Ok(()) } else { Err(unproven(why)) };
+        require(self.iss.is_some(), "it names no issuer")?;
+        require(self.subject().is_some(), "it names no subject")?;
+        require(self.aud.is_some(), "it does not say for whom it is meant")?;
+        let for_us = self.azp.is_some() || self.audiences().len() == 1;
+        require(for_us, "it is also meant for others and does not say for whom it was made")?;
+        let exp = self.exp.map(UnixMillis::from_secs).ok_or_else(|| unproven("it does not say when it ends"))?;
+        let iat = self.iat.map(UnixMillis::from_secs).ok_or_else(|| unproven("it does not say when it was issued"))?;
+        let (latest, earliest) = (expected.now.plus_millis(SKEW_MS), expected.now.plus_millis(-SKEW_MS));
+        require(exp > earliest, "it was over before it arrived; compare the clocks of provider and computer")?;
+        let begun = iat <= latest && self.nbf.map(UnixMillis::from_secs).is_none_or(|nbf| nbf <= latest);
+        require(begun, "it comes from the future; compare the clocks of provider and computer")?;
+        Ok(exp)
+    }
+
+    fn subject(&self) -> Option<&str> {
+        self.sub.as_deref().filter(|sub| !sub.is_empty())
+    }
+
+    fn audiences(&self) -> &[String] {
+        match &self.aud {
             Some(Audience::One(audience)) => std::slice::from_ref(audience),
             Some(Audience::Several(audiences)) => audiences,
             None => &[],
-        };
-        if !audiences.iter().any(|audience| audience == client_id) {
-            return Err(invalid("it is meant for another client"));
         }
-        match &self.azp {
-            Some(party) if party != client_id => Err(invalid("it was issued to another client")),
-            None if audiences.len() > 1 => {
-                Err(invalid("it is also meant for others and does not say for whom it was made"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_times(&self, now: UnixMillis) -> Result<(), ProviderFailure> {
-        let (latest, earliest) = (now.plus_millis(SKEW_MS), now.plus_millis(-SKEW_MS));
-        let exp = self.exp.map(UnixMillis::from_secs).ok_or_else(|| invalid("it does not say when it ends"))?;
-        let iat = self.iat.map(UnixMillis::from_secs).ok_or_else(|| invalid("it does not say when it was issued"))?;
-        if exp <= earliest {
-            return Err(invalid("it was over before it arrived; compare the clocks of provider and computer"));
-        }
-        if iat > latest || self.nbf.map(UnixMillis::from_secs).is_some_and(|nbf| nbf > latest) {
-            return Err(invalid("it comes from the future; compare the clocks of provider and computer"));
-        }
-        Ok(())
     }
 
     fn username(&self) -> Option<String> {
@@ -195,13 +233,13 @@ impl Claims {
 pub(crate) fn verify(token: &IdToken, checked: &Checked, keys: &KeySet) -> Signature {
     let Some(parts) = Parts::of(token.expose_secret()) else { return Signature::Bad };
     let mut found = Signature::NoKey;
-    for key in keys.candidates(checked.alg, checked.kid.as_deref()) {
-        let verified = jsonwebtoken::crypto::verify(parts.signature, parts.signed.as_bytes(), &key, checked.alg);
-        if matches!(verified, Ok(true)) {
+    for candidate in keys.candidates(checked.alg, checked.kid.as_deref()) {
+        let signed = parts.signed.as_bytes();
+        if matches!(jsonwebtoken::crypto::verify(parts.signature, signed, &candidate.key, checked.alg), Ok(true)) {
             return Signature::Good;
         }
-        // A token that names no key may be signed by one that is not in this copy.
-        if checked.kid.is_some() {
+        // Without the name on both sides the token may be signed by a key that is not in this copy.
+        if candidate.named {
             found = Signature::Bad;
         }
     }
@@ -217,6 +255,14 @@ fn half_hash(alg: Algorithm, token: &AccessToken) -> String {
         _ => Sha256::digest(bytes).to_vec(),
     };
     Base64UrlUnpadded::encode_string(&hash[..hash.len() / 2])
+}
+
+fn contradiction(why: &str) -> Fault {
+    Fault::Contradiction(why.to_owned())
+}
+
+fn unproven(why: &str) -> Fault {
+    Fault::Unproven(why.to_owned())
 }
 
 /// A failed check, in words.

@@ -29,14 +29,28 @@ pub(crate) fn decode<T: DeserializeOwned>(part: &str) -> Option<T> {
     crate::json::object(&bytes)
 }
 
-/// `exp` of a token that may be a JWT. It is for the resource server to verify; to us it is a hint about its end.
-pub(crate) fn unverified_exp(token: &str) -> Option<UnixMillis> {
+/// What an access token says of its own life, by the provider's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// `exp`
+    pub exp: UnixMillis,
+    /// `iat`, when it lies before `exp`.
+    pub iat: Option<UnixMillis>,
+}
+
+/// The life of a token that may be a JWT; `None` when it tells no end. It is for the resource server to verify; to us it is
+/// a hint.
+pub(crate) fn unverified_life(token: &str) -> Option<Life> {
     #[derive(Deserialize)]
     struct Claims {
         #[serde(default, deserialize_with = "crate::number::date")]
         exp: Option<i64>,
+        #[serde(default, deserialize_with = "crate::number::date")]
+        iat: Option<i64>,
     }
-    decode::<Claims>(Parts::of(token)?.payload)?.exp.map(UnixMillis::from_secs)
+    let claims: Claims = decode(Parts::of(token)?.payload)?;
+    let exp = UnixMillis::from_secs(claims.exp?);
+    Some(Life { exp, iat: claims.iat.map(UnixMillis::from_secs).filter(|iat| *iat < exp) })
 }
 
 #[cfg(test)]
@@ -44,12 +58,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_jwt_is_read_and_opaque_tokens_have_none() {
+    fn the_life_of_a_jwt_is_read_and_opaque_tokens_have_none() {
         let jwt = |payload: &str| format!("e30.{}.c2ln", Base64UrlUnpadded::encode_string(payload.as_bytes()));
-        assert_eq!(unverified_exp(&jwt(r#"{"exp":1700000000.9}"#)), Some(UnixMillis::from_secs(1_700_000_000)));
-        assert_eq!(unverified_exp(&jwt(r#"{"sub":"x"}"#)), None);
+        let life =
+            |iat: Option<i64>| Life { exp: UnixMillis::from_secs(1_700_000_000), iat: iat.map(UnixMillis::from_secs) };
+        assert_eq!(unverified_life(&jwt(r#"{"exp":1700000000.9}"#)), Some(life(None)));
+        assert_eq!(unverified_life(&jwt(r#"{"exp":1700000000,"iat":"1699999999"}"#)), Some(life(Some(1_699_999_999))));
+        assert_eq!(unverified_life(&jwt(r#"{"exp":1700000000,"iat":1700000000}"#)), Some(life(None)));
+        assert_eq!(unverified_life(&jwt(r#"{"sub":"x","iat":1}"#)), None);
         for opaque in ["", "opaque", "a.b.c", "a.b", "a.b.c.d", "..", "e30.bm90IGpzb24.x"] {
-            assert_eq!(unverified_exp(opaque), None, "{opaque}");
+            assert_eq!(unverified_life(opaque), None, "{opaque}");
         }
     }
 }

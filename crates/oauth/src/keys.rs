@@ -15,7 +15,7 @@ const PLACE: &str = "jwks";
 /// Keys are used this long before they are fetched again.
 const MAX_AGE_MS: i64 = 300_000;
 
-/// A token signed by an unknown key has the keys fetched again, but not more often than this: forged tokens must not turn
+/// A token that no key at hand fits has the keys fetched again, but not more often than this: forged tokens must not turn
 /// Holdfast against the provider.
 const UNKNOWN_KEY_COOL_DOWN_MS: i64 = 60_000;
 
@@ -41,15 +41,25 @@ struct Key {
     e: Option<String>,
 }
 
+/// A key that may have signed a token.
+pub(crate) struct Candidate {
+    pub key: DecodingKey,
+    /// The token names this very key, so no other can have signed it.
+    pub named: bool,
+}
+
 impl KeySet {
     /// The keys that may have signed a token with this header: those of that name and those without one, or all that fit
     /// when the token names none.
-    pub fn candidates(&self, alg: Algorithm, kid: Option<&str>) -> impl Iterator<Item = DecodingKey> {
-        let named = move |key: &&Key| match (kid, key.kid.as_deref()) {
-            (Some(wanted), Some(has)) => wanted == has,
-            _ => true,
-        };
-        self.0.iter().filter(named).filter_map(move |key| key.for_algorithm(alg))
+    pub fn candidates(&self, alg: Algorithm, kid: Option<&str>) -> impl Iterator<Item = Candidate> {
+        self.0.iter().filter_map(move |key| {
+            let named = match (kid, key.kid.as_deref()) {
+                (Some(wanted), Some(has)) if wanted == has => true,
+                (Some(_), Some(_)) => return None,
+                _ => false,
+            };
+            Some(Candidate { key: key.for_algorithm(alg)?, named })
+        })
     }
 }
 
@@ -125,7 +135,8 @@ impl Keys {
         self.documents.get(jwks_uri, Want::Usable, now, fetch(http, jwks_uri, at)).await
     }
 
-    /// A later copy than `unfit`, which does not hold the key of a token; `None` when there is none.
+    /// A later copy than `unfit`, which does not hold the key of a token, or holds another one under its name; `None` when
+    /// there is none.
     pub async fn later_than(
         &self,
         unfit: &Kept<KeySet>,

@@ -9,8 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use serde_json::Value;
 
 use crate::{
-    jwt,
+    jwt::{self, Life},
     number::lifetime,
+    oauth_error::Carried,
     text::{DESCRIPTION_CHARS, displayable},
 };
 
@@ -58,21 +59,46 @@ pub(crate) struct Arrival {
     pub status: u16,
 }
 
+impl Arrival {
+    /// The instant of the answer by the provider's clock where it tells it, otherwise by ours. What the provider dated is
+    /// compared with this: a wrong clock here must not make its fresh tokens look old, and cost the session.
+    pub fn provider_now(self) -> UnixMillis {
+        self.provider_clock.unwrap_or(self.at)
+    }
+
+    /// An instant of the provider's clock as one of ours: as far from the answer as it is there.
+    pub fn in_our_time(self, theirs: UnixMillis) -> UnixMillis {
+        self.at.plus_millis(theirs.since(self.provider_now()))
+    }
+
+    /// The end of a token in our time. Some other machine than the issuer may write the `Date`, and a clock there that is
+    /// behind must not stretch the token's life beyond the whole of it.
+    fn end_of(self, life: Life) -> UnixMillis {
+        let end = self.in_our_time(life.exp);
+        life.iat.map_or(end, |iat| end.min(self.at.plus_millis(life.exp.since(iat))))
+    }
+}
+
 /// A good answer: the grant, and the ID token that came with it, still to be checked.
 pub(crate) struct Granted {
     pub grant: TokenGrant,
     pub id_token: Option<IdToken>,
-    /// The instant of the answer by the provider's clock where it tells it, otherwise by ours. What the provider dated is
-    /// compared with this: a wrong clock here must not make its fresh tokens look old, and cost the session.
-    pub provider_now: UnixMillis,
+    pub arrival: Arrival,
 }
 
 impl TokenAnswer {
     /// Takes what is good enough.
     ///
     /// A reported lifetime of zero or less counts as not reported. The token is over on arrival when its own `exp` lies in
-    /// the past by the provider's clock, or by ours when the provider tells neither its time nor a lifetime.
-    pub fn into_grant(self, arrival: Arrival) -> Result<Granted, ProviderFailure> {
+    /// the past by the provider's clock, or by ours when the provider tells neither its time nor a lifetime. With it a
+    /// refresh would lose the next refresh token, and with that the session: there the grant is taken, its access token
+    /// with the end that it has and no other.
+    ///
+    /// Another token type is refused after a refresh too, although it costs the next refresh token: nobody asked for it,
+    /// and to present such a token as Bearer would strip off the proof of possession that it stands for. For a public
+    /// client the refresh token is bound to the same unknown key
+    /// ([RFC 9449 section 5](https://www.rfc-editor.org/rfc/rfc9449#section-5)), so keeping it would keep no session.
+    pub fn into_grant(self, arrival: Arrival, carried: Carried) -> Result<Granted, ProviderFailure> {
         let fail = |kind, detail: String| {
             Err(ProviderFailure::new(kind, "token", detail).with_status(arrival.status).that_may_have_acted())
         };
@@ -91,21 +117,23 @@ impl TokenAnswer {
             let detail = format!("The provider sent a token of the type \"{name}\". Holdfast asked for Bearer.");
             return fail(FailureKind::MalformedAnswer, detail);
         }
-        let access_exp = jwt::unverified_exp(&access_token);
+        let life = jwt::unverified_life(&access_token);
         let clock = arrival.provider_clock.or(self.expires_in.is_none().then_some(arrival.at));
-        if let (Some(exp), Some(clock)) = (access_exp, clock)
-            && exp.plus_millis(ARRIVAL_SKEW_MS) < clock
-        {
+        let over = life.zip(clock).is_some_and(|(life, clock)| life.exp.plus_millis(ARRIVAL_SKEW_MS) < clock);
+        if over && !(carried == Carried::RefreshToken && refresh_token.is_some()) {
             let detail =
                 "The new token was over before it arrived. Holdfast did not store it. Check the provider's clock.";
             return fail(FailureKind::ExpiredOnArrival, detail.into());
+        }
+        if over {
+            tracing::warn!("the new access token was over before it arrived; only the next refresh token is of use");
         }
         let scopes = self.scope.filter(|scopes| !scopes.is_empty());
         let grant = TokenGrant {
             access_token: AccessToken::new(access_token),
             token_type: "Bearer".into(),
-            expires_in_s: self.expires_in,
-            access_exp,
+            expires_in_s: self.expires_in.filter(|_| !over),
+            access_exp: life.map(|life| arrival.end_of(life)),
             refresh_token: refresh_token.map(RefreshToken::new),
             refresh_expires_in_s: self.refresh_expires_in.or(self.refresh_token_expires_in),
             id_token: None,
@@ -113,8 +141,7 @@ impl TokenAnswer {
             scopes: scopes.map(|scopes| scopes.iter().map(|scope| scope.as_str().to_owned()).collect()),
             received_at: arrival.at,
         };
-        let provider_now = arrival.provider_clock.unwrap_or(arrival.at);
-        Ok(Granted { grant, id_token: self.id_token.map(IdToken::new), provider_now })
+        Ok(Granted { grant, id_token: self.id_token.map(IdToken::new), arrival })
     }
 }
 

@@ -15,7 +15,7 @@ use holdfast_model::{
 };
 use holdfast_oauth::LoopbackReceiver;
 use serde_json::json;
-use support::{CODE, REFRESH_TOKEN, World, hostile::Reply, token_answer};
+use support::{CODE, REFRESH_TOKEN, World, hostile::Reply, signing::SigningKey, token_answer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -78,6 +78,9 @@ async fn a_sign_in_a_refresh_and_a_revocation_leave_no_secret_in_the_log() {
     world.server.reply("/token", Reply::json(200, &token_answer(&id_token)));
     world.oauth.finish(&world.client, pending, code).await.unwrap();
     world.refresh().await.unwrap();
+    let stranger = SigningKey::es256("k2").sign(&world.claims(&nonce));
+    world.server.reply("/token", Reply::json(200, &token_answer(&stranger)));
+    assert!(world.refresh().await.unwrap().id_token.is_none());
     world
         .server
         .reply("/token", Reply::json(400, &json!({"error": "invalid_grant", "error_description": REFRESH_TOKEN})));
@@ -89,10 +92,10 @@ async fn a_sign_in_a_refresh_and_a_revocation_leave_no_secret_in_the_log() {
     world.oauth.revoke(&world.client, &token, TokenTypeHint::RefreshToken).await.unwrap();
 
     let text = String::from_utf8_lossy(&captured.0.lock().unwrap()).into_owned();
-    for expected in ["provider answered", "sign_in", "refresh", "revoke", "reqwest::connect", "/token"] {
+    for expected in ["provider answered", "sign_in", "refresh", "revoke", "reqwest::connect", "/token", "left out"] {
         assert!(text.contains(expected), "the capture works: {expected} in\n{text}");
     }
-    for secret in ["MARK", &state, &nonce, &verifier, &id_token, "Basic "] {
+    for secret in ["MARK", &state, &nonce, &verifier, &id_token, &stranger, "Basic "] {
         assert!(!text.contains(secret), "{secret} in the log:\n{text}");
     }
 }

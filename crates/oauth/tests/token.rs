@@ -4,13 +4,15 @@
 
 mod support;
 
-use base64ct::{Base64, Base64UrlUnpadded, Encoding};
+use base64ct::{Base64, Encoding};
 use holdfast_model::{
     AuthorizationCode, ClientAuthentication, FailureKind, RevocationOutcome, SecretValue, TokenGrant, TokenTypeHint,
     UnixMillis, ports::AuthorizationServer,
 };
 use serde_json::{Value, json};
-use support::{CLIENT_ID, CODE, NOW_S, REFRESH_TOKEN, World, assert_readable, hostile::Reply, metadata, token_answer};
+use support::{
+    CLIENT_ID, CODE, NOW_S, REFRESH_TOKEN, World, assert_readable, hostile::Reply, jwt, metadata, token_answer,
+};
 
 const JSON: &[(&str, &str)] = &[("Content-Type", "application/json")];
 
@@ -30,10 +32,6 @@ fn answer(changes: Value) -> Value {
 
 fn ok(changes: Value) -> Reply {
     Reply::json(200, &answer(changes))
-}
-
-fn jwt(exp: i64) -> String {
-    format!("e30.{}.c2ln", Base64UrlUnpadded::encode_string(json!({ "exp": exp }).to_string().as_bytes()))
 }
 
 #[tokio::test]
@@ -120,14 +118,14 @@ async fn every_refused_refresh_has_its_kind_and_its_sentence() {
         ("a token type of another type", ok(json!({"token_type": 1})), F::MalformedAnswer, true, "Bearer"),
         (
             "over on arrival",
-            ok(json!({"expires_in": 0, "access_token": jwt(NOW_S - 31)})),
+            ok(json!({"expires_in": 0, "access_token": jwt(json!({"exp": NOW_S - 31})), "refresh_token": null})),
             F::ExpiredOnArrival,
             true,
             "over before it arrived",
         ),
         (
             "over on arrival, nothing reported",
-            ok(json!({"expires_in": null, "access_token": jwt(NOW_S - 31)})),
+            ok(json!({"expires_in": null, "access_token": jwt(json!({"exp": NOW_S - 31})), "refresh_token": ""})),
             F::ExpiredOnArrival,
             true,
             "over before",
@@ -216,15 +214,19 @@ async fn odd_answers_that_can_be_understood_are() {
         ("refresh lifetime zero means none", ok(json!({"refresh_expires_in": 0})), |g| {
             g.refresh_expires_in_s.is_none()
         }),
-        ("a JWT tells its end", ok(json!({"access_token": jwt(NOW_S + 60)})), |g| {
+        ("a JWT tells its end", ok(json!({"access_token": jwt(json!({"exp": NOW_S + 60}))})), |g| {
             g.access_exp == Some(UnixMillis::from_secs(NOW_S + 60))
         }),
-        ("a reported lifetime beats a clock that is off", ok(json!({"access_token": jwt(NOW_S - 3600)})), |g| {
-            g.expires_in_s == Some(300)
-        }),
-        ("over for less than the skew", ok(json!({"expires_in": 0, "access_token": jwt(NOW_S - 30)})), |g| {
-            g.expires_in_s.is_none()
-        }),
+        (
+            "a reported lifetime beats a clock that is off",
+            ok(json!({"access_token": jwt(json!({"exp": NOW_S - 3600}))})),
+            |g| g.expires_in_s == Some(300),
+        ),
+        (
+            "over for less than the skew",
+            ok(json!({"expires_in": 0, "access_token": jwt(json!({"exp": NOW_S - 30}))})),
+            |g| g.expires_in_s.is_none(),
+        ),
         ("an error member that says nothing", ok(json!({"error": null})), |g| g.expires_in_s == Some(300)),
         ("an empty error member", ok(json!({"error": ""})), |g| g.expires_in_s == Some(300)),
         ("an extra member", ok(json!({"iat": 1.5, "ext": {"a": []}})), |g| g.expires_in_s == Some(300)),
@@ -245,17 +247,14 @@ async fn odd_answers_that_can_be_understood_are() {
 }
 
 #[tokio::test]
-async fn the_providers_own_clock_decides_whether_a_token_is_over() {
+async fn a_code_whose_access_token_is_over_on_arrival_makes_no_sign_in() {
     let world = World::new().await;
-    let dated = |exp: i64, date: &str| {
-        let body = answer(json!({"access_token": jwt(exp)})).to_string();
-        Reply::of(200, &[("Date", date)], body.as_bytes())
-    };
-    // Our clock stands in May 2026; by the provider's it is 1994.
-    world.server.reply("/token", dated(784_111_777 + 10, "Sun, 06 Nov 1994 08:49:37 GMT"));
-    assert_eq!(world.refresh().await.unwrap().expires_in_s, Some(300));
-    world.server.reply("/token", dated(784_111_777 - 31, "Sun, 06 Nov 1994 08:49:37 GMT"));
-    assert_eq!(world.refresh().await.unwrap_err().kind, FailureKind::ExpiredOnArrival);
+    let pending = world.start().await;
+    let body = json!({"expires_in": null, "access_token": jwt(json!({"exp": NOW_S - 31}))});
+    world.server.reply("/token", ok(body));
+    let failure = world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into())).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::ExpiredOnArrival);
+    assert_readable("over", &failure);
 }
 
 #[tokio::test]

@@ -16,11 +16,18 @@ const ONLY_GENERATION: u64 = 1;
 type AuditRow = (i64, Option<Vec<u8>>, Vec<u8>);
 
 impl Writing {
-    pub(crate) async fn append_audit(&mut self, entry: &AuditEntry) -> Result<(), VaultError> {
-        let seq: i64 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) + 1 FROM audit")
+    pub(crate) async fn append_audit(&mut self, entries: &[AuditEntry]) -> Result<(), VaultError> {
+        let last: i64 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM audit")
             .fetch_one(&mut *self.connection)
             .await
             .map_err(database)?;
+        for (seq, entry) in (last.saturating_add(1)..).zip(entries) {
+            self.append_line(seq, entry).await?;
+        }
+        Ok(())
+    }
+
+    async fn append_line(&mut self, seq: i64, entry: &AuditEntry) -> Result<(), VaultError> {
         let row = seq.to_be_bytes();
         let place = Place { table: AUDIT, row: &row, generation: ONLY_GENERATION };
         let overview = self.seals().seal_overview(place, entry)?;

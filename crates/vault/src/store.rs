@@ -248,9 +248,9 @@ impl VaultStore for SqliteStore {
         self.write(OldPages::Go, move |writing| Box::pin(async move { writing.delete_revocation(id).await })).await
     }
 
-    async fn append_audit(&self, entry: &AuditEntry) -> Result<(), VaultError> {
-        let entry = entry.clone();
-        self.write(OldPages::Stay, |writing| Box::pin(async move { writing.append_audit(&entry).await })).await
+    async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), VaultError> {
+        let entries = entries.to_vec();
+        self.write(OldPages::Stay, |writing| Box::pin(async move { writing.append_audit(&entries).await })).await
     }
 
     async fn audit(&self, account: Option<AccountId>, limit: u32) -> Result<Vec<AuditEntry>, VaultError> {

@@ -36,16 +36,16 @@ async fn set(store: &SqliteStore, pragma: &'static str) {
 #[tokio::test]
 async fn a_full_disk_is_named_so_nothing_is_written_and_the_vault_works_again_with_room() {
     let (_folder, store) = empty().await;
-    store.append_audit(&entry("before".into())).await.unwrap();
+    store.append_audit(&[entry("before".into())]).await.unwrap();
     for _ in 0..3 {
         set(&store, "PRAGMA max_page_count = 40").await;
-        let full = store.append_audit(&entry("x".repeat(1_000_000))).await;
+        let full = store.append_audit(&[entry("x".repeat(1_000_000))]).await;
         assert!(matches!(full, Err(VaultError::DiskFull)), "{full:?}");
     }
     assert_eq!(store.audit(None, 10).await.unwrap(), [entry("before".into())]);
 
     set(&store, "PRAGMA max_page_count = 4000").await;
-    store.append_audit(&entry("after".into())).await.unwrap();
+    store.append_audit(&[entry("after".into())]).await.unwrap();
     assert_eq!(store.audit(None, 10).await.unwrap(), [entry("before".into()), entry("after".into())]);
 }
 
@@ -54,13 +54,13 @@ async fn a_write_that_panics_is_undone_and_the_next_one_works() {
     let (_folder, store) = empty().await;
     let panicked = store.write(OldPages::Stay, |writing| {
         Box::pin(async move {
-            writing.append_audit(&entry("half".into())).await?;
+            writing.append_audit(&[entry("half".into())]).await?;
             assert!(writing.ended, "a bug in the middle of a write");
             Ok(())
         })
     });
     assert!(matches!(panicked.await, Err(VaultError::Storage(_))));
-    store.append_audit(&entry("whole".into())).await.unwrap();
+    store.append_audit(&[entry("whole".into())]).await.unwrap();
     assert_eq!(store.audit(None, 10).await.unwrap(), [entry("whole".into())]);
 }
 
@@ -95,8 +95,8 @@ async fn another_program_that_holds_the_file_is_waited_for_and_then_named() {
     let path = folder.path().join("vault.db");
     let mut other = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
-    let busy = store.append_audit(&entry("x".into())).await;
+    let busy = store.append_audit(&[entry("x".into())]).await;
     assert!(matches!(&busy, Err(VaultError::Storage(why)) if why.contains("another program")), "{busy:?}");
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
-    store.append_audit(&entry("x".into())).await.unwrap();
+    store.append_audit(&[entry("x".into())]).await.unwrap();
 }

@@ -102,7 +102,7 @@ pub struct CredentialView {
     /// Counts renewals.
     #[cfg_attr(test, ts(type = "number"))]
     pub generation: u64,
-    /// First 12 hexadecimal digits of SHA-256 over the value.
+    /// First 12 hexadecimal digits of SHA-256 over the value, in groups of four: `1a2b 3c4d 5e6f`.
     pub fingerprint: String,
     /// `Bearer` or `DPoP`.
     pub token_type: String,

@@ -50,6 +50,8 @@ codes! {
     Denied = "denied", exit 5, http 403;
     /// Something inside failed; the agent's log says what.
     Internal = "internal", exit 1, http 500;
+    /// The agent serves as many of these at once as it can; none was begun.
+    TooMany = "too_many", exit 7, http 503;
     /// The agent is stopping.
     ShuttingDown = "shutting_down", exit 7, http 503;
     /// No agent answers at the socket.
@@ -186,6 +188,7 @@ pub struct ErrorBody {
     /// What to do next.
     pub hint: Option<String>,
     /// After how many seconds a retry may help.
+    #[cfg_attr(test, ts(type = "number | null"))]
     pub retry_after_s: Option<u64>,
 }
 

@@ -39,7 +39,7 @@ pub struct TokenReply {
     pub expires_in_s: Option<u64>,
     /// Granted scopes, separated by spaces.
     pub scope: String,
-    /// First 12 hexadecimal digits of SHA-256 over the token, for reports.
+    /// First 12 hexadecimal digits of SHA-256 over the token, for reports, in groups of four: `1a2b 3c4d 5e6f`.
     pub fingerprint: String,
     /// The account's id.
     pub account: String,

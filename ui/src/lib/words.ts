@@ -455,6 +455,7 @@ const errors: Record<ErrorCode, Words> = {
   forbidden: ['The vault process refused the window', 'Changed nothing.', 'Quit Holdfast and open it again.'],
   denied: ['Not allowed', 'Handed nothing out.', 'Allow the program first.'],
   internal: ['Something inside Holdfast failed', 'Stopped this one action. No secret was deleted.', 'Try again. If it repeats, the log of the vault process says more.'],
+  too_many: ['Too much is asked of the vault process at once', 'Did not begin this one.', 'Wait a moment, then try again.'],
   shutting_down: ['The vault process is stopping', 'Finishes what it has begun, and takes nothing new.', 'Wait a moment, then try again.'],
   agent_unreachable: ['The vault process does not answer', 'Keeps trying to reach it. Nothing was written or deleted.', 'Wait a moment. If this stays, quit Holdfast and open it again.', 'HF-SOCK-01'],
   agent_incompatible: ['The vault process has another version', 'Changed nothing.', 'Quit Holdfast and open it again, so that both have the same version.'],

@@ -19,13 +19,22 @@ pub use provider::{FakeProvider, Says};
 pub use time::ManualTime;
 pub use vault::MemoryVault;
 
-/// A keyring in memory.
+/// A keyring in memory, which may be made to wait for its person for ever.
 #[derive(Default)]
-pub struct MemoryKeyring(std::sync::Mutex<BTreeMap<VaultId, [u8; 32]>>);
+pub struct MemoryKeyring(std::sync::Mutex<BTreeMap<VaultId, [u8; 32]>>, std::sync::atomic::AtomicBool);
+
+impl MemoryKeyring {
+    pub fn waits_for_its_person(&self) {
+        self.1.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+}
 
 #[async_trait]
 impl Keyring for MemoryKeyring {
     async fn get(&self, vault: VaultId) -> Result<KeyringSecret, KeyringError> {
+        if self.1.load(std::sync::atomic::Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.0.lock().unwrap().get(&vault).map(|bytes| KeyringSecret::new(*bytes)).ok_or(KeyringError::NotFound)
     }
     async fn put(&self, vault: VaultId, secret: &KeyringSecret) -> Result<(), KeyringError> {
@@ -87,6 +96,13 @@ impl World {
             SignInState::Done { account } => account.to_string(),
             other => panic!("the sign-in ended as {other:?}"),
         }
+    }
+
+    /// Starts a sign-in of `person` without waiting for its end.
+    pub async fn start_sign_in(&self, person: &str) -> holdfast_model::SignInId {
+        self.provider.next_person(person);
+        let start = StartSignIn { provider: "demo".into(), ..StartSignIn::default() };
+        self.engine.start_sign_in(start, &Caller::default()).await.expect("starts").id
     }
 
     /// Lets tasks run until `holds`; fails when it does not come true without time passing.

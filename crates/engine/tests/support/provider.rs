@@ -46,13 +46,21 @@ pub struct FakeProvider {
     time: Arc<ManualTime>,
     access_s: u64,
     inside: Mutex<Inside>,
-    /// Requests wait here: closed by [`FakeProvider::hold`].
+    /// Refresh requests wait here: closed by [`FakeProvider::hold`].
     gate: Semaphore,
+    /// Code exchanges wait here: closed by [`FakeProvider::hold_exchanges`].
+    exchanges: Semaphore,
 }
 
 impl FakeProvider {
     pub fn new(time: Arc<ManualTime>, access_s: u64) -> Self {
-        Self { time, access_s, inside: Mutex::default(), gate: Semaphore::new(1_000_000) }
+        Self {
+            time,
+            access_s,
+            inside: Mutex::default(),
+            gate: Semaphore::new(1_000_000),
+            exchanges: Semaphore::new(1_000_000),
+        }
     }
 
     pub fn next_person(&self, person: &str) {
@@ -66,6 +74,15 @@ impl FakeProvider {
 
     pub fn release(&self) {
         self.gate.add_permits(1_000_000);
+    }
+
+    /// Codes arrive and are not answered until [`FakeProvider::release_exchanges`].
+    pub fn hold_exchanges(&self) {
+        self.exchanges.forget_permits(usize::MAX);
+    }
+
+    pub fn release_exchanges(&self) {
+        self.exchanges.add_permits(1_000_000);
     }
 
     pub fn says(&self, says: Says) {
@@ -96,7 +113,12 @@ impl FakeProvider {
     /// Refresh tokens that would still work.
     pub fn alive(&self) -> Vec<String> {
         let inside = self.inside.lock().unwrap();
-        inside.valid.iter().filter(|(_, family)| !inside.dead_families.contains(family)).map(|(t, _)| t.clone()).collect()
+        inside
+            .valid
+            .iter()
+            .filter(|(_, family)| !inside.dead_families.contains(family))
+            .map(|(t, _)| t.clone())
+            .collect()
     }
 
     fn grant(&self, inside: &mut Inside, family: u64) -> TokenGrant {
@@ -124,7 +146,11 @@ impl AuthorizationServer for FakeProvider {
         Ok(())
     }
 
-    async fn start(&self, client: &Client, request: AuthorizationRequest) -> Result<PendingAuthorization, ProviderFailure> {
+    async fn start(
+        &self,
+        client: &Client,
+        request: AuthorizationRequest,
+    ) -> Result<PendingAuthorization, ProviderFailure> {
         Ok(PendingAuthorization {
             url: format!("{}/authorize", client.provider.issuer),
             state: "state".into(),
@@ -136,12 +162,19 @@ impl AuthorizationServer for FakeProvider {
         })
     }
 
-    async fn finish(&self, client: &Client, _: PendingAuthorization, _: AuthorizationCode) -> Result<SignedIn, ProviderFailure> {
+    async fn finish(
+        &self,
+        client: &Client,
+        _: PendingAuthorization,
+        _: AuthorizationCode,
+    ) -> Result<SignedIn, ProviderFailure> {
+        let _pass = self.exchanges.acquire().await.expect("never closed");
         let mut inside = self.inside.lock().unwrap();
         let family = inside.serial;
         let grant = self.grant(&mut inside, family);
         let person = inside.person.clone();
-        let claims = IdentityClaims { issuer: client.provider.issuer.clone(), subject: person.clone(), username: Some(person) };
+        let claims =
+            IdentityClaims { issuer: client.provider.issuer.clone(), subject: person.clone(), username: Some(person) };
         Ok(SignedIn { grant, claims })
     }
 
@@ -173,7 +206,12 @@ impl AuthorizationServer for FakeProvider {
         }
     }
 
-    async fn revoke(&self, _: &Client, token: &SecretValue, hint: TokenTypeHint) -> Result<RevocationOutcome, ProviderFailure> {
+    async fn revoke(
+        &self,
+        _: &Client,
+        token: &SecretValue,
+        hint: TokenTypeHint,
+    ) -> Result<RevocationOutcome, ProviderFailure> {
         let mut inside = self.inside.lock().unwrap();
         if inside.revocation_down {
             return Err(ProviderFailure::new(FailureKind::ServerError, "revocation", "down").with_status(503));

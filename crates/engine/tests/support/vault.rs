@@ -11,8 +11,8 @@ use holdfast_model::{
     Account, AccountId, AuditEntry, ClientSecret, Credential, CredentialId, Provider, ProviderName, Revocation,
     RevocationId, SecretValue, VaultId,
     ports::{
-        CredentialWrite, RefreshIntent, UnlockMaterial, UnlockMethod, VaultContents, VaultError, VaultFile, VaultHeader,
-        VaultStore,
+        CredentialWrite, RefreshIntent, UnlockMaterial, UnlockMethod, VaultContents, VaultError, VaultFile,
+        VaultHeader, VaultStore,
     },
 };
 
@@ -78,7 +78,12 @@ impl VaultFile for MemoryVault {
     async fn header(&self) -> Result<VaultHeader, VaultError> {
         self.rows.lock().unwrap().header.ok_or(VaultError::Absent)
     }
-    async fn create(&self, id: VaultId, unlock: UnlockMethod, _: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
+    async fn create(
+        &self,
+        id: VaultId,
+        unlock: UnlockMethod,
+        _: UnlockMaterial,
+    ) -> Result<Arc<dyn VaultStore>, VaultError> {
         self.rows.lock().unwrap().header = Some(VaultHeader { id, unlock });
         Ok(self.store())
     }
@@ -212,8 +217,8 @@ impl VaultStore for Open {
         self.write()?.revocations.remove(&id);
         Ok(())
     }
-    async fn append_audit(&self, entry: &AuditEntry) -> Result<(), VaultError> {
-        self.write()?.audit.push(entry.clone());
+    async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), VaultError> {
+        self.write()?.audit.extend_from_slice(entries);
         Ok(())
     }
     async fn audit(&self, account: Option<AccountId>, limit: u32) -> Result<Vec<AuditEntry>, VaultError> {

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use holdfast_model::{
     AuthorizationCode, ClientAuthentication, ClientSecret, Clock, Provider, ProviderFailure, ProviderOrigin,
     RefreshToken, SignedIn, TokenGrant, UnixMillis,
@@ -109,6 +110,19 @@ impl World {
     }
 }
 
+/// `claims` with these members replaced; `null` takes one away.
+pub fn changed(mut claims: Value, changes: Value) -> Value {
+    let members = claims.as_object_mut().unwrap();
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            members.remove(name);
+        } else {
+            members.insert(name.clone(), value.clone());
+        }
+    }
+    claims
+}
+
 pub fn metadata(issuer: &str) -> Value {
     json!({
         "issuer": issuer,
@@ -125,6 +139,11 @@ pub fn token_answer(id_token: &str) -> Value {
         "access_token": "access-MARK-1d2e", "token_type": "Bearer", "expires_in": 300,
         "refresh_token": "refresh-MARK-next", "id_token": id_token, "scope": "openid"
     })
+}
+
+/// An access token that says this of itself.
+pub fn jwt(claims: Value) -> String {
+    format!("e30.{}.c2ln", Base64UrlUnpadded::encode_string(claims.to_string().as_bytes()))
 }
 
 pub fn client_of(issuer: &str) -> Client {

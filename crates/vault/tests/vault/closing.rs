@@ -30,7 +30,7 @@ async fn after_closing_every_call_says_locked_and_the_file_is_whole() {
         ("put_revocation", store.put_revocation(&queued).await),
         ("revocation_token", store.revocation_token(queued.id).await.map(|_| ())),
         ("delete_revocation", store.delete_revocation(queued.id).await),
-        ("append_audit", store.append_audit(&audit_entry(None, "x")).await),
+        ("append_audit", store.append_audit(&[audit_entry(None, "x")]).await),
         ("audit", store.audit(None, 1).await.map(|_| ())),
     ];
     for (call, answer) in answers {
@@ -50,7 +50,7 @@ async fn two_hundred_operations_at_once_all_end() {
             match number % 5 {
                 0 => store.load().await.map(|_| ()),
                 1 => store.secret(one.access.id).await.map(|_| ()),
-                2 => store.append_audit(&audit_entry(Some(one.account.id), "x")).await,
+                2 => store.append_audit(&[audit_entry(Some(one.account.id), "x")]).await,
                 3 => store.put_account(&one.account).await,
                 // The one that also waits for the readers.
                 _ => store.sign_out(&[], Vec::new()).await,
@@ -73,7 +73,7 @@ async fn closing_waits_for_writes_under_way_and_refuses_those_after() {
     let operations: Vec<_> = (0..50)
         .map(|_| {
             let store = Arc::clone(&scene.store);
-            tokio::spawn(async move { store.append_audit(&audit_entry(None, "x")).await })
+            tokio::spawn(async move { store.append_audit(&[audit_entry(None, "x")]).await })
         })
         .collect();
     tokio::task::yield_now().await;

@@ -112,7 +112,7 @@ async fn no_file_of_the_vault_tells_a_secret_or_whose_it_is() {
     store.begin_refresh(&intent).await.unwrap();
     let mut line = audit_entry(Some(marked_account.id), "marked-detail");
     line.program = Some("/usr/bin/marked-program".into());
-    store.append_audit(&line).await.unwrap();
+    store.append_audit(std::slice::from_ref(&line)).await.unwrap();
     let contents = store.load().await.unwrap();
     assert_eq!(contents.accounts, [marked_account], "everything that is looked for is in the vault");
 

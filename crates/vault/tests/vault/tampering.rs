@@ -165,9 +165,9 @@ async fn the_audit_log_keeps_its_order_and_notices_changes_and_holes() {
     let mut scene = Scene::new().await;
     let (one, two) = (scene.sign_in(1).await, scene.sign_in(2).await);
     for (account, detail) in [(&one, "a"), (&two, "b"), (&one, "c"), (&one, "d")] {
-        scene.store.append_audit(&audit_entry(Some(account.account.id), detail)).await.unwrap();
+        scene.store.append_audit(&[audit_entry(Some(account.account.id), detail)]).await.unwrap();
     }
-    scene.store.append_audit(&audit_entry(None, "e")).await.unwrap();
+    scene.store.append_audit(&[audit_entry(None, "e")]).await.unwrap();
     let details = |entries: Vec<holdfast_model::AuditEntry>| -> String {
         entries.into_iter().map(|entry| entry.detail.unwrap()).collect()
     };

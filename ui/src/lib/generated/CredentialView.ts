@@ -24,7 +24,7 @@ source: string,
  */
 generation: number, 
 /**
- * First 12 hexadecimal digits of SHA-256 over the value.
+ * First 12 hexadecimal digits of SHA-256 over the value, in groups of four: `1a2b 3c4d 5e6f`.
  */
 fingerprint: string, 
 /**

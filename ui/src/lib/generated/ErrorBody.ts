@@ -20,4 +20,4 @@ hint: string | null,
 /**
  * After how many seconds a retry may help.
  */
-retry_after_s: bigint | null, };
+retry_after_s: number | null, };

@@ -1,0 +1,232 @@
+//! A server on a real socket over a real engine, whose vault stays locked: its keyring answers when the test lets it.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use holdfast_api::Stop;
+use holdfast_engine::{Engine, Ports};
+use holdfast_model::{
+    Account, AuthorizationCode, Clock, CredentialSet, FailureKind, KeyringSecret, Provider, ProviderFailure,
+    RefreshToken, RevocationOutcome, SecretValue, SignedIn, Timer, TokenGrant, TokenTypeHint, UnixMillis, VaultId,
+    ports::{
+        AuthorizationRequest, AuthorizationServer, Client, CredentialSource, CredentialWrite, Keyring, KeyringError,
+        Listening, PendingAuthorization, RedirectReceiver, UnlockMaterial, UnlockMethod, VaultError, VaultFile,
+        VaultHeader, VaultStore,
+    },
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{UnixListener, UnixStream},
+    sync::Semaphore,
+    task::JoinHandle,
+};
+
+/// Far more than any step takes, and less than the agent waits for a stuck client: a failure ends instead of hanging.
+pub const BOUND: Duration = Duration::from_secs(8);
+
+/// Ends a test that waits for what never comes.
+pub async fn soon<T>(what: &str, step: impl Future<Output = T>) -> T {
+    tokio::time::timeout(BOUND, step).await.unwrap_or_else(|_| panic!("not within {BOUND:?}: {what}"))
+}
+
+pub struct Agent {
+    pub stop: Stop,
+    pub keyring: Arc<GatedKeyring>,
+    pub serving: JoinHandle<()>,
+    socket: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Agent {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent.sock");
+        let keyring = Arc::new(GatedKeyring::default());
+        let world = Arc::new(Nothing);
+        let engine = Engine::new(Ports {
+            clock: world.clone(),
+            timer: world.clone(),
+            vault: world.clone(),
+            keyring: keyring.clone(),
+            server: world.clone(),
+            receiver: world.clone(),
+            source: world,
+        });
+        let stop = Stop::default();
+        let own_uid = rustix::process::geteuid().as_raw();
+        let listener = UnixListener::bind(&socket).unwrap();
+        let serving = tokio::spawn(holdfast_api::serve(listener, engine, own_uid, stop.clone()));
+        Self { stop, keyring, serving, socket, _folder: folder }
+    }
+
+    pub async fn connect(&self) -> UnixStream {
+        soon("a connection", UnixStream::connect(&self.socket)).await.unwrap()
+    }
+
+    /// A connection on which a request was sent and nothing is read.
+    pub async fn send(&self, request: &str) -> UnixStream {
+        let mut stream = self.connect().await;
+        stream.write_all(format!("{request} HTTP/1.1\r\nhost: holdfast\r\n\r\n").as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// Status and body of a request with a connection of its own.
+    pub async fn ask(&self, request: &str) -> (u16, serde_json::Value) {
+        let mut stream = self.connect().await;
+        let head = format!("{request} HTTP/1.1\r\nhost: holdfast\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        soon(request, stream.read_to_string(&mut reply)).await.unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply to {request}: {reply:?}"));
+        let body = serde_json::from_str(body).unwrap_or_else(|_| panic!("{request}: not JSON: {body:?}"));
+        (head[9..12].parse().unwrap(), body)
+    }
+}
+
+/// The status in the first line of a reply.
+pub async fn status_of(stream: &mut UnixStream) -> String {
+    let mut start = [0; 12];
+    soon("the beginning of a reply", stream.read_exact(&mut start)).await.unwrap();
+    String::from_utf8(start[9..].to_vec()).unwrap()
+}
+
+/// A keyring whose person takes as long as the test says, and that has no key then.
+pub struct GatedKeyring {
+    pub asked: Semaphore,
+    pub answer: Semaphore,
+    pub answered: Semaphore,
+    pub given_up: AtomicBool,
+}
+
+impl Default for GatedKeyring {
+    fn default() -> Self {
+        let closed = || Semaphore::new(0);
+        Self { asked: closed(), answer: closed(), answered: closed(), given_up: AtomicBool::new(false) }
+    }
+}
+
+#[async_trait]
+impl Keyring for GatedKeyring {
+    async fn get(&self, _: VaultId) -> Result<KeyringSecret, KeyringError> {
+        struct Abandoned<'a>(Option<&'a AtomicBool>);
+        impl Drop for Abandoned<'_> {
+            fn drop(&mut self) {
+                if let Some(flag) = self.0 {
+                    flag.store(true, Ordering::SeqCst);
+                }
+            }
+        }
+        let mut abandoned = Abandoned(Some(&self.given_up));
+        self.asked.add_permits(1);
+        self.answer.acquire().await.unwrap().forget();
+        abandoned.0 = None;
+        self.answered.add_permits(1);
+        Err(KeyringError::NotFound)
+    }
+    async fn put(&self, _: VaultId, _: &KeyringSecret) -> Result<(), KeyringError> {
+        Err(KeyringError::Denied)
+    }
+    async fn delete(&self, _: VaultId) -> Result<(), KeyringError> {
+        Err(KeyringError::NotFound)
+    }
+    fn make_secret(&self) -> Result<KeyringSecret, KeyringError> {
+        Ok(KeyringSecret::new([7; 32]))
+    }
+}
+
+/// A locked vault, a clock that stands still, and no network.
+struct Nothing;
+
+fn offline<T>() -> Result<T, ProviderFailure> {
+    Err(ProviderFailure::new(FailureKind::Unreachable, "test", "there is no network"))
+}
+
+impl Clock for Nothing {
+    fn now(&self) -> UnixMillis {
+        UnixMillis::from_millis(1_800_000_000_000)
+    }
+}
+
+#[async_trait]
+impl Timer for Nothing {
+    async fn sleep_until(&self, _: UnixMillis) {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl VaultFile for Nothing {
+    async fn header(&self) -> Result<VaultHeader, VaultError> {
+        Ok(VaultHeader { id: VaultId::from_bytes([1; 16]), unlock: UnlockMethod::Keyring })
+    }
+    async fn create(
+        &self,
+        _: VaultId,
+        _: UnlockMethod,
+        _: UnlockMaterial,
+    ) -> Result<Arc<dyn VaultStore>, VaultError> {
+        Err(VaultError::AlreadyThere)
+    }
+    async fn open(&self, _: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
+        Err(VaultError::WrongKey)
+    }
+}
+
+#[async_trait]
+impl AuthorizationServer for Nothing {
+    async fn discover(&self, _: &Provider) -> Result<(), ProviderFailure> {
+        offline()
+    }
+    async fn start(&self, _: &Client, _: AuthorizationRequest) -> Result<PendingAuthorization, ProviderFailure> {
+        offline()
+    }
+    async fn finish(
+        &self,
+        _: &Client,
+        _: PendingAuthorization,
+        _: AuthorizationCode,
+    ) -> Result<SignedIn, ProviderFailure> {
+        offline()
+    }
+    async fn refresh(&self, _: &Client, _: &RefreshToken, _: &str) -> Result<TokenGrant, ProviderFailure> {
+        offline()
+    }
+    async fn revoke(
+        &self,
+        _: &Client,
+        _: &SecretValue,
+        _: TokenTypeHint,
+    ) -> Result<RevocationOutcome, ProviderFailure> {
+        offline()
+    }
+}
+
+#[async_trait]
+impl CredentialSource for Nothing {
+    async fn next(
+        &self,
+        _: &Client,
+        _: &Account,
+        _: &CredentialSet,
+        _: &RefreshToken,
+    ) -> Result<Vec<CredentialWrite>, ProviderFailure> {
+        offline()
+    }
+}
+
+#[async_trait]
+impl RedirectReceiver for Nothing {
+    async fn listen(&self, _: Option<&str>) -> Result<Box<dyn Listening>, ProviderFailure> {
+        offline()
+    }
+}
