@@ -167,6 +167,9 @@ impl Driver {
     /// # Panics
     /// When it cannot be taken or written.
     pub fn screenshot(&self, file: &Path) {
+        // Two frames on, what the last step changed has been painted.
+        let painted = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))";
+        let _ = self.call("POST", "/execute/async", Some(&json!({"script": painted, "args": []})));
         let picture = self.call("GET", "/screenshot", None).expect("a picture of the page");
         let bytes = decode_base64(picture.as_str().unwrap_or_default());
         std::fs::create_dir_all(file.parent().expect("a file in a folder")).expect("the folder for pictures");

@@ -74,9 +74,8 @@ fn run() -> anyhow::Result<()> {
 async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
     let listener = socket::bind(&places.socket)?;
     let clock = Arc::new(SystemClock);
-    let server = Arc::new(
-        holdfast_oauth::OAuthClient::new(clock.clone()).context("the HTTPS client could not be made")?,
-    );
+    let server =
+        Arc::new(holdfast_oauth::OAuthClient::new(clock.clone()).context("the HTTPS client could not be made")?);
     let engine = Engine::new(Ports {
         clock: clock.clone(),
         timer: clock,

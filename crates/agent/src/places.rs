@@ -29,6 +29,9 @@ pub struct Places {
     folders: Vec<(PathBuf, Whose)>,
 }
 
+/// Only its owner takes a file out of a folder with this bit.
+const STICKY: u32 = 0o1000;
+
 /// Whose a folder is decides what may be done about its mode. One that is missing is made with 0700 in every case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
@@ -136,17 +139,16 @@ impl Whose {
         if !found.is_dir() {
             bail!("{folder} is not a folder; nothing was written");
         }
-        if self == Self::Socket && mode & 0o1000 != 0 && (owner == user || owner == 0) {
+        if self == Self::Socket && mode & STICKY != 0 && (owner == user || owner == 0) {
             return Ok(());
         }
         if owner != user {
             bail!("the folder {folder} belongs to another user; nothing was written there, choose another");
         }
         if self != Self::Ours && mode & 0o022 != 0 {
-            bail!(
-                "other users can change files in the folder {folder}; nothing was written there, \
-                 choose another or close it with chmod go-w"
-            );
+            // A shared folder like /tmp has to stay as it is, so nobody is told to close it.
+            let remedy = if mode & STICKY == 0 { " or close it with chmod go-w" } else { "" };
+            bail!("other users can write to the folder {folder}; nothing was written there, choose another{remedy}");
         }
         Ok(())
     }
@@ -246,7 +248,8 @@ mod tests {
             let folder = Folder::new();
             let home = folder.make("home", mode);
             let refused = refusal(&Places::under(&home));
-            assert!(refused.contains("other users can change files"), "{refused}");
+            assert!(refused.contains("other users can write"), "{refused}");
+            assert_eq!(refused.contains("chmod"), mode & STICKY == 0, "{refused}");
             assert_eq!(folder.mode("home"), mode);
             assert_eq!(std::fs::read_dir(&home).expect("readable").count(), 0, "nothing was written");
         }

@@ -24,7 +24,10 @@ pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
         }
     }
     let listener = UnixListener::bind(path).with_context(|| {
-        format!("the socket {} cannot be opened (a path has at most 107 bytes; HOLDFAST_SOCK names another)", path.display())
+        format!(
+            "the socket {} cannot be opened (a path has at most 107 bytes; HOLDFAST_SOCK names another)",
+            path.display()
+        )
     })?;
     // The umask made it so; this says it where a reader looks for it.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))

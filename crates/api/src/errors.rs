@@ -24,8 +24,8 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = http::StatusCode::from_u16(self.body.code.http_status())
-            .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            http::StatusCode::from_u16(self.body.code.http_status()).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
         (status, axum::Json(ErrorReply { error: self.body })).into_response()
     }
 }
@@ -73,9 +73,13 @@ pub const fn hint_of(kind: FailureKind) -> &'static str {
     match kind {
         F::HostNotFound => "Check the spelling of the address, and that this computer is online.",
         F::Unreachable | F::TimedOut | F::ServerError => "Try again in a while; nothing is lost meanwhile.",
-        F::TlsFailed => "Check the address and this computer's clock. A company's own authority has to be in the system's trust store.",
+        F::TlsFailed => {
+            "Check the address and this computer's clock. A company's own authority has to be in the system's trust store."
+        }
         F::NotHttps => "Use the https address. Only a provider on this computer may be http.",
-        F::UnexpectedStatus | F::MalformedAnswer => "Check that the address is the provider's issuer, not a page for people.",
+        F::UnexpectedStatus | F::MalformedAnswer => {
+            "Check that the address is the provider's issuer, not a page for people."
+        }
         F::RateLimited => "Wait; Holdfast does not ask again before that.",
         F::IssuerMismatch => "Use the issuer that the provider names, if you trust it.",
         F::EndpointMissing => "This provider does not offer what is needed. Ask its administrator.",
@@ -84,8 +88,12 @@ pub const fn hint_of(kind: FailureKind) -> &'static str {
         F::InvalidScope => "Ask for other scopes with --scope.",
         F::AccessDenied => "Sign in again and allow it, or ask the provider's administrator.",
         F::OAuthError => "If it repeats, show the message to the provider's administrator.",
-        F::IdTokenInvalid => "Check this computer's clock and the provider's client id; if it repeats, tell the provider.",
-        F::ResponseMismatch => "Start again from Holdfast. If it repeats, tell your administrator: somebody may be interfering.",
+        F::IdTokenInvalid => {
+            "Check this computer's clock and the provider's client id; if it repeats, tell the provider."
+        }
+        F::ResponseMismatch => {
+            "Start again from Holdfast. If it repeats, tell your administrator: somebody may be interfering."
+        }
         F::ExpiredOnArrival => "Check the clock of this computer and of that server.",
         F::RedirectPortTaken => "Close the other program or the other sign-in, and try again.",
         F::VaultFailed => "Check the folder's permissions and the disk. Nothing was overwritten.",
@@ -96,9 +104,10 @@ pub const fn hint_of(kind: FailureKind) -> &'static str {
 /// Why only the person can go on, as a stable word and as a sentence.
 pub const fn needs_sign_in(reason: &NeedsSignIn) -> (&'static str, &'static str) {
     match reason {
-        NeedsSignIn::AbsoluteEnd => {
-            ("absolute_end", "It reached its hard limit. Nothing can be renewed after that, so Holdfast stopped renewing.")
-        }
+        NeedsSignIn::AbsoluteEnd => (
+            "absolute_end",
+            "It reached its hard limit. Nothing can be renewed after that, so Holdfast stopped renewing.",
+        ),
         NeedsSignIn::WindowClosed => {
             ("window_closed", "Its renewal window closed before anything renewed it. Holdfast stopped renewing.")
         }
@@ -131,25 +140,36 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         retry_after_s: None,
     };
     // A label is a name that somebody gave: it is never changed, not even at the beginning of a sentence.
-    let about_label = |code, message: String, hint: &str| {
-        ErrorBody { code, message: ended(message), hint: Some(hint.to_owned()), retry_after_s: None }
+    let about_label = |code, message: String, hint: &str| ErrorBody {
+        code,
+        message: ended(message),
+        hint: Some(hint.to_owned()),
+        retry_after_s: None,
     };
     let sign_in = |provider: &str, label: &str| format!("holdfast sign-in {provider} --label {}", quoted(label));
     match error {
         EngineError::VaultUninitialised => plain(C::VaultUninitialised, "Make one: holdfast init"),
         EngineError::VaultLocked => plain(C::VaultLocked, "Open it: holdfast unlock"),
         EngineError::VaultExists => plain(C::VaultExists, "Open it: holdfast unlock"),
-        EngineError::PassphraseRequired => plain(C::PassphraseRequired, "holdfast unlock, or --passphrase-stdin in a script"),
+        EngineError::PassphraseRequired => {
+            plain(C::PassphraseRequired, "holdfast unlock, or --passphrase-stdin in a script")
+        }
         EngineError::WrongPassphrase => {
             plain(C::WrongPassphrase, "Try again; look at Caps Lock and the keyboard layout. Nothing is erased.")
         }
-        EngineError::PassphraseTooWeak { .. } => plain(C::PassphraseTooWeak, "Five or more random words are strong and easy to type."),
+        EngineError::PassphraseTooWeak { .. } => {
+            plain(C::PassphraseTooWeak, "Five or more random words are strong and easy to type.")
+        }
         EngineError::KeyringKeyWrong => plain(C::KeyringKeyWrong, "Use the passphrase, or restore a backup."),
         EngineError::Keyring(keyring) => keyring_body(keyring),
         EngineError::Vault(vault) => vault_body(vault),
-        EngineError::ProviderNotFound(_) => plain(C::ProviderNotFound, "holdfast provider list shows those that there are."),
+        EngineError::ProviderNotFound(_) => {
+            plain(C::ProviderNotFound, "holdfast provider list shows those that there are.")
+        }
         EngineError::ProviderExists(_) => plain(C::ProviderExists, "Choose another name, or remove the old one first."),
-        EngineError::ProviderInvalid(_) => plain(C::ProviderInvalid, "Nothing was kept. holdfast provider add --help says what it takes."),
+        EngineError::ProviderInvalid(_) => {
+            plain(C::ProviderInvalid, "Nothing was kept. holdfast provider add --help says what it takes.")
+        }
         EngineError::ProviderInUse { .. } => plain(C::ProviderInUse, "Sign out of them first."),
         EngineError::AccountNotFound(_) => plain(C::AccountNotFound, "holdfast list shows those that there are."),
         EngineError::LabelTaken(_) => plain(C::LabelTaken, "Choose another label."),
@@ -160,7 +180,9 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
             hint: Some(sign_in(provider, label)),
             retry_after_s: None,
         },
-        EngineError::SignedOut { label, provider } => about_label(C::SignedOut, error.to_string(), &sign_in(provider, label)),
+        EngineError::SignedOut { label, provider } => {
+            about_label(C::SignedOut, error.to_string(), &sign_in(provider, label))
+        }
         EngineError::Revoked { label, provider } => plain(C::Revoked, &sign_in(provider, label)),
         EngineError::LifetimeTooShort { life_s, .. } => {
             plain(C::LifetimeTooShort, &format!("Ask for at most {} s.", (*life_s - 1).max(0)))
@@ -198,11 +220,21 @@ fn keyring_body(error: &KeyringError) -> ErrorBody {
             C::KeyringAbsent,
             "Install gnome-keyring or KWallet, or use a passphrase: holdfast unlock, holdfast init --unlock passphrase",
         ),
-        KeyringError::Locked { .. } => (C::KeyringLocked, "Answer the desktop's question, or use the passphrase if this vault has one."),
-        KeyringError::Denied => (C::KeyringDenied, "Allow it when the desktop asks, or use the passphrase if this vault has one."),
-        KeyringError::NotFound => (C::KeyringKeyMissing, "Use the passphrase if this vault has one, or restore the keyring."),
-        KeyringError::Ambiguous => (C::KeyringAmbiguous, "Remove the entry that is not Holdfast's with the desktop's keyring program."),
-        KeyringError::Unusable => (C::KeyringKeyWrong, "Use the passphrase if this vault has one, or restore the keyring."),
+        KeyringError::Locked { .. } => {
+            (C::KeyringLocked, "Answer the desktop's question, or use the passphrase if this vault has one.")
+        }
+        KeyringError::Denied => {
+            (C::KeyringDenied, "Allow it when the desktop asks, or use the passphrase if this vault has one.")
+        }
+        KeyringError::NotFound => {
+            (C::KeyringKeyMissing, "Use the passphrase if this vault has one, or restore the keyring.")
+        }
+        KeyringError::Ambiguous => {
+            (C::KeyringAmbiguous, "Remove the entry that is not Holdfast's with the desktop's keyring program.")
+        }
+        KeyringError::Unusable => {
+            (C::KeyringKeyWrong, "Use the passphrase if this vault has one, or restore the keyring.")
+        }
         KeyringError::Failed(_) => (C::KeyringFailed, "Try again, or use the passphrase if this vault has one."),
     };
     ErrorBody { code, message: sentence(&error.to_string()), hint: Some(hint.to_owned()), retry_after_s: None }
@@ -220,7 +252,9 @@ fn vault_body(error: &VaultError) -> ErrorBody {
         VaultError::StaleGeneration => (C::Internal, "Try again."),
         VaultError::NotFound => (C::NotFound, "Try again."),
         VaultError::DiskFull => (C::DiskFull, "Free some space. Nothing is lost."),
-        VaultError::Storage(_) => (C::VaultStorage, "Check the folder's permissions and the disk. Nothing was overwritten."),
+        VaultError::Storage(_) => {
+            (C::VaultStorage, "Check the folder's permissions and the disk. Nothing was overwritten.")
+        }
         VaultError::Locked => (C::VaultLocked, "Open it: holdfast unlock"),
     };
     ErrorBody { code, message: sentence(&error.to_string()), hint: Some(hint.to_owned()), retry_after_s: None }
@@ -260,10 +294,19 @@ mod tests {
     fn labels_and_addresses_are_never_changed_and_other_sentences_begin_large() {
         let message = |error: EngineError| body(&error, None).message;
         let (label, provider) = ("alice".to_owned(), "demo".to_owned());
-        assert_eq!(message(EngineError::SignedOut { label: label.clone(), provider: provider.clone() }), "alice is signed out.");
+        assert_eq!(
+            message(EngineError::SignedOut { label: label.clone(), provider: provider.clone() }),
+            "alice is signed out."
+        );
         let what = "the scope mail".to_owned();
-        assert_eq!(message(EngineError::ScopeNotGranted { label: label.clone(), what }), "alice was not granted the scope mail.");
-        assert_eq!(message(EngineError::Revoked { label: label.clone(), provider }), "The tokens of alice were revoked.");
+        assert_eq!(
+            message(EngineError::ScopeNotGranted { label: label.clone(), what }),
+            "alice was not granted the scope mail."
+        );
+        assert_eq!(
+            message(EngineError::Revoked { label: label.clone(), provider }),
+            "The tokens of alice were revoked."
+        );
         assert_eq!(message(EngineError::LabelTaken(label)), "Another account is called alice.");
         assert_eq!(sentence("login.example does not answer"), "login.example does not answer.");
         assert_eq!(sentence("it's over!"), "It's over!");

@@ -35,7 +35,8 @@ pub fn stream(engine: Engine, place: OwnedSemaphorePermit) -> Response {
         let line = reader.next_line().await?;
         Some((Ok::<_, std::convert::Infallible>(line), reader))
     });
-    ([("content-type", "application/x-ndjson"), ("cache-control", "no-store")], Body::from_stream(lines)).into_response()
+    ([("content-type", "application/x-ndjson"), ("cache-control", "no-store")], Body::from_stream(lines))
+        .into_response()
 }
 
 impl Reader {

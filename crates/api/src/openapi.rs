@@ -24,6 +24,9 @@ mod tests {
             std::fs::write(path, &described).expect("docs/ is writable");
         }
         let committed = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(committed == described, "docs/openapi.json is out of step; run: HOLDFAST_WRITE_OPENAPI=1 cargo test -p holdfast-api");
+        assert!(
+            committed == described,
+            "docs/openapi.json is out of step; run: HOLDFAST_WRITE_OPENAPI=1 cargo test -p holdfast-api"
+        );
     }
 }

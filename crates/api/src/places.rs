@@ -127,22 +127,28 @@ impl Drop for UnderWay {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::time::Duration;
+
     use futures_util::FutureExt;
+    use tokio::time::timeout;
 
     use super::*;
+
+    /// Far more than any step takes; a failure ends instead of hanging.
+    const BOUND: Duration = Duration::from_secs(10);
 
     #[tokio::test]
     async fn the_connection_that_rests_longest_gives_up_its_place_and_begins_nothing_more() {
         let places = Places::new(2);
         let (first, second) = (places.take().await.unwrap(), places.take().await.unwrap());
         drop(first.begin().unwrap());
-        let (waiting, _) = tokio::join!(places.take(), async {
-            second.given_up().await;
+        let (waiting, ()) = tokio::join!(timeout(BOUND, places.take()), async {
+            timeout(BOUND, second.given_up()).await.unwrap();
             assert!(second.begin().is_none());
             assert!(first.given_up().now_or_never().is_none(), "it rested for less time");
             drop(second);
         });
-        assert!(waiting.is_some());
+        assert!(waiting.unwrap().is_some());
     }
 
     #[tokio::test]
@@ -155,9 +161,9 @@ mod tests {
         assert!(busy.given_up().now_or_never().is_none());
         drop(under_way);
         assert!(newcomer.as_mut().now_or_never().is_none());
-        busy.given_up().await;
+        timeout(BOUND, busy.given_up()).await.unwrap();
         drop(busy);
-        assert!(newcomer.await.is_some());
+        assert!(timeout(BOUND, newcomer).await.unwrap().is_some());
     }
 
     #[tokio::test]

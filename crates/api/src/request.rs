@@ -52,7 +52,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Query(found) = Query::from_request_parts(parts, state).await.map_err(|_| {
-            let message = "The query does not fit: a value in it is not of the kind that it should be. Nothing was done.";
+            let message =
+                "The query does not fit: a value in it is not of the kind that it should be. Nothing was done.";
             let hint = "docs/openapi.json, or GET /v1/openapi.json, says what it takes.";
             ApiError::new(ErrorCode::BadRequest, message.into(), hint)
         })?;
@@ -68,7 +69,11 @@ fn wipe(bytes: Bytes) {
 }
 
 fn too_slow() -> ApiError {
-    ApiError::new(ErrorCode::BadRequest, "The body did not arrive in time. Nothing was done.".into(), "Send it at once.")
+    ApiError::new(
+        ErrorCode::BadRequest,
+        "The body did not arrive in time. Nothing was done.".into(),
+        "Send it at once.",
+    )
 }
 
 fn too_large() -> ApiError {
@@ -108,7 +113,8 @@ mod tests {
 
     #[test]
     fn an_error_names_members_and_never_values() {
-        let error = |json: &str| does_not_fit(&serde_json::from_str::<Sample>(json).expect_err("does not fit")).body.message;
+        let error =
+            |json: &str| does_not_fit(&serde_json::from_str::<Sample>(json).expect_err("does not fit")).body.message;
         assert!(error(r#"{"cuont":1}"#).contains("unknown field `cuont`"));
         assert!(error("{}").contains("missing field `count`"));
         let wrong = error(r#"{"count":"MARK-passphrase"}"#);

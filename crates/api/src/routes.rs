@@ -1,11 +1,6 @@
 //! The operations of `/v1`: each one call of the engine.
 
-use axum::{
-    Extension, Json,
-    extract::State,
-    http::StatusCode,
-    response::Response,
-};
+use axum::{Extension, Json, extract::State, http::StatusCode, response::Response};
 use holdfast_engine::{Caller, Engine, EngineError, NewProvider, SignOutKind, TokenDemand};
 use holdfast_model::{
     ClientAuthentication, ClientSecret, Passphrase, Provider, ProviderName, ProviderOrigin, SignInId,
@@ -276,7 +271,8 @@ async fn remove_account(
     Extension(caller): Extension<Caller>,
     InPath(account): InPath<String>,
 ) -> Reply<wire::SignOutReport> {
-    let report = to_its_end(&shared.engine, move |engine| async move { engine.remove(&account, &caller).await }).await?;
+    let report =
+        to_its_end(&shared.engine, move |engine| async move { engine.remove(&account, &caller).await }).await?;
     Ok(Json(views::sign_out(report, shared.engine.now())))
 }
 

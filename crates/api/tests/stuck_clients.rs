@@ -62,10 +62,8 @@ async fn one_reader_of_events_too_many_is_told_so_and_the_next_is_served_when_on
     let (status, body) = agent.ask("GET /v1/events").await;
     assert_eq!((status, &body["error"]["code"]), (503, &"too_many".into()));
     readers.pop();
-    soon("a place for a reader", async {
-        while status_of(&mut agent.send("GET /v1/events").await).await != "200" {}
-    })
-    .await;
+    soon("a place for a reader", async { while status_of(&mut agent.send("GET /v1/events").await).await != "200" {} })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ mod secret_input;
 mod table;
 mod text;
 mod time;
+mod usage;
 mod view;
 
 use std::process::ExitCode;
@@ -15,7 +16,14 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let cli = arguments::Cli::parse();
+    let cli = match arguments::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => match usage::failure(&error) {
+            Some(failure) => return output::report(failure, usage::wants_json(std::env::args_os())),
+            // Help and version, on stdout.
+            None => error.exit(),
+        },
+    };
     let json = cli.json;
     match commands::run(cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -96,8 +96,32 @@ fn locking_and_stopping_start_no_agent() {
         let output = home.holdfast(&agent, arguments, "");
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
         assert!(text(&output.stdout).contains("No agent runs"));
+        let output = home.holdfast(&agent, &[arguments, &["--json"]].concat(), "");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said, serde_json::json!({"agent": {"running": false}}));
     }
     assert!(!started.exists());
+}
+
+#[test]
+fn a_command_line_that_does_not_fit_is_exit_code_2_in_three_lines_or_in_json() {
+    let home = Home::new();
+    for arguments in [&[][..], &["nothing"], &["sign-in"], &["init", "--unlock", "never"], &["provider"]] {
+        let output = home.holdfast(Path::new("/nonexistent"), arguments, "");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!((1..=3).contains(&said.lines().count()) && said.starts_with("holdfast: "), "{arguments:?}: {said}");
+        assert!(output.stdout.is_empty());
+
+        let output = home.holdfast(Path::new("/nonexistent"), &[arguments, &["--json"]].concat(), "");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(error["error"]["code"], "bad_request", "{arguments:?}: {error}");
+    }
+    let help = home.holdfast(Path::new("/nonexistent"), &["--help"], "");
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("Usage: holdfast"));
 }
 
 #[test]

@@ -26,11 +26,11 @@ const STORE_RETRY_MS: i64 = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// Its plan.
-    ByPlan,
+    Plan,
     /// A helper that needs a token.
-    ByHelper,
+    Helper,
     /// The person: then it is tried even past an end that a profile declared, which may be wrong.
-    ByPerson,
+    Person,
 }
 
 /// What a flight takes along.
@@ -86,7 +86,7 @@ impl Engine {
     /// Renews an account now, whatever its plan, and returns when that is done.
     pub async fn renew(&self, id_or_label: &str, _caller: &Caller) -> Result<(), EngineError> {
         let id = self.state().session()?.find(id_or_label)?;
-        let flight = self.join_or_start(id, Asked::ByPerson)?;
+        let flight = self.join_or_start(id, Asked::Person)?;
         wait_for(flight).await
     }
 
@@ -105,7 +105,7 @@ impl Engine {
             reason,
         };
         let Some(refresh) = &entry.credentials.refresh else { return Err(needs(NeedsSignIn::NoRefreshToken)) };
-        if asked != Asked::ByPerson && refresh.lifetime.is_over(now) {
+        if asked != Asked::Person && refresh.lifetime.is_over(now) {
             return Err(needs(match refresh.lifetime.limited_by() {
                 Some(Limit::Sliding) => NeedsSignIn::WindowClosed,
                 _ => NeedsSignIn::AbsoluteEnd,

@@ -21,7 +21,7 @@ impl Engine {
                 self.replan_all(now);
             }
             last = now;
-            let next = self.do_what_is_due(now).await;
+            let next = self.do_what_is_due(now);
             let wake = match next {
                 Some(next) => next.min(now.plus_millis(LONGEST_SLEEP_MS)),
                 None if self.state().session.is_none() => UnixMillis::MAX,
@@ -36,7 +36,7 @@ impl Engine {
     }
 
     /// Starts everything that is due at `now`, and returns the instant of what comes next.
-    async fn do_what_is_due(&self, now: UnixMillis) -> Option<UnixMillis> {
+    fn do_what_is_due(&self, now: UnixMillis) -> Option<UnixMillis> {
         let (due, next_account, next_revocation) = {
             let state = self.state();
             let session = state.session.as_ref()?;
@@ -50,7 +50,7 @@ impl Engine {
         for (id, action) in due {
             match action {
                 Action::Renew => {
-                    if let Err(error) = self.join_or_start(id, Asked::ByPlan) {
+                    if let Err(error) = self.join_or_start(id, Asked::Plan) {
                         debug!(account = %id, %error, "a due renewal did not start");
                         self.replan(id);
                         self.announce(Change::Account(id));

@@ -169,12 +169,7 @@ impl VaultFile for Nothing {
     async fn header(&self) -> Result<VaultHeader, VaultError> {
         Ok(VaultHeader { id: VaultId::from_bytes([1; 16]), unlock: UnlockMethod::Keyring })
     }
-    async fn create(
-        &self,
-        _: VaultId,
-        _: UnlockMethod,
-        _: UnlockMaterial,
-    ) -> Result<Arc<dyn VaultStore>, VaultError> {
+    async fn create(&self, _: VaultId, _: UnlockMethod, _: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
         Err(VaultError::AlreadyThere)
     }
     async fn open(&self, _: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {

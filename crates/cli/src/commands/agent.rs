@@ -9,9 +9,9 @@ use holdfast_wire::ErrorCode;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::{of_running_agent, show};
+use super::{NoAgent, of_running_agent, show};
 use crate::arguments::AgentCommand;
-use crate::output::{self, Failure};
+use crate::output::Failure;
 
 /// How long a stopping agent may take; it finishes what it writes, and waits for no provider.
 const STOP_LIMIT: Duration = Duration::from_secs(15);
@@ -23,17 +23,16 @@ pub fn run(client: &Client, command: &AgentCommand, json: bool) -> Result<(), Fa
             let status = client.start_agent_if_needed()?;
             show(&status, json, |status| vec![format!("The agent runs, pid {}.", status.pid)])
         }
-        AgentCommand::Stop => stop(),
+        AgentCommand::Stop => stop(json),
         AgentCommand::Run => Err(foreground()),
     }
 }
 
-fn stop() -> Result<(), Failure> {
+fn stop(json: bool) -> Result<(), Failure> {
     let client = of_running_agent();
     let status = match client.status_of_running() {
         Err(error) if error.is_nobody_listens() => {
-            output::line("No agent runs.")?;
-            return Ok(());
+            return show(&NoAgent::default(), json, |_| vec!["No agent runs.".to_owned()]);
         }
         // One of another version can be stopped all the same; only its process is not known.
         Err(holdfast_client::Error::Incompatible(_)) => None,
@@ -55,8 +54,7 @@ fn stop() -> Result<(), Failure> {
             ));
         }
     }
-    output::line("The agent has stopped. Nothing renews until it runs again.")?;
-    Ok(())
+    show(&NoAgent::default(), json, |_| vec!["The agent has stopped. Nothing renews until it runs again.".to_owned()])
 }
 
 /// Becomes the agent. Returns only when that fails.

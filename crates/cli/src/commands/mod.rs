@@ -51,3 +51,15 @@ fn show<T: serde::Serialize>(value: &T, json: bool, words: impl FnOnce(&T) -> Ve
 fn of_running_agent() -> Client {
     Client::new(SocketPath::from_environment(), StartAgent::Never)
 }
+
+/// What is printed as JSON instead of the agent's object when no agent runs and that is what was wanted.
+#[derive(Default, serde::Serialize)]
+struct NoAgent {
+    agent: AgentState,
+}
+
+#[derive(Default, serde::Serialize)]
+struct AgentState {
+    /// Always false: one that runs answers with an object of its own.
+    running: bool,
+}

@@ -3,7 +3,7 @@
 use holdfast_client::Client;
 use holdfast_wire::{ErrorBody, ErrorCode, InitVault, SecretText, Status, UnlockMethod, UnlockVault};
 
-use super::{of_running_agent, show};
+use super::{NoAgent, of_running_agent, show};
 use crate::arguments::{Init, Unlock};
 use crate::output::{self, Failure};
 use crate::{secret_input, view};
@@ -92,9 +92,9 @@ pub fn lock(json: bool) -> Result<(), Failure> {
         Ok(status) => {
             show(&status, json, |_| vec!["The vault is locked. Nothing renews until it is unlocked.".to_owned()])
         }
-        Err(error) if error.is_nobody_listens() && !json => {
-            output::line("No agent runs, so the vault is locked.")?;
-            Ok(())
+        // What the vault is, only an agent could tell; that nobody holds its key is what was asked for.
+        Err(error) if error.is_nobody_listens() => {
+            show(&NoAgent::default(), json, |_| vec!["No agent runs, so nothing is unlocked.".to_owned()])
         }
         Err(error) => Err(Failure::Error(ErrorBody::from(error))),
     }
