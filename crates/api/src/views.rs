@@ -162,7 +162,9 @@ fn reason(snapshot: &AccountSnapshot) -> Option<wire::Reason> {
             let (code, text) = needs_sign_in(reason);
             made(code, text)
         }
-        State::Revoked { by: RevokedBy::User } => made("by_user", "You revoked its tokens. Holdfast holds nothing for it."),
+        State::Revoked { by: RevokedBy::User } => {
+            made("by_user", "You revoked its tokens. Holdfast holds nothing for it.")
+        }
         State::Revoked { by: RevokedBy::Provider } => made("by_provider", "The provider revoked its tokens."),
         State::SignedOut => made("by_user", "You signed out. Holdfast holds nothing for it."),
         State::Stale { .. } | State::Expired => snapshot.trouble.as_ref().map(|trouble| wire::Reason {
@@ -234,7 +236,11 @@ pub fn sign_in(snapshot: SignInSnapshot) -> wire::SignInView {
         SignInState::Cancelled => (
             S::Cancelled,
             None,
-            error(wire::ErrorCode::SignInCancelled, "The sign-in was cancelled. Nothing was kept.", "Start again when you like."),
+            error(
+                wire::ErrorCode::SignInCancelled,
+                "The sign-in was cancelled. Nothing was kept.",
+                "Start again when you like.",
+            ),
         ),
         SignInState::TimedOut => (
             S::TimedOut,
@@ -275,10 +281,8 @@ pub fn sign_out(report: Report, now: UnixMillis) -> wire::SignOutReport {
         })
         .collect();
     let any = |outcome| tokens.iter().any(|token| token.outcome == outcome);
-    let refresh_alive = report
-        .tokens
-        .iter()
-        .any(|token| token.hint == TokenTypeHint::RefreshToken && token.end != TokenEnd::Revoked);
+    let refresh_alive =
+        report.tokens.iter().any(|token| token.hint == TokenTypeHint::RefreshToken && token.end != TokenEnd::Revoked);
     let outcome = if tokens.is_empty() {
         O::NothingToRevoke
     } else if any(O::Queued) {
@@ -308,7 +312,9 @@ pub fn sign_out(report: Report, now: UnixMillis) -> wire::SignOutReport {
         O::EndedHereOnly => format!(
             "Ended here only: the provider does not revoke these tokens. Open the provider to end the session there.{until}"
         ),
-        O::Queued => format!("Gone here. The provider did not answer; Holdfast keeps the tokens sealed only to revoke them, and tries again.{until}"),
+        O::Queued => format!(
+            "Gone here. The provider did not answer; Holdfast keeps the tokens sealed only to revoke them, and tries again.{until}"
+        ),
         O::NothingToRevoke => "There was nothing to revoke.".to_owned(),
     };
     wire::SignOutReport {

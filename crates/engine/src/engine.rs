@@ -76,6 +76,8 @@ pub(crate) struct State {
     pub closings: u64,
     /// The engine is ending; a missing session means that, and not that somebody has to unlock.
     pub stopping: bool,
+    /// There was no vault when the engine started, and none was made since: "locked" would send people to `unlock`.
+    pub no_vault: bool,
     /// Why the vault did not open by itself, or cannot be read.
     pub problem: Option<EngineError>,
     /// From `providers.d`.
@@ -180,7 +182,11 @@ impl State {
 
     /// Why there is no session.
     pub(crate) const fn no_session(&self) -> EngineError {
-        if self.stopping { EngineError::ShuttingDown } else { EngineError::VaultLocked }
+        match (self.stopping, self.no_vault) {
+            (true, _) => EngineError::ShuttingDown,
+            (false, true) => EngineError::VaultUninitialised,
+            (false, false) => EngineError::VaultLocked,
+        }
     }
 
     /// The provider of this account, as it is known now; an error when it is gone or is another one than the account

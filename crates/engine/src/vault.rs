@@ -116,7 +116,10 @@ impl Engine {
     /// Opens the vault at start when the keyring alone can. What goes wrong is kept for `status`.
     pub(crate) async fn unlock_by_itself(&self) {
         let problem = match self.shared.ports.vault.header().await {
-            Err(VaultError::Absent) => None,
+            Err(VaultError::Absent) => {
+                self.state().no_vault = true;
+                None
+            }
             Err(error) => Some(EngineError::from(error)),
             Ok(header) if matches!(header.unlock, UnlockMethod::Keyring | UnlockMethod::Either) => {
                 self.unlock(None, &Caller::default()).await.err()
@@ -169,6 +172,7 @@ impl Engine {
             let mut state = self.state();
             if state.closings == closings && !state.stopping {
                 state.session = Some(session);
+                state.no_vault = false;
                 state.problem = None;
                 None
             } else {
