@@ -98,6 +98,13 @@ it('has no call and no wire type that could carry a token into the window', () =
   for (const command of commands) expect(command).not.toMatch(/token|reveal|copy_(?!sign_in_link)/);
 });
 
+it('asks for one secret only, the passphrase of the vault', () => {
+  const asking = product.filter((path) => /['"]password['"]/.test(code(path)));
+  expect(asking).toEqual(['../lib/ui/PassphraseField.svelte']);
+  const using = product.filter((path) => /<PassphraseField\b/.test(code(path)));
+  expect(using.map((path) => path.split('/').pop()).sort()).toEqual(['FirstRun.svelte', 'Unlock.svelte']);
+});
+
 it('keeps to what the content security policy allows', () => {
   expect(product.length).toBeGreaterThan(40);
   for (const path of product) {
