@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::Child,
 };
@@ -53,7 +54,9 @@ fn home() -> Outcome<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
     let home = data.ok_or_else(|| Failure::new("neither XDG_DATA_HOME nor HOME is set."))?.join("holdfast-demo");
-    fs::create_dir_all(&home).map_err(|error| Failure::new(format!("{} cannot be made: {error}.", home.display())))?;
+    // For this person only, whatever the umask says: the agent refuses a home that others can write to.
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&home);
+    made.map_err(|error| Failure::new(format!("{} cannot be made: {error}.", home.display())))?;
     Ok(home)
 }
 

@@ -72,6 +72,9 @@ fn run() -> anyhow::Result<()> {
 }
 
 async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM could not be watched")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT could not be watched")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("SIGHUP could not be watched")?;
     let listener = socket::bind(&places.socket)?;
     let clock = Arc::new(SystemClock);
     let server =
@@ -95,9 +98,6 @@ async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
         tokio::spawn(holdfast_api::serve(listener, engine.clone(), rustix::process::geteuid().as_raw(), stop.clone()));
     info!(version = env!("CARGO_PKG_VERSION"), "ready");
 
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM could not be watched")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT could not be watched")?;
-    let mut hang_up = signal(SignalKind::hangup()).context("SIGHUP could not be watched")?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

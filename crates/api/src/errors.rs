@@ -173,6 +173,7 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         EngineError::ProviderInUse { .. } => plain(C::ProviderInUse, "Sign out of them first."),
         EngineError::AccountNotFound(_) => plain(C::AccountNotFound, "holdfast list shows those that there are."),
         EngineError::LabelTaken(_) => plain(C::LabelTaken, "Choose another label."),
+        EngineError::SignInCancelled => plain(C::SignInCancelled, "Start again when you like."),
         EngineError::SignInNotFound => plain(C::SignInNotFound, "Start again."),
         EngineError::NeedsSignIn { label, provider, reason } => ErrorBody {
             code: C::NeedsSignIn,

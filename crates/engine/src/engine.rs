@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     pub replanned: Notify,
     /// Serialises making and opening the vault. Locking does not wait for it.
     pub gate: tokio::sync::Mutex<()>,
+    /// Held while a session is being closed: nobody opens the vault beside the one that still ends.
+    pub closing: tokio::sync::Mutex<()>,
     /// Serialises looking a name or person up and storing what depends on the answer.
     pub keeping: tokio::sync::Mutex<()>,
     /// Places for sign-ins that wait for their browser.
@@ -96,6 +98,7 @@ impl Engine {
                 changes,
                 replanned: Notify::new(),
                 gate: tokio::sync::Mutex::new(()),
+                closing: tokio::sync::Mutex::new(()),
                 keeping: tokio::sync::Mutex::new(()),
                 sign_in_places: Arc::new(tokio::sync::Semaphore::new(crate::sign_in::WAITING_MAX)),
                 tasks: TaskTracker::new(),

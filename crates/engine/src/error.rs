@@ -61,6 +61,9 @@ pub enum EngineError {
     /// Another account has that label.
     #[error("another account is called {0}")]
     LabelTaken(String),
+    /// The user cancelled the sign-in.
+    #[error("the sign-in was cancelled; nothing was kept")]
+    SignInCancelled,
     /// No sign-in of that id.
     #[error("there is no such sign-in, or it ended long ago")]
     SignInNotFound,

@@ -7,6 +7,9 @@ use crate::{
     renewal::{Asked, usable, wait_for},
 };
 
+/// A token that was renewed less than this ago is not renewed again for being too short: the next one would be too.
+const RENEWED_JUST_NOW_MS: i64 = 2_000;
+
 /// What a helper needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenDemand {
@@ -106,7 +109,8 @@ impl Engine {
         usable(&entry.account)?;
         if valid {
             let life = access.lifetime.effective_end().map_or(i64::MAX, |end| end.since(access.lifetime.last_used_at));
-            if life < asked_ms || renewed {
+            let just_renewed = now.since(access.lifetime.last_used_at) < RENEWED_JUST_NOW_MS;
+            if life <= asked_ms || renewed || just_renewed {
                 return Err(EngineError::LifetimeTooShort {
                     label: entry.account.label.clone(),
                     life_s: life / 1000,

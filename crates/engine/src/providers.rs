@@ -59,14 +59,23 @@ impl Engine {
         let mut kept = Vec::new();
         for provider in providers {
             let provider = Provider { origin: ProviderOrigin::Added, ..provider };
-            kept.push(self.keep_provider(NewProvider { provider, secret: None }).await?);
+            match self.keep_provider(NewProvider { provider, secret: None }).await {
+                Ok(provider) => kept.push(provider),
+                Err(error) => {
+                    // All or none.
+                    for provider in kept {
+                        self.forget_provider(&provider.name).await?;
+                    }
+                    return Err(error);
+                }
+            }
         }
         Ok(kept)
     }
 
     /// Removes a provider that no signed-in account uses.
     pub async fn remove_provider(&self, name: &str) -> Result<(), EngineError> {
-        let (store, name) = {
+        let name = {
             let state = self.state();
             let session = state.session()?;
             let Some((name, _)) = session.providers.iter().find(|(known, _)| known.as_str() == name) else {
@@ -97,13 +106,18 @@ impl Engine {
                     by: format!("{waiting} queued revocation(s)"),
                 });
             }
-            (session.store.clone(), name.clone())
+            name.clone()
         };
-        store.delete_provider(&name).await?;
+        self.forget_provider(&name).await
+    }
+
+    async fn forget_provider(&self, name: &ProviderName) -> Result<(), EngineError> {
+        let store = self.state().session()?.store.clone();
+        store.delete_provider(name).await?;
         if let Ok(session) = self.state().session_mut() {
-            session.providers.remove(&name);
+            session.providers.remove(name);
         }
-        self.announce(Change::ProviderRemoved(name));
+        self.announce(Change::ProviderRemoved(name.clone()));
         Ok(())
     }
 

@@ -45,6 +45,7 @@ struct Departure {
     attempts: u32,
     cancelled: CancellationToken,
     audit: mpsc::Sender<AuditEntry>,
+    waiting: watch::Sender<FlightEnd>,
 }
 
 /// How a flight ended, for the account in memory.
@@ -123,6 +124,7 @@ impl Engine {
         let session = state.session_mut()?;
         let (serial, store) = (session.serial, session.store.clone());
         let (cancelled, audit) = (session.cancelled.clone(), session.audit.clone());
+        let (waiting, end) = watch::channel(None);
         let entry = session.entry_mut(id)?;
         let departure = Departure {
             number: self.next_revision(),
@@ -135,8 +137,8 @@ impl Engine {
             attempts: entry.trouble.as_ref().map_or(0, |trouble| trouble.attempts),
             cancelled,
             audit,
+            waiting,
         };
-        let (sender, end) = watch::channel(None);
         entry.flight = Some(Flight { number: departure.number, end: end.clone() });
         session.replan(id, now, self.next_revision());
         let attempt = departure.attempts.saturating_add(1);
@@ -146,7 +148,7 @@ impl Engine {
             async move {
                 let landing = engine.fly(&departure).await;
                 let (end, orphans) = engine.land(id, &departure, landing);
-                let _ = sender.send(Some(end));
+                let _ = departure.waiting.send(Some(end));
                 engine.give_up_orphans(&departure, orphans).await;
             }
             .instrument(span),
@@ -206,6 +208,7 @@ impl Engine {
                 Err(VaultError::Locked) => return Landing::Overtaken,
                 Err(error) => {
                     warn!(%error, "the renewed tokens are not stored yet; nothing is handed out until they are");
+                    self.tell_unstored(flight, &error);
                     let again = self.now().plus_millis(STORE_RETRY_MS);
                     tokio::select! {
                         () = self.shared.ports.timer.sleep_until(again) => {}
@@ -275,6 +278,7 @@ impl Engine {
             }
             Landing::Orphaned { .. } | Landing::Overtaken | Landing::NotStarted(_) => {}
         }
+        let mut orphans = Vec::new();
         let end = {
             let mut state = self.state();
             let gone = state.no_session();
@@ -294,6 +298,16 @@ impl Engine {
             }
             entry.flight = None;
             let end = match landing {
+                Landing::Renewed { scopes, writes } if entry.account.condition != Condition::SignedIn => {
+                    // A sign-out is just sealing what it read before this was stored: it deletes the new tokens without
+                    // having queued them. Should it fail, they are what there is.
+                    orphans = writes.iter().map(copy_of).collect();
+                    entry.account.scopes = scopes;
+                    for write in writes {
+                        entry.credentials.insert(write.credential);
+                    }
+                    usable(&entry.account)
+                }
                 Landing::Renewed { scopes, writes } => {
                     let attempts = entry.trouble.as_ref().map_or(0, |trouble| trouble.attempts);
                     entry.forget_troubles();
@@ -305,7 +319,9 @@ impl Engine {
                     if over { Err(entry.arrived_over(now, attempts)) } else { Ok(()) }
                 }
                 Landing::Ended { condition, failure } => {
-                    entry.account.condition = condition;
+                    if entry.account.condition == Condition::SignedIn {
+                        entry.account.condition = condition;
+                    }
                     entry.trouble = None;
                     entry.failure = Some(failure);
                     usable(&entry.account)
@@ -314,7 +330,11 @@ impl Engine {
                     entry.fail(failure.clone(), now, Some(retry_at), in_doubt);
                     Err(EngineError::RenewalFailing { label: entry.account.label.clone(), failure, retry_at })
                 }
-                Landing::Orphaned { .. } | Landing::Overtaken => usable(&entry.account).and(Err(gone)),
+                Landing::Orphaned { writes } => {
+                    orphans = writes;
+                    usable(&entry.account).and_then(|()| Err(entry.out_of_step(now)))
+                }
+                Landing::Overtaken => usable(&entry.account).and_then(|()| Err(entry.out_of_step(now))),
                 Landing::NotStarted(error) => {
                     let failure = ProviderFailure::new(
                         FailureKind::VaultFailed,
@@ -330,7 +350,30 @@ impl Engine {
         };
         self.announce(Change::Account(id));
         self.shared.replanned.notify_one();
-        (end, Vec::new())
+        (end, orphans)
+    }
+
+    /// Tells those who wait, and the faces, that the provider has answered and the vault does not take the answer.
+    fn tell_unstored(&self, flight: &Departure, error: &VaultError) {
+        let id = flight.account.id;
+        let failure = ProviderFailure::new(
+            FailureKind::VaultFailed,
+            "vault",
+            format!(
+                "The renewed tokens are not stored yet: {error}. Holdfast keeps them and tries again every second."
+            ),
+        );
+        let retry_at = self.now().plus_millis(STORE_RETRY_MS);
+        if let Ok(session) = self.state().session_mut()
+            && session.serial == flight.session
+            && let Ok(entry) = session.entry_mut(id)
+            && entry.flight.as_ref().map(|current| current.number) == Some(flight.number)
+        {
+            entry.fail(failure.clone(), retry_at, Some(retry_at), entry.in_doubt);
+        }
+        let label = flight.account.label.clone();
+        let _ = flight.waiting.send(Some(Err(EngineError::RenewalFailing { label, failure, retry_at })));
+        self.announce(Change::Account(id));
     }
 
     /// Puts tokens that arrived after a sign-out into the outbox: they must not live on at the provider. After a new
@@ -379,6 +422,17 @@ impl Entry {
         self.failure = Some(failure);
         self.in_doubt = in_doubt;
         at
+    }
+
+    /// Notes that the vault holds other credentials than the memory: waits before it is tried again.
+    fn out_of_step(&mut self, now: UnixMillis) -> EngineError {
+        let failure = ProviderFailure::new(
+            FailureKind::VaultFailed,
+            "vault",
+            "The vault holds other credentials for this account than expected. Nothing was sent; unlocking again reads them.",
+        );
+        let retry_at = self.fail(failure.clone(), now, None, self.in_doubt);
+        EngineError::RenewalFailing { label: self.account.label.clone(), failure, retry_at }
     }
 
     /// Notes a renewal that was stored, and whose access token is over all the same: the next one waits.

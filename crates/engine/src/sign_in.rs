@@ -21,6 +21,8 @@ use crate::{
 /// take minutes; a code that comes after ten is one that nobody is waiting for.
 const WAIT_MAX_MS: i64 = 600_000;
 const WAIT_MIN_MS: i64 = 1_000;
+/// What the browser says of a sign-in that was cancelled too late to stop it.
+const CANCELLED: &str = "The sign-in was cancelled in Holdfast. Nothing was kept.";
 /// How long the revocation of a token that is not kept may take.
 const GIVE_UP_MS: i64 = 5_000;
 /// Sign-ins that may wait at once. Each holds a port.
@@ -71,17 +73,24 @@ pub(crate) struct SignInEntry {
     moved: watch::Sender<bool>,
 }
 
-/// What the task of a sign-in takes along.
-struct Waiting {
-    id: SignInId,
+/// What was asked for, by whom.
+struct Wanted {
     client: Client,
     scopes: Vec<String>,
     label: Option<String>,
+    cancel: CancellationToken,
+    caller: Caller,
+    /// Who was signed in there when this began: their grants are spared when this one is given up.
+    signed_in: Vec<(String, String)>,
+}
+
+/// What the task of a sign-in takes along.
+struct Waiting {
+    id: SignInId,
+    wanted: Wanted,
     pending: PendingAuthorization,
     listening: Box<dyn Listening>,
     deadline: UnixMillis,
-    cancel: CancellationToken,
-    caller: Caller,
     _place: OwnedSemaphorePermit,
 }
 
@@ -140,18 +149,15 @@ impl Engine {
             error: None,
         };
         let cancel = CancellationToken::new();
-        let waiting = Waiting {
-            id,
+        let wanted = Wanted {
             client,
             scopes,
             label: start.label,
-            pending,
-            listening,
-            deadline: view.expires_at,
             cancel: cancel.clone(),
             caller: caller.clone(),
-            _place: place,
+            signed_in: self.signed_in_at(&view.provider),
         };
+        let waiting = Waiting { id, wanted, pending, listening, deadline: view.expires_at, _place: place };
         let (moved, _) = watch::channel(false);
         {
             let mut state = self.state();
@@ -207,10 +213,10 @@ impl Engine {
     }
 
     async fn wait_for_browser(&self, waiting: Waiting) {
-        let Waiting { id, client, scopes, label, pending, mut listening, deadline, cancel, caller, _place } = waiting;
+        let Waiting { id, wanted, pending, mut listening, deadline, _place } = waiting;
         let (answer, page) = tokio::select! {
             answered = listening.answer(&pending) => answered,
-            () = cancel.cancelled() => return self.move_on(id, SignInState::Cancelled),
+            () = wanted.cancel.cancelled() => return self.move_on(id, SignInState::Cancelled),
             () = self.shared.ports.timer.sleep_until(deadline) => return self.move_on(id, SignInState::TimedOut),
         };
         let code = match answer {
@@ -222,28 +228,27 @@ impl Engine {
         };
         self.move_on(id, SignInState::Exchanging);
         // Not ended by cancelling: a code that was sent may have become tokens, and those have to be given up.
-        let (claims, grant) = match self.shared.ports.server.finish(&client, pending, code).await {
+        let (claims, grant) = match self.shared.ports.server.finish(&wanted.client, pending, code).await {
             Ok(SignedIn { claims, grant }) => (claims, grant),
             Err(failure) => {
                 self.move_on(id, failed(&failure));
                 return page.show(SignInPage::NotSignedIn(failure.detail)).await;
             }
         };
-        if cancel.is_cancelled() {
-            self.give_up_grant(&client, &claims, &grant).await;
-            self.move_on(id, SignInState::Cancelled);
-            let text = "The sign-in was cancelled in Holdfast. Nothing was kept.";
-            return page.show(SignInPage::NotSignedIn(text.into())).await;
-        }
-        match self.keep_account(&client.provider, &scopes, label, &claims, &grant, &caller).await {
+        match self.keep_account(&wanted, &claims, &grant).await {
             Ok(account) => {
                 info!(account = %account.id, "signed in");
                 // Known here before the browser says so: who reads the page finds the account.
                 self.done(id, &account);
                 page.show(SignInPage::SignedIn).await;
             }
+            Err(EngineError::SignInCancelled) => {
+                self.give_up_grant(&wanted, &claims, &grant).await;
+                self.move_on(id, SignInState::Cancelled);
+                page.show(SignInPage::NotSignedIn(CANCELLED.into())).await;
+            }
             Err(error) => {
-                self.give_up_grant(&client, &claims, &grant).await;
+                self.give_up_grant(&wanted, &claims, &grant).await;
                 let detail = sentence(&error);
                 self.not_kept(id, detail.clone(), error);
                 page.show(SignInPage::NotSignedIn(detail)).await;
@@ -251,15 +256,23 @@ impl Engine {
         }
     }
 
+    /// Issuer and subject of those who are signed in at a provider.
+    fn signed_in_at(&self, provider: &str) -> Vec<(String, String)> {
+        let state = self.state();
+        let accounts = state.session.iter().flat_map(|session| session.accounts.values()).map(|entry| &entry.account);
+        accounts
+            .filter(|account| account.provider.as_str() == provider && account.condition == Condition::SignedIn)
+            .map(|account| (account.issuer.clone(), account.subject.clone()))
+            .collect()
+    }
+
     /// Has the provider revoke tokens that nobody keeps. When the person is signed in here already, the new tokens are
     /// only dropped: many providers keep both under one grant, and revoking these would end that session.
-    async fn give_up_grant(&self, client: &Client, claims: &IdentityClaims, grant: &TokenGrant) {
-        let signed_in_already = self.state().session.as_ref().is_some_and(|session| {
-            session.accounts.values().any(|entry| {
-                is_person(&entry.account, &client.provider, claims) && entry.account.condition == Condition::SignedIn
-            })
-        });
-        if signed_in_already {
+    async fn give_up_grant(&self, wanted: &Wanted, claims: &IdentityClaims, grant: &TokenGrant) {
+        let Wanted { client, signed_in, .. } = wanted;
+        let person = (claims.issuer.clone(), claims.subject.clone());
+        let now = self.signed_in_at(client.provider.name.as_str());
+        if signed_in.contains(&person) || now.contains(&person) {
             return;
         }
         let refresh = grant.refresh_token.clone().map(|token| (TokenTypeHint::RefreshToken, token.into()));
@@ -279,15 +292,16 @@ impl Engine {
     /// Stores what the provider gave: into the account of the same person, or into a new one.
     async fn keep_account(
         &self,
-        provider: &Provider,
-        scopes: &[String],
-        label: Option<String>,
+        wanted: &Wanted,
         claims: &IdentityClaims,
         grant: &TokenGrant,
-        caller: &Caller,
     ) -> Result<Account, EngineError> {
+        let Wanted { client: Client { provider, .. }, scopes, label, cancel, caller, .. } = wanted;
         // Two sign-ins of one person at once must end in one account.
         let _keeping = self.shared.keeping.lock().await;
+        if cancel.is_cancelled() {
+            return Err(EngineError::SignInCancelled);
+        }
         let (store, account): (Arc<dyn VaultStore>, Account) = {
             let state = self.state();
             let session = state.session()?;
@@ -296,13 +310,14 @@ impl Engine {
             if let Some(named) = named
                 && same_person.map(|entry| entry.account.id) != Some(named)
             {
-                return Err(EngineError::LabelTaken(label.unwrap_or_default()));
+                return Err(EngineError::LabelTaken(label.clone().unwrap_or_default()));
             }
             let (id, label) = match same_person {
-                Some(entry) => (entry.account.id, label.unwrap_or_else(|| entry.account.label.clone())),
+                Some(entry) => (entry.account.id, label.clone().unwrap_or_else(|| entry.account.label.clone())),
                 None => {
-                    let wanted =
-                        label.unwrap_or_else(|| claims.username.clone().unwrap_or_else(|| claims.subject.clone()));
+                    let wanted = label
+                        .clone()
+                        .unwrap_or_else(|| claims.username.clone().unwrap_or_else(|| claims.subject.clone()));
                     (AccountId::make(grant.received_at), free_label(session, &wanted, provider))
                 }
             };
@@ -329,11 +344,12 @@ impl Engine {
         {
             let now = self.now();
             let revision = self.next_revision();
-            let mut state = self.state();
-            let session = state.session_mut()?;
-            session.forget(account.id);
-            session.accounts.insert(account.id, Entry::new(account.clone(), credentials));
-            session.replan(account.id, now, revision);
+            // A vault that was closed since then has the account all the same.
+            if let Ok(session) = self.state().session_mut() {
+                session.forget(account.id);
+                session.accounts.insert(account.id, Entry::new(account.clone(), credentials));
+                session.replan(account.id, now, revision);
+            }
         }
         self.audit(AuditAction::SignedIn, Some(account.id), caller, None);
         self.announce(Change::Account(account.id));

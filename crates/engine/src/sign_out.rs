@@ -2,9 +2,9 @@
 
 use holdfast_model::{
     Account, AccountId, AuditAction, Change, ClientAuthentication, Condition, Credential, CredentialKind, Provider,
-    ProviderOrigin, RevokedBy, SecretValue, TokenTypeHint, UnixMillis,
+    ProviderOrigin, RevokedBy, SecretValue, TokenTypeHint, UnixMillis, ports::VaultError,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     Caller, Engine, EngineError,
@@ -71,6 +71,9 @@ impl Engine {
 
     /// Signs out of every account that holds anything.
     pub async fn sign_out_all(&self, caller: &Caller) -> Result<Vec<SignOutReport>, EngineError> {
+        self.cancel_sign_ins();
+        // One that is just being stored is waited for, and ends with the others.
+        let keeping = self.shared.keeping.lock().await;
         let ids = {
             let state = self.state();
             let session = state.session()?;
@@ -79,7 +82,7 @@ impl Engine {
             holding.sort_by(|a, b| a.account.label.cmp(&b.account.label));
             holding.into_iter().map(|entry| entry.account.id).collect::<Vec<_>>()
         };
-        self.cancel_sign_ins();
+        drop(keeping);
         self.sign_out_these(ids, SignOutKind::SignOut, caller).await
     }
 
@@ -87,7 +90,16 @@ impl Engine {
     pub async fn remove(&self, id_or_label: &str, caller: &Caller) -> Result<SignOutReport, EngineError> {
         let report = self.sign_out(id_or_label, SignOutKind::SignOut, caller).await?;
         let id = report.account.id;
-        let store = self.state().session()?.store.clone();
+        // A sign-in of the same person that ended meanwhile has the same row: that one is not what was to be removed.
+        let _keeping = self.shared.keeping.lock().await;
+        let store = {
+            let state = self.state();
+            let session = state.session()?;
+            if session.entry(id)?.account.condition == Condition::SignedIn {
+                return Ok(report);
+            }
+            session.store.clone()
+        };
         store.delete_account(id).await?;
         self.audit(AuditAction::Removed, Some(id), caller, None);
         if let Ok(session) = self.state().session_mut() {
@@ -117,7 +129,9 @@ impl Engine {
             let mut held: Vec<(Account, Provider, Vec<Credential>)> = Vec::new();
             let mut before = Vec::new();
             for id in &ids {
-                let account = state.session()?.entry(*id)?.account.clone();
+                // Removed by somebody else in the meantime: there is nothing left to end.
+                let Ok(entry) = state.session()?.entry(*id) else { continue };
+                let account = entry.account.clone();
                 let provider = state.provider_of(&account).unwrap_or_else(|_| as_signed_in(&account));
                 let entry = state.session_mut()?.entry_mut(*id)?;
                 before.push(account);
@@ -131,14 +145,24 @@ impl Engine {
             (store, held, before)
         };
 
+        let mut unreadable: Vec<(AccountId, TokenReport)> = Vec::new();
         let sealed = async {
             let mut outbox = Vec::new();
             for (_, provider, credentials) in &held {
                 let mut tokens: Vec<(Credential, SecretValue)> = Vec::new();
                 for credential in credentials {
                     let over = credential.lifetime.certain_end().is_some_and(|end| now >= end);
-                    if !over && credential.kind != CredentialKind::IdToken {
-                        tokens.push((credential.clone(), store.secret(credential.id).await?));
+                    let Some(hint) = hint_of(credential.kind).filter(|_| !over) else { continue };
+                    match store.secret(credential.id).await {
+                        Ok(token) => tokens.push((credential.clone(), token)),
+                        // It cannot be shown to the provider; that is no reason to keep everything else signed in.
+                        Err(error @ (VaultError::Damaged { .. } | VaultError::NotFound)) => {
+                            warn!(account = %credential.account, %error, "a token cannot be read, and so not be revoked");
+                            let expires_at = credential.lifetime.effective_end();
+                            let report = TokenReport { hint, end: TokenEnd::EndedHereOnly, expires_at };
+                            unreadable.push((credential.account, report));
+                        }
+                        Err(error) => return Err(error.into()),
                     }
                 }
                 outbox.extend(revocations(provider, tokens, now));
@@ -168,6 +192,9 @@ impl Engine {
             let session = state.session_mut()?;
             for id in &ids {
                 if let Ok(entry) = session.entry_mut(*id) {
+                    if let Some((account, ..)) = held.iter().find(|(account, ..)| account.id == *id) {
+                        entry.account.condition = account.condition.clone();
+                    }
                     entry.credentials = holdfast_model::CredentialSet::default();
                     entry.forget_troubles();
                     // One that is still under way finds its account gone, and gives up what it brings.
@@ -193,8 +220,9 @@ impl Engine {
         // At the providers: all accounts beside each other, the tokens of one in order.
         let tries = held.into_iter().map(|(account, _, credentials)| {
             let mine: Vec<_> = queued.iter().filter(|revocation| revocation.account == account.id).cloned().collect();
+            let mut tokens: Vec<_> =
+                unreadable.iter().filter(|(of, _)| *of == account.id).map(|(_, report)| report.clone()).collect();
             async move {
-                let mut tokens = Vec::new();
                 for revocation in mine {
                     let end = match self.try_revocation(revocation.id).await {
                         Ok(Tried::Revoked) => TokenEnd::Revoked,
@@ -205,11 +233,8 @@ impl Engine {
                             TokenEnd::Queued(error.to_string())
                         }
                     };
-                    let kind = match revocation.hint {
-                        TokenTypeHint::RefreshToken => CredentialKind::RefreshToken,
-                        TokenTypeHint::AccessToken => CredentialKind::AccessToken,
-                    };
-                    let credential = credentials.iter().find(|credential| credential.kind == kind);
+                    let credential =
+                        credentials.iter().find(|credential| hint_of(credential.kind) == Some(revocation.hint));
                     let expires_at = credential.and_then(|credential| credential.lifetime.effective_end());
                     tokens.push(TokenReport { hint: revocation.hint, end, expires_at });
                 }
@@ -233,6 +258,15 @@ impl Engine {
             _ = futures_util::future::join_all(flights.into_iter().map(wait_for)) => {}
             () = self.shared.ports.timer.sleep_until(deadline) => {}
         }
+    }
+}
+
+/// What a provider is told that a token is; `None` for what cannot be revoked.
+const fn hint_of(kind: CredentialKind) -> Option<TokenTypeHint> {
+    match kind {
+        CredentialKind::RefreshToken => Some(TokenTypeHint::RefreshToken),
+        CredentialKind::AccessToken => Some(TokenTypeHint::AccessToken),
+        CredentialKind::IdToken => None,
     }
 }
 

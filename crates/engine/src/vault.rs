@@ -54,6 +54,7 @@ impl Engine {
         } else {
             None
         };
+        drop(self.shared.closing.lock().await);
         let made = self.shared.ports.vault.create(id, unlock, UnlockMaterial { keyring, passphrase }).await;
         match made {
             Ok(store) => {
@@ -74,28 +75,35 @@ impl Engine {
     /// Opens the vault with a passphrase, or without one through the keyring. Opening an open vault changes nothing,
     /// but a passphrase that comes with it is still checked.
     pub async fn unlock(&self, passphrase: Option<Passphrase>, caller: &Caller) -> Result<(), EngineError> {
-        let _gate = self.shared.gate.lock().await;
-        let closings = self.state().closings;
-        if self.shared.stopping.is_cancelled() {
-            return Err(EngineError::ShuttingDown);
-        }
-        if passphrase.is_none() && self.state().session.is_some() {
-            return Ok(());
-        }
+        let closings = {
+            let state = self.state();
+            if state.stopping {
+                return Err(EngineError::ShuttingDown);
+            }
+            if passphrase.is_none() && state.session.is_some() {
+                return Ok(());
+            }
+            state.closings
+        };
         let header = self.shared.ports.vault.header().await?;
         let by_keyring = match header.unlock {
-            UnlockMethod::Keyring => true,
+            UnlockMethod::Keyring | UnlockMethod::Both => true,
             UnlockMethod::Passphrase => false,
             UnlockMethod::Either => passphrase.is_none(),
-            UnlockMethod::Both => true,
         };
-        if header.unlock == UnlockMethod::Passphrase || header.unlock == UnlockMethod::Both {
-            passphrase.as_ref().ok_or(EngineError::PassphraseRequired)?;
+        if matches!(header.unlock, UnlockMethod::Passphrase | UnlockMethod::Both) && passphrase.is_none() {
+            return Err(EngineError::PassphraseRequired);
         }
+        // Before the gate: a keyring that waits for its person must not keep a passphrase waiting.
         let keyring = match by_keyring {
             true => Some(self.shared.ports.keyring.get(header.id).await?),
             false => None,
         };
+        let _gate = self.shared.gate.lock().await;
+        drop(self.shared.closing.lock().await);
+        if passphrase.is_none() && self.state().session.is_some() {
+            return Ok(());
+        }
         let passphrase = passphrase.filter(|_| header.unlock.uses_passphrase());
         let typed = passphrase.is_some();
         let store =
@@ -193,6 +201,7 @@ impl Engine {
     /// Closes the session, and returns whether there was one. Renewals under way get `grace_ms` for their durable
     /// part; what does not make it stays in the journal and is taken up after the next unlock.
     pub(crate) async fn close_session(&self, grace_ms: i64) -> bool {
+        let _closing = self.shared.closing.lock().await;
         // Out of the state first: from here on every caller hears "locked".
         let session = {
             let mut state = self.state();
@@ -200,6 +209,8 @@ impl Engine {
             state.session.take()
         };
         let Some(session) = session else { return false };
+        // Those that began before the session was taken and after the caller cancelled the others.
+        self.cancel_sign_ins();
         let Session { store, tasks, cancelled, audit, accounts, .. } = session;
         // Whatever becomes of this call, nothing of the session runs on.
         let cancelled = cancelled.drop_guard();

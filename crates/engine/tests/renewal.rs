@@ -143,6 +143,8 @@ async fn a_full_disk_delays_the_new_token_and_never_reuses_the_old_one() {
     world.provider.release();
     world.pass(5).await;
     assert_eq!(state(&world, &account), State::Refreshing, "nothing is handed out that is not stored");
+    let error = world.engine.token(&account, &TokenDemand::default(), &caller()).await.expect_err("told, not held");
+    assert!(matches!(error, EngineError::RenewalFailing { .. }), "{error:?}");
     world.vault.disk_is_full(false);
     world.pass(2).await;
     let handed = world.engine.token(&account, &TokenDemand::default(), &caller()).await.expect("stored at last");
@@ -188,6 +190,9 @@ async fn a_token_that_can_never_live_long_enough_is_refused_without_a_request() 
     let demand = TokenDemand { min_valid_s: 3600, ..TokenDemand::default() };
     let error = world.engine.token(&account, &demand, &caller()).await.expect_err("too long");
     assert!(matches!(error, EngineError::LifetimeTooShort { life_s: 300, asked_s: 3600, .. }), "{error:?}");
+    let demand = TokenDemand { min_valid_s: 300, ..TokenDemand::default() };
+    world.time.advance_ms(1);
+    world.engine.token(&account, &demand, &caller()).await.expect_err("its whole life is never left");
     assert_eq!(world.provider.refreshes(), 0);
     let demand = TokenDemand { min_valid_s: 280, ..TokenDemand::default() };
     world.time.advance_ms(60_000);

@@ -247,3 +247,37 @@ async fn tokens_of_a_sign_in_that_was_cancelled_too_late_are_given_up_at_the_pro
     assert_eq!(ended.state, holdfast_model::SignInState::Cancelled);
     assert!(world.provider.alive().is_empty() && world.engine.accounts().expect("open").is_empty());
 }
+
+#[tokio::test]
+async fn an_unlock_waits_for_the_lock_before_it_and_doubles_no_renewal() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.provider.hold();
+    world.time.advance_ms(301_000);
+    world.until("a renewal is under way", |world| world.provider.refreshes() == 1).await;
+    let (locking, unlocking) = (world.engine.clone(), world.engine.clone());
+    let locking = tokio::spawn(async move { locking.lock(&caller()).await });
+    world.until("the session is gone", |world| world.engine.accounts().is_err()).await;
+    let unlocking = tokio::spawn(async move { unlocking.unlock(None, &caller()).await });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.provider.refreshes(), 1, "the old renewal still ends");
+    world.provider.release();
+    world.pass(2).await;
+    locking.await.expect("no panic").expect("locked");
+    unlocking.await.expect("no panic").expect("unlocked after it");
+    world.pass(2).await;
+    assert_eq!(world.engine.account(&account).expect("there").state, State::Fresh);
+    assert_eq!(world.provider.reuses(), 0);
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_read_does_not_keep_anything_signed_in() {
+    let world = World::new().await;
+    world.sign_in("alice").await;
+    world.vault.values_are_damaged();
+    let reports = world.engine.sign_out_all(&caller()).await.expect("done here");
+    assert!(reports[0].tokens.iter().all(|token| token.end == TokenEnd::EndedHereOnly));
+    assert_eq!((reports[0].tokens.len(), world.vault.stored_values().len()), (2, 0));
+}

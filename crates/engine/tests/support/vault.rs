@@ -24,6 +24,7 @@ struct Rows {
     journal: BTreeMap<CredentialId, RefreshIntent>,
     revocations: BTreeMap<RevocationId, (Revocation, SecretValue)>,
     audit: Vec<AuditEntry>,
+    damaged: bool,
 }
 
 /// A vault in memory with the rules of the real one.
@@ -38,6 +39,11 @@ impl MemoryVault {
     /// Whether writes fail because the disk is full.
     pub fn disk_is_full(&self, full: bool) {
         self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// No stored value opens any more.
+    pub fn values_are_damaged(&self) {
+        self.rows.lock().unwrap().damaged = true;
     }
 
     /// Cuts the open store off: whoever holds it writes nothing any more.
@@ -152,6 +158,9 @@ impl VaultStore for Open {
         Ok(())
     }
     async fn secret(&self, credential: CredentialId) -> Result<SecretValue, VaultError> {
+        if self.read()?.damaged {
+            return Err(VaultError::Damaged { table: "credentials", row: credential.to_string() });
+        }
         self.read()?.credentials.get(&credential).map(|(_, value)| value.clone()).ok_or(VaultError::NotFound)
     }
     async fn begin_refresh(&self, intent: &RefreshIntent) -> Result<(), VaultError> {
