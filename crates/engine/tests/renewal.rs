@@ -134,11 +134,7 @@ async fn a_refused_refresh_token_stops_renewal_and_stays_sealed() {
 
 #[tokio::test]
 async fn a_full_disk_delays_the_new_token_and_never_reuses_the_old_one() {
-    let world = World::new().await;
-    let account = world.sign_in("alice").await;
-    world.provider.hold();
-    world.time.advance_ms(301_000);
-    world.until("the request is under way", |world| world.provider.refreshes() == 1).await;
+    let (world, account) = World::with_a_hanging_renewal().await;
     world.vault.disk_is_full(true);
     world.provider.release();
     world.pass(5).await;
@@ -154,11 +150,7 @@ async fn a_full_disk_delays_the_new_token_and_never_reuses_the_old_one() {
 
 #[tokio::test]
 async fn killed_before_the_provider_answered_it_renews_after_the_restart() {
-    let mut world = World::new().await;
-    let account = world.sign_in("alice").await;
-    world.provider.hold();
-    world.time.advance_ms(301_000);
-    world.until("the request is under way", |world| world.provider.refreshes() == 1).await;
+    let (mut world, account) = World::with_a_hanging_renewal().await;
     assert_eq!(world.vault.journal_lines(), 1);
     world.restart(Some(600), Some(3600)).await;
     // The request of the dead process is lost on its way.
@@ -211,11 +203,7 @@ async fn a_scope_that_was_not_granted_is_refused() {
 
 #[tokio::test]
 async fn one_hanging_account_does_not_delay_another() {
-    let world = World::new().await;
-    let alice = world.sign_in("alice").await;
-    world.provider.hold();
-    world.time.advance_ms(301_000);
-    world.until("alice hangs", |world| world.provider.refreshes() == 1).await;
+    let (world, alice) = World::with_a_hanging_renewal().await;
     let bob = world.sign_in("bob").await;
     let handed = world.engine.token(&bob, &TokenDemand::default(), &caller()).await.expect("at once");
     assert_eq!(handed.token.expose_secret(), "access-2");
@@ -224,11 +212,7 @@ async fn one_hanging_account_does_not_delay_another() {
 
 #[tokio::test]
 async fn a_late_refusal_does_not_touch_an_account_that_was_signed_in_anew() {
-    let world = World::new().await;
-    let account = world.sign_in("alice").await;
-    world.provider.hold();
-    world.time.advance_ms(301_000);
-    world.until("a renewal is under way", |world| world.provider.refreshes() == 1).await;
+    let (world, account) = World::with_a_hanging_renewal().await;
     assert_eq!(world.sign_in("alice").await, account);
     world.provider.says(Says::No(failure(FailureKind::InvalidGrant).with_status(400)));
     world.provider.release();

@@ -68,11 +68,7 @@ async fn a_full_disk_refuses_the_sign_out_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_token_that_arrives_after_the_sign_out_is_revoked_too() {
-    let world = World::new().await;
-    let account = world.sign_in("alice").await;
-    world.provider.hold();
-    world.time.advance_ms(301_000);
-    world.until("a renewal is under way", |world| world.provider.refreshes() == 1).await;
+    let (world, account) = World::with_a_hanging_renewal().await;
     let (engine, id) = (world.engine.clone(), account.clone());
     let signing_out = tokio::spawn(async move { engine.sign_out(&id, SignOutKind::SignOut, &caller()).await });
     world.pass(3).await;
@@ -127,11 +123,7 @@ async fn after_lock_every_call_says_locked_and_after_unlock_all_is_there() {
 
 #[tokio::test]
 async fn a_renewal_under_way_at_lock_is_taken_up_after_unlock_without_losing_the_session() {
-    let world = World::new().await;
-    let account = world.sign_in("alice").await;
-    world.provider.hold();
-    world.time.advance_ms(301_000);
-    world.until("a renewal is under way", |world| world.provider.refreshes() == 1).await;
+    let (world, account) = World::with_a_hanging_renewal().await;
     let (engine, done) = (world.engine.clone(), caller());
     let locking = tokio::spawn(async move { engine.lock(&done).await });
     world.pass(1).await;
@@ -145,11 +137,7 @@ async fn a_renewal_under_way_at_lock_is_taken_up_after_unlock_without_losing_the
 
 #[tokio::test]
 async fn a_late_refusal_leaves_a_signed_out_account_signed_out() {
-    let world = World::new().await;
-    let account = world.sign_in("alice").await;
-    world.provider.hold();
-    world.time.advance_ms(301_000);
-    world.until("a renewal is under way", |world| world.provider.refreshes() == 1).await;
+    let (world, account) = World::with_a_hanging_renewal().await;
     let (engine, id) = (world.engine.clone(), account.clone());
     let signing_out = tokio::spawn(async move { engine.sign_out(&id, SignOutKind::SignOut, &caller()).await });
     world.pass(3).await;
@@ -161,11 +149,7 @@ async fn a_late_refusal_leaves_a_signed_out_account_signed_out() {
 
 #[tokio::test]
 async fn a_lock_whose_caller_goes_away_leaves_nothing_running() {
-    let world = World::new().await;
-    let account = world.sign_in("alice").await;
-    world.provider.hold();
-    world.time.advance_ms(301_000);
-    world.until("a renewal is under way", |world| world.provider.refreshes() == 1).await;
+    let (world, account) = World::with_a_hanging_renewal().await;
     let engine = world.engine.clone();
     let locking = tokio::spawn(async move { engine.lock(&caller()).await });
     world.until("the session is gone", |world| world.engine.accounts().is_err()).await;
@@ -250,11 +234,7 @@ async fn tokens_of_a_sign_in_that_was_cancelled_too_late_are_given_up_at_the_pro
 
 #[tokio::test]
 async fn an_unlock_waits_for_the_lock_before_it_and_doubles_no_renewal() {
-    let world = World::new().await;
-    let account = world.sign_in("alice").await;
-    world.provider.hold();
-    world.time.advance_ms(301_000);
-    world.until("a renewal is under way", |world| world.provider.refreshes() == 1).await;
+    let (world, account) = World::with_a_hanging_renewal().await;
     let (locking, unlocking) = (world.engine.clone(), world.engine.clone());
     let locking = tokio::spawn(async move { locking.lock(&caller()).await });
     world.until("the session is gone", |world| world.engine.accounts().is_err()).await;

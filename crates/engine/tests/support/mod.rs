@@ -105,6 +105,16 @@ impl World {
         self.engine.start_sign_in(start, &Caller::default()).await.expect("starts").id
     }
 
+    /// Signs alice in, and lets her renewal hang at the provider.
+    pub async fn with_a_hanging_renewal() -> (Self, String) {
+        let world = Self::new().await;
+        let account = world.sign_in("alice").await;
+        world.provider.hold();
+        world.time.advance_ms(301_000);
+        world.until("a renewal is under way", |world| world.provider.refreshes() == 1).await;
+        (world, account)
+    }
+
     /// Lets tasks run until `holds`; fails when it does not come true without time passing.
     pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         for _ in 0..10_000 {
