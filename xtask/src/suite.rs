@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that can be tested, and no group that quietly runs nothing.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use crate::{
     Options,
@@ -13,6 +13,9 @@ use crate::{
 
 /// The window that a WebDriver may drive; nothing that ships is built with it.
 const DESKTOP_FOR_TESTS: [&str; 3] = ["--workspace", "--features", "holdfast-desktop/automation"];
+
+/// TypeScript that is made from the wire types and committed.
+const WIRE_TYPES: &str = "ui/src/lib/generated";
 
 /// Runs it all.
 pub fn run(options: &Options) -> Outcome<()> {
@@ -32,6 +35,7 @@ pub fn run(options: &Options) -> Outcome<()> {
     let lints = ["--all-targets", "--", "--deny", "warnings"];
     shell::run("lints", cargo().arg("clippy").args(DESKTOP_FOR_TESTS).args(lints))?;
     shell::run("building every program", cargo().arg("build").args(DESKTOP_FOR_TESTS))?;
+    let types_before = wire_types()?;
     let (rust_passed, lines) =
         run_and_read("Rust and system tests", cargo().arg("test").args(DESKTOP_FOR_TESTS).arg("--no-fail-fast"))?;
     groups.extend(counts::cargo_groups(&lines));
@@ -48,7 +52,25 @@ pub fn run(options: &Options) -> Outcome<()> {
     if !rust_passed {
         return Err(Failure::new("Rust or system tests failed; they are above."));
     }
+    if wire_types()? != types_before {
+        return Err(Failure::new(format!(
+            "the TypeScript of the wire types was out of step; the tests wrote {WIRE_TYPES} anew, look at it and commit it."
+        )));
+    }
     nothing_was_empty(&groups)
+}
+
+/// What the tests of the wire types write, by file.
+fn wire_types() -> Outcome<BTreeMap<PathBuf, String>> {
+    let folder = repository().join(WIRE_TYPES);
+    let unreadable = |error: std::io::Error| Failure::new(format!("{WIRE_TYPES} cannot be read: {error}."));
+    let mut types = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        types.insert(path, text);
+    }
+    Ok(types)
 }
 
 /// Every file of system tests ran at least one test, and so did the user interface and every crate.
