@@ -154,9 +154,14 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         EngineError::PassphraseRequired => {
             plain(C::PassphraseRequired, "holdfast unlock, or --passphrase-stdin in a script")
         }
-        EngineError::WrongPassphrase => {
-            plain(C::WrongPassphrase, "Try again; look at Caps Lock and the keyboard layout. Nothing is erased.")
-        }
+        EngineError::WrongPassphrase { wait_s } => ErrorBody {
+            retry_after_s: Some(*wait_s).filter(|wait| *wait > 0),
+            ..plain(C::WrongPassphrase, "Try again; look at Caps Lock and the keyboard layout. Nothing is erased.")
+        },
+        EngineError::TooManyTries { wait_s } => ErrorBody {
+            retry_after_s: Some(*wait_s),
+            ..plain(C::TooManyTries, &format!("Wait {wait_s} s, then try again. Nothing is erased."))
+        },
         EngineError::PassphraseTooWeak { .. } => {
             plain(C::PassphraseTooWeak, "Five or more random words are strong and easy to type.")
         }

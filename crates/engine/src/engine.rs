@@ -15,7 +15,7 @@ use holdfast_model::{
 use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{EngineError, session::Session, sign_in::SignInEntry};
+use crate::{EngineError, session::Session, sign_in::SignInEntry, tries::Tries};
 
 /// Changes that a watcher may fall behind before it is cut off and has to begin with a new snapshot: more than
 /// one sign-out of everything makes with hundreds of accounts.
@@ -82,6 +82,8 @@ pub(crate) struct State {
     pub no_vault: bool,
     /// Why the vault did not open by itself, or cannot be read.
     pub problem: Option<EngineError>,
+    /// Wrong passphrases.
+    pub tries: Tries,
     /// From `providers.d`.
     pub file_providers: BTreeMap<ProviderName, Provider>,
     pub sign_ins: BTreeMap<SignInId, SignInEntry>,

@@ -22,7 +22,16 @@ pub enum EngineError {
     PassphraseRequired,
     /// The passphrase does not open the vault.
     #[error("that passphrase does not open this vault")]
-    WrongPassphrase,
+    WrongPassphrase {
+        /// How long the next try has to wait, in seconds; 0 when it may come at once.
+        wait_s: u64,
+    },
+    /// Too many wrong passphrases; this one was not tried.
+    #[error("too many wrong passphrases; this one was not tried")]
+    TooManyTries {
+        /// How long the next try has to wait, in seconds.
+        wait_s: u64,
+    },
     /// The passphrase is shorter than the floor.
     #[error("a passphrase needs at least {min} characters")]
     PassphraseTooWeak {

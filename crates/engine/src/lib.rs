@@ -21,6 +21,7 @@ mod scheduler;
 mod session;
 mod sign_in;
 mod sign_out;
+mod tries;
 mod vault;
 mod view;
 

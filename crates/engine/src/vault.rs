@@ -106,15 +106,28 @@ impl Engine {
         }
         let passphrase = passphrase.filter(|_| header.unlock.uses_passphrase());
         let typed = passphrase.is_some();
+        if typed && let Some(wait_ms) = self.state().tries.wait_ms(self.now()) {
+            return Err(EngineError::TooManyTries { wait_s: whole_seconds(wait_ms) });
+        }
         let store =
             self.shared.ports.vault.open(UnlockMaterial { keyring, passphrase }).await.map_err(
                 |error| match error {
-                    VaultError::WrongKey if typed => EngineError::WrongPassphrase,
+                    VaultError::WrongKey if typed => {
+                        let wait_ms = self.state().tries.wrong(self.now()).unwrap_or(0);
+                        EngineError::WrongPassphrase { wait_s: whole_seconds(wait_ms) }
+                    }
                     VaultError::WrongKey => EngineError::KeyringKeyWrong,
                     other => other.into(),
                 },
             )?;
-        if self.state().session.is_some() {
+        let open_already = {
+            let mut state = self.state();
+            if typed {
+                state.tries.right();
+            }
+            state.session.is_some()
+        };
+        if open_already {
             store.close().await;
             return Ok(());
         }
@@ -246,4 +259,9 @@ impl Engine {
             warn!("the audit log could not take a line");
         }
     }
+}
+
+/// Milliseconds as whole seconds, rounded up: whoever waits that long has waited long enough.
+fn whole_seconds(millis: i64) -> u64 {
+    u64::try_from(millis.max(0)).unwrap_or(0).div_ceil(1000)
 }

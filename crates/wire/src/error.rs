@@ -77,6 +77,8 @@ codes! {
     PassphraseRequired = "passphrase_required", exit 3, http 422;
     /// The passphrase does not open the vault.
     WrongPassphrase = "wrong_passphrase", exit 3, http 403;
+    /// Too many wrong passphrases; this one was not tried.
+    TooManyTries = "too_many_tries", exit 3, http 429;
     /// The passphrase is too weak to protect a vault.
     PassphraseTooWeak = "passphrase_too_weak", exit 2, http 422;
     /// No keyring service runs.

@@ -468,6 +468,7 @@ const errors: Record<ErrorCode, Words> = {
   disk_full: ['The disk is full', 'Wrote nothing, and kept what was there.', 'Free some space, then try again.', 'HF-VAULT-11'],
   passphrase_required: ['This vault opens with a passphrase', LEFT_VAULT, 'Enter the passphrase.'],
   wrong_passphrase: ['That passphrase does not open this vault', 'Counts tries. Erases nothing.', 'Try again.', 'HF-KEY-02'],
+  too_many_tries: ['Too many wrong passphrases', 'Did not try this one. Erases nothing.', 'Wait until the time is over, then try again.', 'HF-KEY-02'],
   passphrase_too_weak: ['This passphrase is too weak', 'Created nothing.', 'Choose a longer one, or let Holdfast suggest one.'],
   keyring_absent: ['No keyring answers on this desktop', LEFT_VAULT, 'Install gnome-keyring or KWallet, or use the passphrase.', 'HF-KEY-01'],
   keyring_locked: ['The keyring is locked', 'Waits for it. Nothing was written.', 'Answer the desktop’s question, or use the passphrase.', 'HF-KEY-01'],

@@ -40,6 +40,21 @@ it('makes each try wait after five wrong ones, and lets go by itself', async () 
   expect(none('accounts')).toBe(false);
 });
 
+it('waits as long as the agent says when others tried before', async () => {
+  const backend = await openWindow({ vault: 'locked', now: () => Date.now() });
+  vi.spyOn(backend, 'unlockVault').mockRejectedValueOnce(
+    { code: 'too_many_tries', message: 'Too many wrong passphrases; this one was not tried.', hint: null, retry_after_s: 20 });
+  await attempt('correct horse battery staple');
+  expect(text(document.body)).toContain('You can try again in 0:20');
+  type('unlock-passphrase', 'correct horse battery staple');
+  await settle();
+  expect((one('unlock-submit') as HTMLButtonElement).disabled).toBe(true);
+  await vi.advanceTimersByTimeAsync(21_000);
+  press('unlock-submit');
+  await settle();
+  expect(none('accounts')).toBe(false);
+});
+
 it('says why the keyring did not open the vault, and asks it again', async () => {
   const backend = await openWindow({ vault: 'locked', unlock: 'keyring', problem: 'keyring_locked' });
   expect(none('unlock-passphrase')).toBe(true);

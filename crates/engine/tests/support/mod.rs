@@ -17,7 +17,7 @@ use holdfast_model::{
 };
 pub use provider::{FakeProvider, Says};
 pub use time::ManualTime;
-pub use vault::MemoryVault;
+pub use vault::{MemoryVault, RIGHT};
 
 /// A keyring in memory, which may be made to wait for its person for ever.
 #[derive(Default)]
@@ -74,6 +74,20 @@ impl World {
         engine.set_file_providers(vec![profile("demo", sliding_s, absolute_s)]);
         drop(engine.start());
         engine.init(UnlockMethod::Keyring, None, &Caller::default()).await.expect("a new vault");
+        Self { engine, time, vault, keyring, provider }
+    }
+
+    /// A world with a locked vault of this kind, whose passphrase is [`RIGHT`].
+    pub async fn locked_with(unlock: UnlockMethod) -> Self {
+        let time = Arc::new(ManualTime::default());
+        let vault = Arc::new(MemoryVault::default());
+        let keyring = Arc::new(MemoryKeyring::default());
+        let provider = Arc::new(FakeProvider::new(time.clone(), 300));
+        let engine = engine(&time, &vault, &keyring, &provider);
+        drop(engine.start());
+        let passphrase = holdfast_model::Passphrase::new(RIGHT.into());
+        engine.init(unlock, Some(passphrase), &Caller::default()).await.expect("a new vault");
+        engine.lock(&Caller::default()).await.expect("locks");
         Self { engine, time, vault, keyring, provider }
     }
 

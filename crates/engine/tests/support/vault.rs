@@ -27,6 +27,9 @@ struct Rows {
     damaged: bool,
 }
 
+/// The only passphrase that opens a vault in memory.
+pub const RIGHT: &str = "copper thistle wagon";
+
 /// A vault in memory with the rules of the real one.
 #[derive(Default)]
 pub struct MemoryVault {
@@ -93,7 +96,10 @@ impl VaultFile for MemoryVault {
         self.rows.lock().unwrap().header = Some(VaultHeader { id, unlock });
         Ok(self.store())
     }
-    async fn open(&self, _: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
+    async fn open(&self, material: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
+        if material.passphrase.is_some_and(|typed| typed.expose_secret() != RIGHT) {
+            return Err(VaultError::WrongKey);
+        }
         Ok(self.store())
     }
 }
