@@ -59,7 +59,7 @@ pub fn parse_provider_file(text: &str) -> Result<Vec<Provider>, ProviderFileErro
                 .into(),
         ));
     }
-    let file: File = toml::from_str(text).map_err(|error| ProviderFileError(error.to_string()))?;
+    let file: File = toml::from_str(text).map_err(|error| told_in_one_line(text, &error))?;
     let mut providers: Vec<Provider> = Vec::new();
     for entry in file.provider {
         let provider = Provider {
@@ -85,6 +85,16 @@ pub fn parse_provider_file(text: &str) -> Result<Vec<Provider>, ProviderFileErro
         providers.push(provider);
     }
     Ok(providers)
+}
+
+/// Line and reason, without the picture of the line that the parser draws: an error is shown in one line.
+fn told_in_one_line(text: &str, error: &toml::de::Error) -> ProviderFileError {
+    let reason = error.message().replace('\n', " ");
+    let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+    ProviderFileError(match line {
+        Some(line) => format!("The provider file has an error in line {line}: {reason}"),
+        None => format!("The provider file has an error: {reason}"),
+    })
 }
 
 /// The scopes to ask for.
@@ -116,7 +126,7 @@ mod tests {
     #[test]
     fn a_misspelt_key_is_refused_with_its_line() {
         let error = parse_provider_file(&format!("{GOOD}refresh_slding_s = 5\n")).expect_err("unknown key");
-        assert!(error.to_string().contains("line 5"), "{error}");
+        assert!(error.to_string().contains("line 5") && !error.to_string().contains('\n'), "{error}");
     }
 
     #[test]

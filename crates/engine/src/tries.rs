@@ -5,7 +5,7 @@
 
 use holdfast_model::UnixMillis;
 
-/// Wrong tries in a row that cost nothing: a person with a heavy hand and Caps Lock on.
+/// The wrong try in a row after which the next one waits: a person with a heavy hand and Caps Lock on gets this far.
 const FREE: u32 = 5;
 /// The wait after the first one beyond, doubled at each.
 const FIRST_WAIT_MS: i64 = 5_000;
