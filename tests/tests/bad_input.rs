@@ -173,6 +173,27 @@ fn names_that_are_not_there() {
 }
 
 #[test]
+fn an_imported_file_of_providers_is_taken_whole_or_not_at_all() {
+    let world = world_with_account();
+    let file = world.home.path().join("import.toml");
+    let entry = |name: &str| {
+        format!("[[provider]]\nname = \"{name}\"\nissuer = \"https://{name}.example\"\nclient_id = \"x\"\n")
+    };
+    let import = |text: String| {
+        std::fs::write(&file, text).unwrap();
+        world.run(&["provider", "import", file.to_str().unwrap()])
+    };
+    let broken = import(entry("one") + &entry("two") + "refresh_slding_s = 5\n");
+    assert_eq!(broken.code, 2, "{broken:?}");
+    assert!(broken.stderr.contains("line 9") && broken.stderr.lines().count() <= 3, "{broken:?}");
+    assert_eq!(world.run(&["provider", "show", "one"]).code, 6, "nothing of it was taken");
+    assert_eq!(import(entry("one") + &entry("two")).code, 0);
+    assert_eq!(world.run(&["provider", "show", "two"]).code, 0);
+    assert_eq!(import(entry("three") + &entry("two")).code, 1, "two is there already");
+    assert_eq!(world.run(&["provider", "show", "three"]).code, 6);
+}
+
+#[test]
 fn an_unknown_option() {
     let home = Home::new();
     assert_eq!(cli::run(&home, &["list", "--frobnicate"]).code, 2);
