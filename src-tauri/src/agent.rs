@@ -2,7 +2,10 @@
 //! bring the call that hands out tokens into scope.
 
 use holdfast_client::{Client, Error, Events, SocketPath, StartAgent};
-use holdfast_wire::{AddProvider, InitVault, SignInView, SignOutReport, StartSignIn, Status, Timestamp, UnlockVault};
+use holdfast_wire::{
+    AddProvider, BackupReport, ChangeKey, CheckReport, InitVault, MakeBackup, MakeRecoveryCode, RecoveryCodeReply,
+    RestoreReport, RestoreVault, SignInView, SignOutReport, StartSignIn, Status, Timestamp, UnlockVault,
+};
 
 /// The agent behind its redacted calls. Each of them blocks.
 #[derive(Clone, Debug)]
@@ -44,6 +47,36 @@ impl Agent {
     /// Locks the vault.
     pub fn lock_vault(&self) -> Result<(), Error> {
         self.client.lock_vault().map(drop)
+    }
+
+    /// Opens every record, and says what is wrong.
+    pub fn check_vault(&self) -> Result<CheckReport, Error> {
+        self.client.check_vault()
+    }
+
+    /// Takes the vault as it is for the right one.
+    pub fn accept_vault(&self) -> Result<(), Error> {
+        self.client.accept_vault().map(drop)
+    }
+
+    /// Writes a backup to a new file.
+    pub fn backup_vault(&self, request: &MakeBackup) -> Result<BackupReport, Error> {
+        self.client.backup_vault(request)
+    }
+
+    /// Makes a vault from a backup.
+    pub fn restore_vault(&self, request: &RestoreVault) -> Result<RestoreReport, Error> {
+        self.client.restore_vault(request)
+    }
+
+    /// Seals the vault anew under a new key.
+    pub fn rekey_vault(&self, request: &ChangeKey) -> Result<(), Error> {
+        self.client.rekey_vault(request).map(drop)
+    }
+
+    /// Makes a recovery code, which is told this once.
+    pub fn make_recovery_code(&self, request: &MakeRecoveryCode) -> Result<RecoveryCodeReply, Error> {
+        self.client.make_recovery_code(request)
     }
 
     /// Adds a provider.

@@ -5,13 +5,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use holdfast_wire::{ErrorBody, Event};
+use holdfast_wire::{ErrorBody, Event, VaultState};
 use serde::Serialize;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Manager as _};
 use tracing::warn;
 
 use crate::agent::Agent;
+use crate::clipboard::Clipboard;
 use crate::mirror::{Mirror, redacted};
 use crate::{notify, tray};
 
@@ -116,6 +117,9 @@ impl Bridge {
 
     fn event(&self, app: &AppHandle, event: Event) {
         let event = redacted(event);
+        if matches!(&event, Event::StatusChanged { status, .. } if status.vault.state != VaultState::Unlocked) {
+            app.state::<Clipboard>().take_secret_away();
+        }
         let (turned, summary) = {
             let mut inner = self.lock();
             let turned = inner.mirror.apply(&event);

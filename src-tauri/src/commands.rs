@@ -1,9 +1,13 @@
 //! What the window may ask for. Every command runs beside the window's thread and fails with the agent's error object;
-//! none returns a token, and none returns the address of a sign-in.
+//! none returns a token, and none returns the address of a sign-in. One returns a secret: a recovery code that was made
+//! this moment, for the person to put on paper.
+
+use std::path::Path;
 
 use holdfast_client::Error;
 use holdfast_wire::{
-    AddProvider, ErrorBody, ErrorCode, InitVault, SignInView, SignOutReport, StartSignIn, UnlockVault,
+    AddProvider, BackupReport, ChangeKey, CheckReport, ErrorBody, ErrorCode, InitVault, MakeBackup, MakeRecoveryCode,
+    RecoveryCodeReply, RestoreReport, RestoreVault, SecretText, SignInView, SignOutReport, StartSignIn, UnlockVault,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -11,7 +15,7 @@ use tauri::{AppHandle, Manager as _, State};
 
 use crate::agent::Agent;
 use crate::bridge::{Bridge, Message};
-use crate::clipboard::LinkClipboard;
+use crate::clipboard::Clipboard;
 use crate::mirror::redacted_sign_in;
 
 type Answer<T> = Result<T, ErrorBody>;
@@ -65,6 +69,44 @@ pub async fn lock_vault(agent: State<'_, Agent>) -> Answer<()> {
 }
 
 #[tauri::command]
+pub async fn check_vault(agent: State<'_, Agent>) -> Answer<CheckReport> {
+    blocking(agent, Agent::check_vault).await
+}
+
+#[tauri::command]
+pub async fn accept_vault(agent: State<'_, Agent>) -> Answer<()> {
+    blocking(agent, Agent::accept_vault).await
+}
+
+#[tauri::command]
+pub async fn backup_vault(agent: State<'_, Agent>, mut request: MakeBackup) -> Answer<BackupReport> {
+    request.path = from_home(&request.path, std::env::home_dir().as_deref());
+    blocking(agent, move |agent| agent.backup_vault(&request)).await
+}
+
+#[tauri::command]
+pub async fn restore_vault(agent: State<'_, Agent>, mut request: RestoreVault) -> Answer<RestoreReport> {
+    request.path = from_home(&request.path, std::env::home_dir().as_deref());
+    blocking(agent, move |agent| agent.restore_vault(&request)).await
+}
+
+#[tauri::command]
+pub async fn rekey_vault(agent: State<'_, Agent>, request: ChangeKey) -> Answer<()> {
+    blocking(agent, move |agent| agent.rekey_vault(&request)).await
+}
+
+#[tauri::command]
+pub async fn make_recovery_code(agent: State<'_, Agent>, request: MakeRecoveryCode) -> Answer<RecoveryCodeReply> {
+    blocking(agent, move |agent| agent.make_recovery_code(&request)).await
+}
+
+/// Puts a recovery code on the clipboard for a while, and says whether that worked.
+#[tauri::command]
+pub async fn copy_recovery_code(app: AppHandle, agent: State<'_, Agent>, code: SecretText) -> Answer<bool> {
+    blocking(agent, move |_| Ok(app.state::<Clipboard>().copy_for_a_while(&app, code))).await
+}
+
+#[tauri::command]
 pub async fn add_provider(agent: State<'_, Agent>, request: AddProvider) -> Answer<()> {
     blocking(agent, move |agent| agent.add_provider(&request)).await
 }
@@ -90,7 +132,7 @@ pub async fn open_sign_in(agent: State<'_, Agent>, id: String) -> Answer<bool> {
 pub async fn copy_sign_in_link(app: AppHandle, agent: State<'_, Agent>, id: String) -> Answer<bool> {
     blocking(agent, move |agent| {
         let sign_in = agent.sign_in(&id)?;
-        let clipboard = app.state::<LinkClipboard>();
+        let clipboard = app.state::<Clipboard>();
         Ok(web_address(&sign_in).is_some_and(|url| clipboard.copy(url)))
     })
     .await
@@ -124,6 +166,14 @@ pub async fn remove_account(agent: State<'_, Agent>, id: String) -> Answer<SignO
 #[tauri::command]
 pub async fn sign_out_all(agent: State<'_, Agent>) -> Answer<Vec<SignOutReport>> {
     blocking(agent, Agent::sign_out_all).await
+}
+
+/// A path as the agent takes it: absolute. `~/` is the person's home, as in a shell; the agent refuses the rest.
+fn from_home(path: &str, home: Option<&Path>) -> String {
+    match (path.trim().strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest).to_string_lossy().into_owned(),
+        _ => path.trim().to_owned(),
+    }
 }
 
 /// Opens the system browser at the sign-in's address.
@@ -168,6 +218,16 @@ mod tests {
     }
 
     #[test]
+    fn a_path_below_the_tilde_is_in_the_persons_home() {
+        let home = Path::new("/people/ada");
+        assert_eq!(from_home("~/keep/x.backup ", Some(home)), "/people/ada/keep/x.backup");
+        for other in ["/media/stick/x.backup", "x.backup", "~bob/x.backup", "~"] {
+            assert_eq!(from_home(other, Some(home)), other);
+        }
+        assert_eq!(from_home("~/x", None), "~/x");
+    }
+
+    #[test]
     fn every_command_of_the_window_is_granted_and_nothing_else() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
@@ -181,7 +241,7 @@ mod tests {
             .skip(1)
             .filter_map(|rest| rest.split(['(', '<']).next())
             .collect();
-        assert!(commands.len() >= 14, "{commands:?}");
+        assert!(commands.len() >= 21, "{commands:?}");
         for command in &commands {
             assert!(permissions.contains(&format!("\"{command}\"")), "{command} is not granted");
             assert!(handlers.contains(&format!("commands::{command},")), "{command} is not handled");

@@ -1,6 +1,6 @@
 //! The desktop: a window, a tray icon and notices around the agent. It is a client of the agent's socket like every
 //! other face, and holds no secret: what it passes on to the webview are redacted views, and no command can return a
-//! token.
+//! token. A recovery code passes through it once, on the way to paper.
 
 mod agent;
 mod bridge;
@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::agent::Agent;
 use crate::bridge::Bridge;
-use crate::clipboard::LinkClipboard;
+use crate::clipboard::Clipboard;
 use crate::window::Page;
 
 /// Runs the desktop until the person quits it from the tray.
@@ -38,7 +38,7 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
         .plugin(tauri_plugin_single_instance::init(|app, _, _| window::show(app, &Page::Last)))
         .manage(Agent::from_environment())
         .manage(Bridge::default())
-        .manage(LinkClipboard::default())
+        .manage(Clipboard::default())
         .setup(|app| {
             let handle = app.handle();
             tray::build(handle);
@@ -51,6 +51,13 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
             commands::init_vault,
             commands::unlock_vault,
             commands::lock_vault,
+            commands::check_vault,
+            commands::accept_vault,
+            commands::backup_vault,
+            commands::restore_vault,
+            commands::rekey_vault,
+            commands::make_recovery_code,
+            commands::copy_recovery_code,
             commands::add_provider,
             commands::start_sign_in,
             commands::open_sign_in,

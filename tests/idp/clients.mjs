@@ -30,6 +30,13 @@ export const clients = [
   },
   {
     ...common,
+    // oidc-agent sends its secret as it is, not form-encoded, so it has none that would need that.
+    client_id: 'oidc-agent',
+    client_secret: 'secret-of-oidc-agent',
+    token_endpoint_auth_method: 'client_secret_basic',
+  },
+  {
+    ...common,
     // A web client's redirect URI is compared exactly, port and all.
     application_type: 'web',
     client_id: 'fixed-port',

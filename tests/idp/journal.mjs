@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 const entries = [];
 
 /** The first 12 hexadecimal digits of SHA-256, the fingerprint that Holdfast shows too. */
-function fingerprint(token) {
+export function fingerprint(token) {
   return token === undefined ? undefined : createHash('sha256').update(token).digest('hex').slice(0, 12);
 }
 

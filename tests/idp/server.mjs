@@ -1,7 +1,9 @@
 // An OpenID provider on loopback: oidc-provider with users, pages, and a door for tests.
 // Prints one line of JSON with its issuer when it is ready.
 
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 
 import Provider from 'oidc-provider';
 
@@ -43,24 +45,32 @@ async function answer(req, res) {
   return serve(req, res);
 }
 
-const server = http.createServer((req, res) => {
+function listen(req, res) {
   answer(req, res).catch((error) => {
     if (res.headersSent) return req.socket.destroy();
     // A page whose cookie is gone, or a control request that is no JSON.
     res.writeHead(400, { 'content-type': 'application/json' });
     return res.end(JSON.stringify({ error: error.name, error_description: error.message }));
   });
-});
+}
+
+const server = http.createServer(listen);
 
 server.on('error', (error) => {
   console.error(`the identity provider cannot listen on 127.0.0.1:${settings.port}: ${error.message}`);
   process.exit(1);
 });
 
-server.listen(settings.port, '127.0.0.1', () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+function ready(issuer) {
   setUp(issuer);
-  process.stdout.write(`${JSON.stringify({ issuer })}\n`);
+  process.stdout.write(`${JSON.stringify({ issuer, plain: `http://127.0.0.1:${server.address().port}` })}\n`);
+}
+
+server.listen(settings.port, '127.0.0.1', () => {
+  if (!settings.tls) return ready(`http://127.0.0.1:${server.address().port}`);
+  const identity = { key: readFileSync(settings.tls.key), cert: readFileSync(settings.tls.cert) };
+  const secure = https.createServer(identity, listen);
+  return secure.listen(0, '127.0.0.1', () => ready(`https://127.0.0.1:${secure.address().port}`));
 });
 
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(0));

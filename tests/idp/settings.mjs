@@ -31,6 +31,8 @@ export const settings = {
   rotate: oneOf('ROTATE', ['always', 'never', 'default']),
   /** Consent is given without a page. */
   autoConsent: process.env.AUTO_CONSENT === '1',
+  /** Files with a key and a certificate: then the issuer is https, and people come in over plain HTTP as before. */
+  tls: process.env.TLS_KEY && { key: process.env.TLS_KEY, cert: process.env.TLS_CERT },
   /** The parent holds our stdin open; when it dies, so do we. */
   exitWithStdin: process.env.EXIT_WITH_STDIN === '1',
 };

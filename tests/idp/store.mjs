@@ -1,5 +1,7 @@
 // Where the provider keeps everything: one Map, so that a second Provider (after a change of keys) sees it too.
 
+import { fingerprint } from './journal.mjs';
+
 const rows = new Map();
 
 const key = (model, id) => `${model}:${id}`;
@@ -67,6 +69,7 @@ export function tokens() {
     .map(({ model, id, payload }) => ({
       kind: model === 'AccessToken' ? 'access_token' : 'refresh_token',
       value: id,
+      fingerprint: fingerprint(id),
       user: payload.accountId,
       client: payload.clientId,
       grant: payload.grantId,
@@ -81,7 +84,10 @@ const issued = [];
 export function noteIssued(ctx) {
   if (ctx.oidc?.route !== 'token' || ctx.status !== 200) return;
   for (const kind of ['access_token', 'refresh_token', 'id_token']) {
-    if (ctx.body[kind]) issued.push({ kind, value: ctx.body[kind], user: ctx.oidc.account?.accountId });
+    if (ctx.body[kind]) {
+      const value = ctx.body[kind];
+      issued.push({ kind, value, fingerprint: fingerprint(value), user: ctx.oidc.account?.accountId });
+    }
   }
 }
 

@@ -72,6 +72,11 @@ impl Agent {
         self.group.kill();
     }
 
+    /// Asks it to stop (SIGTERM).
+    pub fn ask_to_stop(&self) {
+        self.group.signal(Signal::TERM);
+    }
+
     /// Asks it to stop (SIGTERM) and waits for its end.
     ///
     /// # Panics

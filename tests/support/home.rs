@@ -103,6 +103,8 @@ impl Home {
             .env("XDG_STATE_HOME", at("state"))
             .env("XDG_RUNTIME_DIR", at("runtime"))
             .env("TMPDIR", at("tmp"))
+            // No session and no sleep of the person who runs the tests.
+            .env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", at("runtime").join("no-bus").display()))
             .env("LANG", "C.UTF-8")
             .current_dir(at("person"))
     }

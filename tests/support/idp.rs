@@ -43,6 +43,8 @@ impl Default for Lifetimes {
 pub struct Idp {
     group: Group,
     issuer: String,
+    /// The same server without TLS.
+    plain: String,
     lifetimes: Lifetimes,
 }
 
@@ -66,6 +68,8 @@ pub struct IssuedToken {
     pub kind: String,
     /// Its value.
     pub value: String,
+    /// Its fingerprint as Holdfast makes them, without the spaces.
+    pub fingerprint: String,
     /// Whose it is.
     pub user: String,
     /// Whether it was rotated away.
@@ -116,12 +120,18 @@ impl Idp {
         let ready: Value = serde_json::from_str(&line).unwrap_or_default();
         let issuer =
             ready["issuer"].as_str().unwrap_or_else(|| panic!("the identity provider did not start: {line:?}"));
-        Self { group, issuer: issuer.to_owned(), lifetimes }
+        let plain = ready["plain"].as_str().unwrap_or(issuer);
+        Self { group, issuer: issuer.to_owned(), plain: plain.to_owned(), lifetimes }
     }
 
     /// The issuer identifier.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// An address of the provider for [`crate::person`], who speaks no TLS.
+    pub fn without_tls(&self, url: &str) -> String {
+        url.replacen(&self.issuer, &self.plain, 1)
     }
 
     /// What it promises.
@@ -145,7 +155,7 @@ impl Idp {
     }
 
     fn send(&self, request: &Request) -> Reply {
-        let (authority, _) = split_url(&self.issuer);
+        let (authority, _) = split_url(&self.plain);
         request.send_tcp(authority).unwrap_or_else(|error| panic!("the identity provider does not answer: {error}"))
     }
 
@@ -229,6 +239,7 @@ impl Idp {
             .map(|token| IssuedToken {
                 kind: token["kind"].as_str().unwrap_or_default().to_owned(),
                 value: token["value"].as_str().unwrap_or_default().to_owned(),
+                fingerprint: token["fingerprint"].as_str().unwrap_or_default().to_owned(),
                 user: token["user"].as_str().unwrap_or_default().to_owned(),
                 consumed: token["consumed"].as_bool().unwrap_or_default(),
             })
@@ -240,14 +251,21 @@ impl Idp {
     /// # Panics
     /// When there is not exactly one.
     pub fn current_refresh_token(&self, user: &str) -> String {
-        let tokens = self.tokens();
-        let mut current =
-            tokens.iter().filter(|token| token.kind == "refresh_token" && token.user == user && !token.consumed);
-        match (current.next(), current.next()) {
-            (Some(token), None) => token.value.clone(),
-            (None, _) => panic!("{user} has no refresh token"),
-            _ => panic!("{user} has more than one refresh token"),
-        }
+        self.current(user).unwrap_or_else(|| panic!("{user} has no refresh token")).value
+    }
+
+    /// The current refresh token of a user, or `None` when the provider would accept none.
+    ///
+    /// # Panics
+    /// When there is more than one.
+    pub fn current(&self, user: &str) -> Option<IssuedToken> {
+        let mut current = self
+            .tokens()
+            .into_iter()
+            .filter(|token| token.kind == "refresh_token" && token.user == user && !token.consumed);
+        let first = current.next();
+        assert!(current.next().is_none(), "{user} has more than one refresh token");
+        first
     }
 
     /// Uses a refresh token as the public client would; the OAuth error when it is refused.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    bus::Bus,
     display::Display,
     home::Home,
     process::{Group, bound_to_us, output_to},
@@ -25,8 +26,7 @@ pub const KEYRING_PASSWORD: &str = "login-keyring-pw";
 /// A D-Bus session bus that starts nothing by itself, the prompter aside.
 #[derive(Debug)]
 pub struct Session {
-    _daemon: Group,
-    address: String,
+    bus: Bus,
 }
 
 impl Session {
@@ -35,49 +35,29 @@ impl Session {
     /// # Panics
     /// When dbus-daemon is missing or does not start.
     pub fn start(home: &Home, prompts_on: Option<&Display>) -> Self {
-        let socket = home.beside("runtime").join("bus");
         let services = home.beside("runtime").join("services");
         std::fs::create_dir_all(&services).expect("a folder for D-Bus services");
         if prompts_on.is_some() {
             let installed = Path::new("/usr/share/dbus-1/services").join(PROMPTER);
             std::fs::copy(installed, services.join(PROMPTER)).expect("the keyring's prompter (Debian package gcr)");
         }
-        let config = home.beside("runtime").join("bus.conf");
-        let text = format!(
-            "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
-             \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
-             <busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>\
-             <servicedir>{}</servicedir><policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/>\
-             <allow eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>\n",
-            socket.display(),
-            services.display()
-        );
-        std::fs::write(&config, text).expect("a bus configuration");
-        let mut command = bound_to_us("dbus-daemon");
-        home.apply(&mut command).arg("--nofork").arg("--nopidfile").arg(format!("--config-file={}", config.display()));
-        if let Some(display) = prompts_on {
-            display.apply(&mut command);
-        }
-        output_to(&mut command, &home.log("dbus.log"));
-        let daemon = Group::spawn("dbus-daemon (Debian package dbus)", &mut command);
-        wait::until_true("the D-Bus socket", START_LIMIT, || std::os::unix::net::UnixStream::connect(&socket).is_ok());
-        Self { _daemon: daemon, address: format!("unix:path={}", socket.display()) }
+        Self { bus: Bus::start(home, "bus", &services, prompts_on) }
     }
 
     /// What `DBUS_SESSION_BUS_ADDRESS` is set to.
     pub fn address(&self) -> &str {
-        &self.address
+        self.bus.address()
     }
 
     /// As environment for [`crate::agent::Agent::start_with`].
     pub fn environment(&self) -> [(&str, &str); 1] {
-        [("DBUS_SESSION_BUS_ADDRESS", &self.address)]
+        [("DBUS_SESSION_BUS_ADDRESS", self.address())]
     }
 
     fn call(&self, home: &Home, arguments: &[&str]) -> Result<String, String> {
         let mut command = Command::new("dbus-send");
         home.apply(&mut command)
-            .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
+            .env("DBUS_SESSION_BUS_ADDRESS", self.address())
             .args(["--session", "--print-reply", "--reply-timeout=20000", "--dest=org.freedesktop.secrets"])
             .args(arguments);
         let output = command.output().map_err(|error| format!("dbus-send: {error}"))?;
@@ -134,6 +114,11 @@ impl Keyring {
             let reply = session.call(home, &arguments)?;
             if reply.contains("boolean true") { Ok(()) } else { Err(reply) }
         });
+    }
+
+    /// Whether it ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.daemon.has_ended().is_some()
     }
 
     /// Ends it.

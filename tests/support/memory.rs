@@ -1,8 +1,8 @@
 //! Looks for marked strings in the memory of running processes.
 
-use std::{collections::BTreeMap, fs::File, os::unix::fs::FileExt as _, path::PathBuf};
+use std::{collections::BTreeMap, fmt, fs::File, os::unix::fs::FileExt as _, path::PathBuf};
 
-use crate::scan::Mark;
+use crate::scan::{Mark, Marks};
 
 /// A process to look into.
 #[derive(Debug, Clone)]
@@ -74,6 +74,47 @@ impl Process {
 /// # Panics
 /// When the memory cannot be read at all: what was not looked at is not clean.
 pub fn findings(process: &Process, marks: &[Mark]) -> Vec<String> {
+    findings_of(process, &Marks::new(marks)).iter().map(ToString::to_string).collect()
+}
+
+/// A mark that stands in a process's memory.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// What the mark is called.
+    pub name: String,
+    how: &'static str,
+    process: String,
+    mapping: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} stands {} in the memory of {}, in {}", self.name, self.how, self.process, self.mapping)
+    }
+}
+
+/// The same for many marks, or for marks that are looked for several times.
+///
+/// # Panics
+/// As [`findings`].
+pub fn findings_of(process: &Process, marks: &Marks) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for_each_piece(process, |mapping, bytes| {
+        found.extend(marks.found_in(bytes).into_iter().map(|(mark, how)| Finding {
+            name: mark.name().to_owned(),
+            how,
+            process: process.name.clone(),
+            mapping: mapping.to_owned(),
+        }));
+    });
+    found
+}
+
+/// Calls `look` with each piece of the writable memory of a process and the name of its mapping.
+///
+/// # Panics
+/// As [`findings`].
+pub fn for_each_piece(process: &Process, mut look: impl FnMut(&str, &[u8])) {
     let folder = PathBuf::from(format!("/proc/{}", process.pid));
     let refused = |error: std::io::Error| -> ! {
         panic!(
@@ -84,23 +125,17 @@ pub fn findings(process: &Process, marks: &[Mark]) -> Vec<String> {
     };
     let maps = std::fs::read_to_string(folder.join("maps")).unwrap_or_else(|error| refused(error));
     let memory = File::open(folder.join("mem")).unwrap_or_else(|error| refused(error));
-    let mut found = Vec::new();
     let mut looked_at = 0_u64;
     for line in maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|mode| mode.starts_with("rw"))) {
         let (begin, end) = line.split(' ').next().and_then(|range| range.split_once('-')).expect("a range");
         let address = |text: &str| u64::from_str_radix(text, 16).expect("an address in hex");
-        let (begin, end) = (address(begin), address(end));
         let mapping = line.split_whitespace().nth(5).unwrap_or("an anonymous mapping");
-        for bytes in present_pieces(&folder, &memory, begin, end) {
+        for bytes in present_pieces(&folder, &memory, address(begin), address(end)) {
             looked_at += bytes.len() as u64;
-            found.extend(marks.iter().filter_map(|mark| {
-                let how = mark.found_in(&bytes)?;
-                Some(format!("{} stands {how} in the memory of {}, in {mapping}", mark.name(), process.name))
-            }));
+            look(mapping, &bytes);
         }
     }
     assert!(looked_at > 0, "nothing of {} could be read", process.name);
-    found
 }
 
 /// A page of memory; what Linux uses on every machine this runs on.

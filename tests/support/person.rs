@@ -27,33 +27,44 @@ pub enum Answer<'a> {
 /// # Panics
 /// When a page is not what a sign-in of `tests/idp` shows.
 pub fn follow(url: &str, answer: Answer<'_>) -> Reply {
+    try_follow(url, answer).unwrap_or_else(|error| panic!("the sign-in at {url} is cut off: {error}"))
+}
+
+/// The same where the receiver may die on the way.
+///
+/// # Errors
+/// When nobody answers any more.
+///
+/// # Panics
+/// As [`follow`].
+pub fn try_follow(url: &str, answer: Answer<'_>) -> std::io::Result<Reply> {
     let mut cookies = BTreeMap::new();
     let (home, _) = split_url(url);
     let mut here = url.to_owned();
-    let mut reply = visit(&here, None, &mut cookies);
+    let mut reply = visit(&here, None, &mut cookies)?;
     for _ in 0..MAX_STEPS {
         if let Some(location) = reply.header("location").map(str::to_owned) {
             here = if location.starts_with('/') { format!("http://{home}{location}") } else { location };
-            reply = visit(&here, None, &mut cookies);
+            reply = visit(&here, None, &mut cookies)?;
             continue;
         }
         if split_url(&here).0 != home {
-            return reply;
+            return Ok(reply);
         }
         assert_eq!(reply.status, 200, "{here} answered {}: {}", reply.status, reply.text());
         reply = match answer {
-            Answer::Cancel => visit(&format!("{here}/abort"), Some(&[]), &mut cookies),
+            Answer::Cancel => visit(&format!("{here}/abort"), Some(&[]), &mut cookies)?,
             Answer::Allow { login, password } if reply.text().contains("name=\"password\"") => {
                 let form = [("prompt", "login"), ("login", login), ("password", password)];
-                visit(&here, Some(&form), &mut cookies)
+                visit(&here, Some(&form), &mut cookies)?
             }
-            Answer::Allow { .. } => visit(&here, Some(&[("prompt", "consent")]), &mut cookies),
+            Answer::Allow { .. } => visit(&here, Some(&[("prompt", "consent")]), &mut cookies)?,
         };
     }
     panic!("the sign-in at {home} does not end");
 }
 
-fn visit(url: &str, form: Option<&[(&str, &str)]>, cookies: &mut BTreeMap<String, String>) -> Reply {
+fn visit(url: &str, form: Option<&[(&str, &str)]>, cookies: &mut BTreeMap<String, String>) -> std::io::Result<Reply> {
     let (authority, target) = split_url(url);
     let pairs: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let request = match form {
@@ -61,12 +72,12 @@ fn visit(url: &str, form: Option<&[(&str, &str)]>, cookies: &mut BTreeMap<String
         None => Request::new("GET", target),
     };
     let request = request.header("Accept", "text/html").header("Cookie", &pairs.join("; "));
-    let reply = request.send_tcp(authority).unwrap_or_else(|error| panic!("nobody answers at {authority}: {error}"));
+    let reply = request.send_tcp(authority)?;
     for (_, value) in reply.headers.iter().filter(|(name, _)| name == "set-cookie") {
         let pair = value.split(';').next().unwrap_or_default();
         if let Some((name, value)) = pair.split_once('=') {
             cookies.insert(name.to_owned(), value.to_owned());
         }
     }
-    reply
+    Ok(reply)
 }

@@ -1,6 +1,9 @@
 //! Looks for marked strings in every byte that a program wrote.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path, PathBuf},
+};
 
 /// A string that must not be found, in the shapes in which it could hide.
 #[derive(Debug, Clone)]
@@ -24,21 +27,16 @@ impl Mark {
     /// As [`Self::new`].
     pub fn named(name: &str, text: &str) -> Self {
         assert!(text.len() >= 8, "{text:?} is too short to look for");
-        let bytes = text.as_bytes();
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let mut shapes = vec![
-            ("as it is", bytes.to_vec()),
-            ("as UTF-16", utf16),
-            ("in hex", hex.to_uppercase().into_bytes()),
-            ("in hex", hex.into_bytes()),
-        ];
-        for skipped in 0..3 {
-            for alphabet in [STANDARD, URL_SAFE] {
-                shapes.push(("in base64", base64_inside(bytes, skipped, alphabet)));
-            }
-        }
-        Self { name: name.to_owned(), shapes }
+        Self { name: name.to_owned(), shapes: shapes_of_text(text) }
+    }
+
+    /// Makes one of a key: bytes without an alphabet.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn of_bytes(name: &str, bytes: &[u8]) -> Self {
+        assert!(bytes.len() >= 8, "{name} is too short to look for");
+        Self { name: name.to_owned(), shapes: without_repetitions(shapes_of_bytes(bytes)) }
     }
 
     /// What reports call it.
@@ -48,7 +46,111 @@ impl Mark {
 
     /// How it was found in `bytes`, if it was.
     pub fn found_in(&self, bytes: &[u8]) -> Option<&'static str> {
-        self.shapes.iter().find(|(_, shape)| contains(bytes, shape)).map(|(how, _)| *how)
+        Marks::new(std::slice::from_ref(self)).found_in(bytes).first().map(|(_, how)| *how)
+    }
+}
+
+type Shape = (&'static str, Vec<u8>);
+
+fn shapes_of_bytes(bytes: &[u8]) -> Vec<Shape> {
+    let each = |digits: &dyn Fn(u8) -> String| bytes.iter().map(|byte| digits(*byte)).collect::<String>().into_bytes();
+    let mut shapes = vec![
+        ("as it is", bytes.to_vec()),
+        ("in hex", each(&|byte| format!("{byte:02X}"))),
+        ("in hex", each(&|byte| format!("{byte:02x}"))),
+    ];
+    for skipped in 0..3 {
+        for alphabet in [STANDARD, URL_SAFE] {
+            shapes.push(("in base64", base64_inside(bytes, skipped, alphabet)));
+        }
+    }
+    shapes
+}
+
+fn shapes_of_text(text: &str) -> Vec<Shape> {
+    let mut shapes = shapes_of_bytes(text.as_bytes());
+    let all = |digits: &dyn Fn(u8) -> String| text.bytes().map(digits).collect::<String>().into_bytes();
+    let percent = crate::http::percent_encode(text);
+    let quoted = serde_json::to_string(text).expect("a string is JSON");
+    let with_small_digits = |text: &str| {
+        let mut parts = text.split('%');
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |whole, part| whole + "%" + &part[..2].to_lowercase() + &part[2..])
+    };
+    shapes.extend([
+        ("as UTF-16", text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("percent-encoded", with_small_digits(&percent).into_bytes()),
+        ("percent-encoded", all(&|byte| format!("%{byte:02X}"))),
+        ("percent-encoded", all(&|byte| format!("%{byte:02x}"))),
+        ("as in a form", percent.replace("%20", "+").into_bytes()),
+        ("percent-encoded", percent.into_bytes()),
+        ("as in JSON", quoted.as_bytes()[1..quoted.len() - 1].to_vec()),
+        ("as in JSON", text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>().into_bytes()),
+    ]);
+    without_repetitions(shapes)
+}
+
+/// Most encodings leave the characters of a token alone.
+fn without_repetitions(shapes: Vec<Shape>) -> Vec<Shape> {
+    let mut seen = HashSet::new();
+    shapes.into_iter().filter(|(_, shape)| seen.insert(shape.clone())).collect()
+}
+
+/// Many marks, looked for in one pass: thousands of tokens in a dozen shapes each would otherwise be tens of thousands
+/// of passes over all memory.
+#[derive(Debug)]
+pub struct Marks {
+    marks: Vec<Mark>,
+    /// By the first eight bytes of a shape: the mark and the shape.
+    by_beginning: HashMap<u64, Vec<(usize, usize)>>,
+    /// One bit for what a beginning comes to: nearly all of memory is none, and this says so at once.
+    seen: Vec<u64>,
+}
+
+/// How many bytes of a shape are its beginning.
+const BEGINNING: usize = 8;
+/// 2^22 bits: with 100,000 shapes, one look in forty is in vain.
+const SEEN_BITS: u32 = 22;
+
+fn slot(beginning: u64) -> usize {
+    // Fibonacci hashing: the upper bits of a product depend on all bits.
+    usize::try_from(beginning.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SEEN_BITS)).unwrap_or_default()
+}
+
+impl Marks {
+    /// Prepares to look for these.
+    pub fn new(marks: &[Mark]) -> Self {
+        let mut by_beginning: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
+        let mut seen = vec![0; 1 << (SEEN_BITS - 6)];
+        for (at, mark) in marks.iter().enumerate() {
+            for (number, (_, shape)) in mark.shapes.iter().enumerate() {
+                let beginning = u64::from_le_bytes(shape[..BEGINNING].try_into().expect("eight bytes"));
+                by_beginning.entry(beginning).or_default().push((at, number));
+                seen[slot(beginning) / 64] |= 1 << (slot(beginning) % 64);
+            }
+        }
+        Self { marks: marks.to_vec(), by_beginning, seen }
+    }
+
+    /// Which of them stand in `bytes`, each once, and how.
+    pub fn found_in(&self, bytes: &[u8]) -> Vec<(&Mark, &'static str)> {
+        let mut found = BTreeMap::new();
+        let Some(first) = bytes.first_chunk::<BEGINNING>() else { return Vec::new() };
+        let mut beginning = u64::from_le_bytes(*first) << 8;
+        for end in BEGINNING - 1..bytes.len() {
+            beginning = beginning >> 8 | u64::from(bytes[end]) << 56;
+            let slot = slot(beginning);
+            if self.seen[slot / 64] >> (slot % 64) & 1 == 0 {
+                continue;
+            }
+            for (mark, number) in self.by_beginning.get(&beginning).into_iter().flatten() {
+                let (how, shape) = &self.marks[*mark].shapes[*number];
+                if bytes[end + 1 - BEGINNING..].starts_with(shape) {
+                    found.entry(*mark).or_insert(*how);
+                }
+            }
+        }
+        found.into_iter().map(|(mark, how)| (&self.marks[mark], how)).collect()
     }
 }
 
@@ -65,24 +167,6 @@ fn base64_inside(bytes: &[u8], skipped: usize, alphabet: &[u8; 64]) -> Vec<u8> {
             [18, 12, 6, 0].map(|shift| alphabet[(group >> shift & 63) as usize])
         })
         .collect()
-}
-
-/// Whether `needle` stands in `haystack`. Looks at the last byte of the needle first and jumps by what it finds
-/// (Boyer, Moore, Horspool): memory and logs are large, and tests are not optimised.
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    let Some(last) = needle.len().checked_sub(1) else { return false };
-    let mut jumps = [needle.len(); 256];
-    for (at, byte) in needle[..last].iter().enumerate() {
-        jumps[usize::from(*byte)] = last - at;
-    }
-    let mut end = last;
-    while let Some(byte) = haystack.get(end) {
-        if *byte == needle[last] && haystack[end - last..=end] == *needle {
-            return true;
-        }
-        end += jumps[usize::from(*byte)];
-    }
-    false
 }
 
 /// Every file under `folder`, links not followed.
@@ -107,13 +191,12 @@ pub fn files_under(folder: &Path) -> Vec<PathBuf> {
 /// # Panics
 /// When a file cannot be read: what was not looked at is not clean.
 pub fn findings(folder: &Path, marks: &[Mark]) -> Vec<String> {
+    let marks = Marks::new(marks);
     let mut found = Vec::new();
     for file in files_under(folder) {
         let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        for mark in marks {
-            if let Some(how) = mark.found_in(&bytes) {
-                found.push(format!("{:?} stands {how} in {}", mark.name, file.display()));
-            }
+        for (mark, how) in marks.found_in(&bytes) {
+            found.push(format!("{:?} stands {how} in {}", mark.name, file.display()));
         }
     }
     found
@@ -138,6 +221,45 @@ mod tests {
         assert_eq!(mark.found_in(b"..marked-token-0123456789.."), Some("as it is"));
         assert_eq!(mark.found_in(b"6d61726b65642d746f6b656e2d30313233343536373839"), Some("in hex"));
         assert_eq!(mark.found_in(b"nothing of it"), None);
+        assert_eq!(mark.found_in(b"short"), None);
+        assert_eq!(mark.found_in(b"marked-token-012345678"), None, "one byte is missing");
+    }
+
+    #[test]
+    fn a_passphrase_is_found_as_protocols_write_it() {
+        let mark = Mark::new("one \"two\" thr\u{e9}e");
+        let escaped: String = "one \"two\" thr\u{e9}e".encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        for (text, how) in [
+            (&b"=one%20%22two%22%20thr%C3%A9e&"[..], "percent-encoded"),
+            (b"=one%20%22two%22%20thr%c3%a9e&", "percent-encoded"),
+            (b"%6F%6E%65%20%22%74%77%6F%22%20%74%68%72%C3%A9%65", "percent-encoded"),
+            (b"=one+%22two%22+thr%C3%A9e&", "as in a form"),
+            (b"{\"p\":\"one \\\"two\\\" thr\xc3\xa9e\"}", "as in JSON"),
+            (escaped.as_bytes(), "as in JSON"),
+            (b"o\0n\0e\0 \0\"\0t\0w\0o\0\"\0 \0t\0h\0r\0\xe9\0e\0", "as UTF-16"),
+        ] {
+            assert_eq!(mark.found_in(text), Some(how), "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn many_marks_are_found_in_one_pass_each_once() {
+        let marks: Vec<Mark> = (0..2_000).map(|number| Mark::new(&format!("marked-token-{number:08}"))).collect();
+        let memory = "..marked-token-00000007..marked-token-00001999..marked-token-00000007..marked-token-00002000";
+        let marks = Marks::new(&marks);
+        let names: Vec<&str> = marks.found_in(memory.as_bytes()).iter().map(|(mark, _)| mark.name()).collect();
+        assert_eq!(names, ["marked-token-00000007", "marked-token-00001999"]);
+    }
+
+    #[test]
+    fn a_key_is_found_raw_in_hex_and_in_base64() {
+        let key = [0xfb, 0xef, 0xbe, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+        let mark = Mark::of_bytes("a key", &key);
+        assert_eq!(mark.found_in(&[&[0], &key[..], &[9]].concat()), Some("as it is"));
+        assert_eq!(mark.found_in(b"FBEFBE010203040506070809"), Some("in hex"));
+        assert_eq!(mark.found_in(b"fbefbe010203040506070809"), Some("in hex"));
+        assert_eq!(mark.found_in(b"++++AQIDBAUGBwgJ"), Some("in base64"));
+        assert_eq!(mark.found_in(b"----AQIDBAUGBwgJ"), Some("in base64"));
     }
 
     #[test]

@@ -17,7 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("holdfast-vault", &["holdfast-crypto", "holdfast-model"]),
     ("holdfast-oauth", &["holdfast-model"]),
     ("holdfast-sources", &["holdfast-model", "holdfast-oauth"]),
-    ("holdfast-engine", &["holdfast-model"]),
+    ("holdfast-import", &["holdfast-model"]),
+    ("holdfast-engine", &["holdfast-import", "holdfast-model"]),
     ("holdfast-api", &["holdfast-engine", "holdfast-model", "holdfast-wire"]),
     ("holdfast-client", &["holdfast-wire"]),
     ("holdfast-cli", &["holdfast-client", "holdfast-wire"]),
@@ -41,8 +42,10 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates of others, and the only packages that may use them.
 const RESERVED: &[(&str, &[&str])] = &[
     ("aes-gcm", &["holdfast-crypto"]),
-    ("argon2", &["holdfast-crypto"]),
+    ("argon2", &["holdfast-crypto", "holdfast-import"]),
     ("axum", &["holdfast-api"]),
+    ("crypto_secretbox", &["holdfast-import"]),
+    ("csv", &["holdfast-import"]),
     ("clap", &["holdfast-agent", "holdfast-cli"]),
     ("keyring-core", &["holdfast-agent"]),
     ("notify-rust", &["holdfast-desktop"]),
@@ -168,7 +171,7 @@ fn reserved_crates_are_used_only_where_they_belong() {
 #[test]
 fn the_domain_is_pure_and_the_client_is_small() {
     for (packages, unwanted) in [
-        (&["holdfast-model", "holdfast-crypto"][..], NOT_IN_THE_DOMAIN),
+        (&["holdfast-model", "holdfast-crypto", "holdfast-import"][..], NOT_IN_THE_DOMAIN),
         (&["holdfast-client", "holdfast-cli"], NOT_IN_THE_CLIENT),
     ] {
         for package in packages {

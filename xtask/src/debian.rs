@@ -21,18 +21,25 @@ pub const DESKTOP: &[&str] = &[
 /// What the demonstration in the terminal is built from.
 pub const TERMINAL: &[&str] = &["build-essential", "pkg-config"];
 
-/// What the tests drive: screen, keyring, browser, window.
+/// What the tests drive: screen, keyring, desktop signals, browser, window; and what the other reader of the vault stands on.
 pub const TESTS: &[&str] = &[
     "xvfb",
     "openbox",
     "xdotool",
     "dbus",
     "dbus-bin",
+    "sqlite3",
+    "libglib2.0-bin",
+    "openssl",
+    "python3-dbusmock",
     "gnome-keyring",
+    "oidc-agent-cli",
     "gcr",
     "chromium",
     "chromium-driver",
     "webkit2gtk-driver",
+    "python3-cryptography",
+    "python3-argon2",
 ];
 
 /// Makes sure that all of `wanted` are installed.

@@ -1,4 +1,5 @@
-//! `cargo xtask run` shows Holdfast with everything it needs; `cargo xtask test` runs every test there is.
+//! `cargo xtask run` shows Holdfast with everything it needs; `cargo xtask test` runs every test there is; `cargo xtask fuzz`
+//! looks for more.
 //! Uses the standard library alone, so that it builds before anything is installed.
 
 mod browser;
@@ -6,6 +7,7 @@ mod counts;
 mod debian;
 mod demo;
 mod failure;
+mod fuzz;
 mod node;
 mod provider;
 mod shell;
@@ -19,6 +21,7 @@ use failure::{Failure, Outcome};
 const USAGE: &str = "\
 usage: cargo xtask run  [--for SECONDS] [--no-install]   the demonstration: identity provider, agent and window
        cargo xtask test [--no-install]                   every test
+       cargo xtask fuzz [TARGET] [--seconds N]           the fuzz targets; docs/fuzzing.md
 
   --for SECONDS   how long the terminal shows countdowns when there is no display (default 60, 0 for ever)
   --no-install    do not install Debian packages that are missing";
@@ -50,6 +53,7 @@ fn go(arguments: &[String]) -> Outcome<()> {
     match arguments.split_first() {
         Some((command, rest)) if command == "run" => demo::run(&options(rest)?),
         Some((command, rest)) if command == "test" => suite::run(&options(rest)?),
+        Some((command, rest)) if command == "fuzz" => fuzz::run_asked(rest),
         _ => Err(Failure::new(USAGE)),
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     counts::{self, Group},
     debian,
     failure::{Failure, Outcome},
-    node,
+    fuzz, node,
     shell::{self, cargo, command, repository, run_and_read, say},
 };
 
@@ -32,6 +32,7 @@ pub fn run(options: &Options) -> Outcome<()> {
     let mut groups = vec![counts::vitest(&lines)];
 
     shell::run("formatting", cargo().args(["fmt", "--all", "--check"]))?;
+    shell::run("formatting", cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
     let lints = ["--all-targets", "--", "--deny", "warnings"];
     shell::run("lints", cargo().arg("clippy").args(DESKTOP_FOR_TESTS).args(lints))?;
     shell::run("building every program", cargo().arg("build").args(DESKTOP_FOR_TESTS))?;
@@ -39,6 +40,7 @@ pub fn run(options: &Options) -> Outcome<()> {
     let (rust_passed, lines) =
         run_and_read("Rust and system tests", cargo().arg("test").args(DESKTOP_FOR_TESTS).arg("--no-fail-fast"))?;
     groups.extend(counts::cargo_groups(&lines));
+    let fuzzed = fuzz::run_short();
 
     say("what ran");
     for group in &groups {
@@ -57,6 +59,7 @@ pub fn run(options: &Options) -> Outcome<()> {
             "the TypeScript of the wire types was out of step; the tests wrote {WIRE_TYPES} anew, look at it and commit it."
         )));
     }
+    fuzzed?;
     nothing_was_empty(&groups)
 }
 

@@ -5,6 +5,7 @@
 
 mod clock;
 mod config;
+mod desktop_signals;
 mod hardening;
 mod instance;
 mod keyring;
@@ -12,25 +13,33 @@ mod logging;
 mod places;
 mod providers_dir;
 mod socket;
+mod witness;
 
 use std::{alloc::System, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
 use holdfast_engine::{Engine, Ports};
+use holdfast_vault::SqliteVault;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 use zeroizing_alloc::ZeroAlloc;
 
-use crate::{clock::SystemClock, config::Config, keyring::SecretServiceKeyring, places::Places};
+use crate::{clock::SystemClock, config::Config, keyring::SecretServiceKeyring, places::Places, witness::AgentWitness};
 
 /// Wipes what is freed. Our own secrets wipe themselves; this reaches the copies that pass through the buffers of
 /// HTTP, JSON and formatting, which belong to others. docs/THREAT-MODEL.md says what it does not reach.
+///
+/// Over the system's allocator, because that gives the 64 MiB of Argon2id back at once and holds least of what it was
+/// once asked for. Wiping costs less time than a measurement of the socket can show.
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// How long the first callers wait for a vault that opens by itself.
 const FIRST_UNLOCK: Duration = Duration::from_secs(3);
+
+/// How long the keyring may take to hear, at the end, how often the vault was written.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The process that owns every secret of Holdfast. It runs in the foreground; `holdfast agent start`
 /// starts it in the background.
@@ -53,11 +62,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    hardening::apply().context("the process could not be hardened, so no secret was touched")?;
+    let kept = hardening::apply().context("the process could not be hardened, so no secret was touched")?;
     let places = Places::from_environment()?;
     places.make_folders()?;
-    let lock = instance::Lock::take(&places.lock)?;
+    let locks = (instance::Lock::take(&places.lock)?, instance::Lock::take(&instance::lock_of_vault(&places.vault)?)?);
     let config = Config::read(&places.config)?;
+    info!("kept out of swap: {kept}");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The work is waiting, not computing; more threads would only hold more stacks.
         .worker_threads(2)
@@ -67,7 +77,7 @@ fn run() -> anyhow::Result<()> {
     let result = runtime.block_on(serve(&places, &config));
     // A keyring call may hang in its person's prompt; it must not keep a stopped agent alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    drop(lock);
+    drop(locks);
     result
 }
 
@@ -79,19 +89,29 @@ async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
     let clock = Arc::new(SystemClock);
     let server =
         Arc::new(holdfast_oauth::OAuthClient::new(clock.clone()).context("the HTTPS client could not be made")?);
+    let keyring = Arc::new(SecretServiceKeyring::new(Duration::from_secs(config.keyring_timeout_s)));
+    let witness = Arc::new(AgentWitness::new(places.witness.clone(), keyring.clone()));
+    let vault = SqliteVault::new(places.vault.clone())
+        .with_witness(witness.clone())
+        .with_passphrase_time(Duration::from_millis(config.passphrase_time_ms))
+        .with_audit_lines_max(config.audit_lines_max);
     let engine = Engine::new(Ports {
         clock: clock.clone(),
         timer: clock,
-        vault: Arc::new(holdfast_vault::SqliteVault::new(places.vault.clone())),
-        keyring: Arc::new(SecretServiceKeyring::new(Duration::from_secs(config.keyring_timeout_s))),
+        vault: Arc::new(vault),
+        keyring,
         source: Arc::new(holdfast_sources::AuthorizationCode::new(server.clone())),
         server,
         receiver: Arc::new(holdfast_oauth::LoopbackReceiver),
     });
     engine.set_file_providers(providers_dir::read(&places.providers));
+    let policy = config.lock.policy();
+    engine.set_lock_policy(policy);
     // The socket is bound already, so callers queue meanwhile; a keyring that waits for its person does not hold
     // them up longer than this.
     let _ = tokio::time::timeout(FIRST_UNLOCK, engine.start()).await;
+
+    desktop_signals::watch(&engine, policy);
 
     let stop = holdfast_api::Stop::default();
     let server =
@@ -107,6 +127,7 @@ async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
     info!("stopping");
     // First the vault: readers of events end by it, and no request can begin anything new.
     engine.stop().await;
+    witness.finish(LAST_WORDS).await;
     stop.now.cancel();
     let _ = server.await;
     socket::remove(&places.socket);

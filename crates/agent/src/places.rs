@@ -23,6 +23,9 @@ pub struct Places {
     pub config: PathBuf,
     /// Provider files.
     pub providers: PathBuf,
+    /// Where is kept how often the vault was written: not beside the vault, so that who puts back an older folder of the
+    /// vault does not put this back with it.
+    pub witness: PathBuf,
     /// The socket.
     pub socket: PathBuf,
     /// The folders that the agent writes to, with whose they are; each once.
@@ -59,7 +62,8 @@ impl Places {
                 let runtime = base
                     .runtime_dir()
                     .unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", rustix::process::geteuid().as_raw())));
-                Self::of_platform(&base.data_dir(), &base.config_dir(), &runtime)
+                let state = base.state_dir().unwrap_or_else(|| base.cache_dir());
+                Self::of_platform(&base.data_dir(), &base.config_dir(), &state, &runtime)
             }
         };
         match named("HOLDFAST_SOCK") {
@@ -68,27 +72,29 @@ impl Places {
         }
     }
 
-    fn of_platform(data: &Path, config: &Path, runtime: &Path) -> Self {
-        let [data, config, runtime] = [data, config, runtime].map(|base| base.join("holdfast"));
+    fn of_platform(data: &Path, config: &Path, state: &Path, runtime: &Path) -> Self {
+        let [data, config, state, runtime] = [data, config, state, runtime].map(|base| base.join("holdfast"));
         Self {
             vault: data.join("vault.db"),
             lock: data.join("agent.lock"),
             config: config.join("config.toml"),
             providers: config.join("providers.d"),
+            witness: state.clone(),
             socket: runtime.join("agent.sock"),
-            folders: vec![(data, Whose::Ours), (runtime, Whose::Ours)],
+            folders: vec![(data, Whose::Ours), (state, Whose::Ours), (runtime, Whose::Ours)],
         }
     }
 
     fn under(home: &Path) -> Self {
-        let run = home.join("run");
+        let (run, state) = (home.join("run"), home.join("state"));
         Self {
             vault: home.join("vault.db"),
             lock: run.join("agent.lock"),
             config: home.join("config.toml"),
             providers: home.join("providers.d"),
+            witness: state.clone(),
             socket: run.join("agent.sock"),
-            folders: vec![(home.to_owned(), Whose::Chosen), (run, Whose::Ours)],
+            folders: vec![(home.to_owned(), Whose::Chosen), (state, Whose::Ours), (run, Whose::Ours)],
         }
     }
 
@@ -218,7 +224,8 @@ mod tests {
         for name in ["data", "data/holdfast", "config", "runtime", "runtime/holdfast"] {
             folder.make(name, 0o775);
         }
-        let places = Places::of_platform(&folder.at("data"), &folder.at("config"), &folder.at("runtime"));
+        let places =
+            Places::of_platform(&folder.at("data"), &folder.at("config"), &folder.at("state"), &folder.at("runtime"));
         places.make_folders().expect("ours");
         assert_eq!([folder.mode("data/holdfast"), folder.mode("runtime/holdfast")], [0o700; 2]);
         assert_eq!([folder.mode("data"), folder.mode("config"), folder.mode("runtime")], [0o775; 3]);
@@ -229,7 +236,9 @@ mod tests {
         let folder = Folder::new();
         let [data, elsewhere] = [folder.make("data", 0o700), folder.make("elsewhere", 0o755)];
         std::os::unix::fs::symlink(elsewhere, data.join("holdfast")).expect("link");
-        Places::of_platform(&data, &folder.at("config"), &folder.at("runtime")).make_folders().expect("followed");
+        Places::of_platform(&data, &folder.at("config"), &folder.at("state"), &folder.at("runtime"))
+            .make_folders()
+            .expect("followed");
         assert_eq!(folder.mode("elsewhere"), 0o755);
     }
 

@@ -1,7 +1,7 @@
 //! From what the engine says to the one list of codes: what happened, what Holdfast did, what to do next.
 
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::EngineError;
+use holdfast_engine::{EngineError, OidcAgentError};
 use holdfast_model::{
     FailureKind, NeedsSignIn, ProviderFailure,
     ports::{KeyringError, VaultError},
@@ -101,6 +101,21 @@ pub const fn hint_of(kind: FailureKind) -> &'static str {
     }
 }
 
+/// Why a vault is looked at and not used.
+fn unaccepted(standing: holdfast_model::ports::Standing) -> String {
+    use holdfast_model::ports::Standing as S;
+    let what = match standing {
+        S::Older { by: 1 } => "This is an older copy of the vault: the last change is missing.".to_owned(),
+        S::Older { by } => format!("This is an older copy of the vault: {by} changes are missing."),
+        S::Restored => "This vault was restored from a backup.".to_owned(),
+        S::Unrecorded | S::Current => "The record that this vault keeps of itself was changed.".to_owned(),
+    };
+    format!(
+        "{what} Its refresh tokens may be spent, and using one can end its session. Holdfast shows it and uses nothing \
+         of it."
+    )
+}
+
 /// Why only the person can go on, as a stable word and as a sentence.
 pub const fn needs_sign_in(reason: &NeedsSignIn) -> (&'static str, &'static str) {
     match reason {
@@ -127,6 +142,10 @@ pub const fn needs_sign_in(reason: &NeedsSignIn) -> (&'static str, &'static str)
         NeedsSignIn::ClientRefused => {
             ("client_refused", "The provider refuses this client. Holdfast kept everything and stopped trying.")
         }
+        NeedsSignIn::NewTokenNeeded => (
+            "new_token_needed",
+            "The one that was entered by hand is over, or does not live as long as asked for. Nothing can renew it.",
+        ),
     }
 }
 
@@ -147,7 +166,37 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         retry_after_s: None,
     };
     let sign_in = |provider: &str, label: &str| format!("holdfast sign-in {provider} --label {}", quoted(label));
+    let enter =
+        |service: &str, label: &str| format!("holdfast add static --service {service} --label {}", quoted(label));
     match error {
+        EngineError::OidcAgentFile(file) => plain(
+            if matches!(file, OidcAgentError::WrongPassword | OidcAgentError::PasswordNeeded) {
+                C::ImportWrongPassword
+            } else {
+                C::ImportInvalid
+            },
+            oidc_agent_hint(file),
+        ),
+        EngineError::ImportUnderWay => plain(C::ImportUnderWay, "Wait for it to end."),
+        EngineError::ImportUnstored(vault) => ErrorBody {
+            message: ended(sentence(&error.to_string())),
+            hint: Some("Holdfast keeps them in memory and tries again every second. Do not lock or stop it.".into()),
+            ..vault_body(vault)
+        },
+        EngineError::TokenList(_) => {
+            plain(C::ImportInvalid, "Nothing was imported. Correct that place; docs/import.md describes the format.")
+        }
+        EngineError::TokenInvalid(_) => {
+            plain(C::ImportInvalid, "Nothing was kept. holdfast add static --help says more.")
+        }
+        EngineError::NotRenewable { label, provider, url } => {
+            let place = url.as_deref().unwrap_or(provider);
+            about_label(
+                C::NotRenewable,
+                error.to_string(),
+                &format!("Make a new one at {place}, then: {}", enter(provider, label)),
+            )
+        }
         EngineError::VaultUninitialised => plain(C::VaultUninitialised, "Make one: holdfast init"),
         EngineError::VaultLocked => plain(C::VaultLocked, "Open it: holdfast unlock"),
         EngineError::VaultExists => plain(C::VaultExists, "Open it: holdfast unlock"),
@@ -161,6 +210,20 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         EngineError::TooManyTries { wait_s } => ErrorBody {
             retry_after_s: Some(*wait_s),
             ..plain(C::TooManyTries, &format!("Wait {wait_s} s, then try again. Nothing is erased."))
+        },
+        EngineError::WrongRecoveryCode { wait_s } => ErrorBody {
+            retry_after_s: Some(*wait_s).filter(|wait| *wait > 0),
+            ..plain(C::WrongRecoveryCode, "Look at the printed code again: eight groups of four. Nothing is erased.")
+        },
+        EngineError::WrongBackupPassphrase => {
+            plain(C::WrongPassphrase, "It is the one that the backup was made with. No vault was made.")
+        }
+        EngineError::Unaccepted(standing) => ErrorBody {
+            message: unaccepted(*standing),
+            ..plain(
+                C::VaultUnaccepted,
+                "Put the newer vault back in its place, or take this one as it is: holdfast check --accept",
+            )
         },
         EngineError::PassphraseTooWeak { .. } => {
             plain(C::PassphraseTooWeak, "Five or more random words are strong and easy to type.")
@@ -180,16 +243,25 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         EngineError::LabelTaken(_) => plain(C::LabelTaken, "Choose another label."),
         EngineError::SignInCancelled => plain(C::SignInCancelled, "Start again when you like."),
         EngineError::SignInNotFound => plain(C::SignInNotFound, "Start again."),
+        EngineError::NeedsSignIn { label, provider, reason: reason @ NeedsSignIn::NewTokenNeeded } => ErrorBody {
+            code: C::NeedsSignIn,
+            message: format!("{label} needs a new token. {}", needs_sign_in(reason).1),
+            hint: Some(format!("Make one at {provider}, then: {}", enter(provider, label))),
+            retry_after_s: None,
+        },
         EngineError::NeedsSignIn { label, provider, reason } => ErrorBody {
             code: C::NeedsSignIn,
             message: format!("{label} needs you to sign in again. {}", needs_sign_in(reason).1),
             hint: Some(sign_in(provider, label)),
             retry_after_s: None,
         },
-        EngineError::SignedOut { label, provider } => {
-            about_label(C::SignedOut, error.to_string(), &sign_in(provider, label))
+        EngineError::SignedOut { label, provider, entered } => {
+            let again = if *entered { enter(provider, label) } else { sign_in(provider, label) };
+            about_label(C::SignedOut, error.to_string(), &again)
         }
-        EngineError::Revoked { label, provider } => plain(C::Revoked, &sign_in(provider, label)),
+        EngineError::Revoked { label, provider, entered } => {
+            plain(C::Revoked, &if *entered { enter(provider, label) } else { sign_in(provider, label) })
+        }
         EngineError::LifetimeTooShort { life_s, .. } => {
             plain(C::LifetimeTooShort, &format!("Ask for at most {} s.", (*life_s - 1).max(0)))
         }
@@ -255,6 +327,12 @@ fn vault_body(error: &VaultError) -> ErrorBody {
         VaultError::MissingKey(_) => (C::PassphraseRequired, "holdfast unlock"),
         VaultError::TooNew { .. } => (C::VaultTooNew, "Update Holdfast. The vault was not touched."),
         VaultError::Damaged { .. } => (C::VaultDamaged, "Remove that account and sign in again, or restore a backup."),
+        VaultError::Unaccepted => {
+            (C::VaultUnaccepted, "Look at it with holdfast status, then: holdfast check --accept")
+        }
+        VaultError::Backup(_) => {
+            (C::BackupUnusable, "Nothing was changed. Choose another file, or look at its folder.")
+        }
         VaultError::StaleGeneration => (C::Internal, "Try again."),
         VaultError::NotFound => (C::NotFound, "Try again."),
         VaultError::DiskFull => (C::DiskFull, "Free some space. Nothing is lost."),
@@ -270,7 +348,8 @@ fn vault_body(error: &VaultError) -> ErrorBody {
 fn sentence(text: &str) -> String {
     let text = text.trim();
     let first_word = text.split([' ', ',', ';', ':']).next().unwrap_or_default();
-    let is_word = first_word.chars().all(|c| c.is_alphabetic() || c == '\'');
+    let is_address = text.get(first_word.len()..).is_some_and(|rest| rest.starts_with("://"));
+    let is_word = !is_address && first_word.chars().all(|c| c.is_alphabetic() || c == '\'');
     let mut chars = text.chars();
     match chars.next() {
         Some(first) if is_word => ended(first.to_uppercase().chain(chars).collect()),
@@ -284,6 +363,24 @@ fn ended(mut sentence: String) -> String {
         sentence.push('.');
     }
     sentence
+}
+
+/// What to do about an account file that was not taken.
+const fn oidc_agent_hint(error: &OidcAgentError) -> &'static str {
+    use OidcAgentError as E;
+    match error {
+        E::PasswordNeeded => "Nothing was kept. Give it when it is asked for, or with --password-stdin.",
+        E::WrongPassword => "Nothing was kept. Try again with the password that oidc-agent asks for with this account.",
+        E::Gpg => "Nothing was kept. Decrypt it on its way: gpg --decrypt FILE | holdfast import oidc-agent -",
+        E::OtherVersion => "Nothing was kept. oidc-gen --update NAME of version 4 or 5 writes the file anew.",
+        E::Damaged => "Nothing was kept. Take the file from a backup, or sign in: holdfast sign-in PROVIDER",
+        E::NoRefreshToken => "Nothing was kept. Sign in instead: holdfast sign-in PROVIDER",
+        E::Mytoken => "Nothing was kept. Sign in at the provider itself: holdfast sign-in PROVIDER",
+        E::Memory { .. } => "Nothing was kept. Close some programs, and try again.",
+        E::TooLarge { .. } | E::NotAnAccountFile { .. } | E::UnknownParameters { .. } | E::NotAnAccount { .. } => {
+            "Nothing was kept. Account files are in ~/.config/oidc-agent or ~/.oidc-agent, one a name."
+        }
+    }
 }
 
 /// A label as a shell takes it.
@@ -301,7 +398,7 @@ mod tests {
         let message = |error: EngineError| body(&error, None).message;
         let (label, provider) = ("alice".to_owned(), "demo".to_owned());
         assert_eq!(
-            message(EngineError::SignedOut { label: label.clone(), provider: provider.clone() }),
+            message(EngineError::SignedOut { label: label.clone(), provider: provider.clone(), entered: false }),
             "alice is signed out."
         );
         let what = "the scope mail".to_owned();
@@ -310,7 +407,7 @@ mod tests {
             "alice was not granted the scope mail."
         );
         assert_eq!(
-            message(EngineError::Revoked { label: label.clone(), provider }),
+            message(EngineError::Revoked { label: label.clone(), provider, entered: false }),
             "The tokens of alice were revoked."
         );
         assert_eq!(message(EngineError::LabelTaken(label)), "Another account is called alice.");

@@ -6,6 +6,8 @@
 mod authorization;
 mod errors;
 mod events;
+mod care;
+mod imports;
 mod limits;
 mod openapi;
 mod patience;

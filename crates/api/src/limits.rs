@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Largest body: a provider file with hundreds of providers fits many times over.
 pub const BODY_MAX: usize = 256 * 1024;
+/// Largest body of an import: the largest list of tokens, escaped as a JSON text.
+pub const IMPORT_BODY_MAX: usize = 2560 * 1024;
 /// Largest request head: paths carry a label of at most 100 characters, and there are no cookies.
 pub const HEAD_MAX: usize = 16 * 1024;
 /// Connections at once: every account of a large user with its own helper, twice over. When all places are taken, a

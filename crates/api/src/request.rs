@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 
 use crate::{
     errors::ApiError,
-    limits::{BODY_MAX, BODY_TIME},
+    limits::{BODY_MAX, BODY_TIME, IMPORT_BODY_MAX},
 };
 
 /// A JSON body. An empty one counts as `{}`.
@@ -21,12 +21,27 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let read = axum::body::to_bytes(request.into_body(), BODY_MAX);
-        let bytes = tokio::time::timeout(BODY_TIME, read).await.map_err(|_| too_slow())?.map_err(|_| too_large())?;
-        let parsed = if bytes.is_empty() { serde_json::from_slice(b"{}") } else { serde_json::from_slice(&bytes) };
-        wipe(bytes);
-        parsed.map(Self).map_err(|error| does_not_fit(&error))
+        parsed(request, BODY_MAX).await.map(Self)
     }
+}
+
+/// The same for what people bring along in files.
+pub struct LargeBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for LargeBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        parsed(request, IMPORT_BODY_MAX).await.map(Self)
+    }
+}
+
+async fn parsed<T: DeserializeOwned>(request: Request, max: usize) -> Result<T, ApiError> {
+    let read = axum::body::to_bytes(request.into_body(), max);
+    let bytes = tokio::time::timeout(BODY_TIME, read).await.map_err(|_| too_slow())?.map_err(|_| too_large(max))?;
+    let parsed = if bytes.is_empty() { serde_json::from_slice(b"{}") } else { serde_json::from_slice(&bytes) };
+    wipe(bytes);
+    parsed.map_err(|error| does_not_fit(&error))
 }
 
 /// What stands in the path, decoded.
@@ -76,10 +91,10 @@ fn too_slow() -> ApiError {
     )
 }
 
-fn too_large() -> ApiError {
+fn too_large(max: usize) -> ApiError {
     ApiError::new(
         ErrorCode::TooLarge,
-        format!("The body did not arrive whole, or is larger than {BODY_MAX} bytes. Nothing was done."),
+        format!("The body did not arrive whole, or is larger than {max} bytes. Nothing was done."),
         "Send less.",
     )
 }

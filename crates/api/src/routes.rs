@@ -3,7 +3,8 @@
 use axum::{Extension, Json, extract::State, http::StatusCode, response::Response};
 use holdfast_engine::{Caller, Engine, EngineError, NewProvider, SignOutKind, TokenDemand};
 use holdfast_model::{
-    ClientAuthentication, ClientSecret, Passphrase, Provider, ProviderName, ProviderOrigin, SignInId,
+    AuditAction, ClientAuthentication, ClientSecret, Passphrase, Provider, ProviderName, ProviderOrigin, SignInId,
+    UnixMillis, ports::AuditFilter,
 };
 use holdfast_wire as wire;
 use serde::Deserialize;
@@ -17,7 +18,7 @@ use crate::{
     views,
 };
 
-type Reply<T> = Result<Json<T>, ApiError>;
+pub(crate) type Reply<T> = Result<Json<T>, ApiError>;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -49,6 +50,8 @@ pub fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(revoke))
         .routes(routes!(sign_out))
         .routes(routes!(sign_out_all))
+        .merge(crate::care::router())
+        .merge(crate::imports::router())
         .routes(routes!(log))
         .routes(routes!(stop_agent))
 }
@@ -59,7 +62,7 @@ async fn status(State(shared): State<Shared>) -> Json<wire::Status> {
     Json(current_status(&shared.engine).await)
 }
 
-async fn current_status(engine: &Engine) -> wire::Status {
+pub(crate) async fn current_status(engine: &Engine) -> wire::Status {
     views::status(engine.status().await, engine.now())
 }
 
@@ -107,8 +110,8 @@ async fn unlock_vault(
     Extension(caller): Extension<Caller>,
     Body(request): Body<wire::UnlockVault>,
 ) -> Reply<wire::Status> {
-    let passphrase = request.passphrase.map(|typed| Passphrase::new(typed.expose_secret().to_owned()));
-    to_its_end(&shared.engine, move |engine| async move { engine.unlock(passphrase, &caller).await }).await?;
+    let typed = crate::care::typed(request.passphrase, request.recovery_code);
+    to_its_end(&shared.engine, move |engine| async move { engine.unlock(typed, &caller).await }).await?;
     Ok(Json(current_status(&shared.engine).await))
 }
 
@@ -367,7 +370,7 @@ async fn sign_out_all(
 }
 
 /// Runs an operation that changes something in a task of its own: a client that hangs up must not stop it halfway.
-async fn to_its_end<T, F>(engine: &Engine, act: impl FnOnce(Engine) -> F) -> Result<T, EngineError>
+pub(crate) async fn to_its_end<T, F>(engine: &Engine, act: impl FnOnce(Engine) -> F) -> Result<T, EngineError>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, EngineError>> + Send + 'static,
@@ -382,13 +385,36 @@ struct Which {
     account: Option<String>,
     /// How many of the newest lines; 200 when missing.
     limit: Option<u32>,
+    /// Only lines of this kind: `renewed`, `token_handed_out` and so on.
+    action: Option<String>,
+    /// Only lines from this instant on (RFC 3339).
+    #[param(value_type = Option<String>)]
+    since: Option<wire::Timestamp>,
+    /// Only lines before this instant (RFC 3339).
+    #[param(value_type = Option<String>)]
+    until: Option<wire::Timestamp>,
 }
 
-/// The newest lines of the audit log, oldest first.
+fn audit_action(word: &str) -> Result<AuditAction, ApiError> {
+    serde_json::from_value(serde_json::Value::from(word)).map_err(|_| {
+        let message = format!("The log has no lines of the kind {word:?}.");
+        ApiError::new(wire::ErrorCode::BadRequest, message, "holdfast log shows the kinds that there are.")
+    })
+}
+
+/// The newest lines of the audit log, oldest first. Lines that are missing or were changed are told.
 #[utoipa::path(get, path = "/v1/log", tag = "log", params(Which),
     responses((status = 200, body = wire::LogReply), (status = 423, body = wire::ErrorReply)))]
 async fn log(State(shared): State<Shared>, InQuery(which): InQuery<Which>) -> Reply<wire::LogReply> {
     let limit = which.limit.unwrap_or(200).min(LOG_MAX);
-    let entries = shared.engine.log(which.account.as_deref(), limit).await?;
-    Ok(Json(wire::LogReply { entries: entries.into_iter().map(views::log_entry).collect() }))
+    let instant = |at: Option<wire::Timestamp>| at.map(|at| UnixMillis::from_millis(at.as_millisecond()));
+    let filter = AuditFilter {
+        account: None,
+        actions: which.action.as_deref().map(audit_action).transpose()?.into_iter().collect(),
+        since: instant(which.since),
+        until: instant(which.until),
+        limit,
+    };
+    let lines = shared.engine.log(which.account.as_deref(), filter).await?;
+    Ok(Json(views::log(lines)))
 }

@@ -8,7 +8,13 @@ use std::{
     time::Duration,
 };
 
-use axum::{Json, Router, extract::Request, middleware::Next, response::Response, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+    routing::get,
+};
 use holdfast_engine::Engine;
 use holdfast_wire::ErrorCode;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
@@ -147,9 +153,9 @@ impl Body for Reply {
 
 fn app(shared: Shared) -> Router {
     let (routes, _) = routes::router().split_for_parts();
-    let described = Arc::new(crate::document());
+    let engine = shared.engine.clone();
     routes
-        .route("/v1/openapi.json", get(move || async move { Json(described.as_ref().clone()) }))
+        .route("/v1/openapi.json", get(|| async { Json(crate::document()) }))
         .fallback(|| async {
             ApiError::new(ErrorCode::NotFound, "There is no such operation.".into(), "GET /v1/openapi.json lists them.")
         })
@@ -160,17 +166,23 @@ fn app(shared: Shared) -> Router {
                 "GET /v1/openapi.json lists them.",
             )
         })
-        .layer(axum::middleware::from_fn(authorize))
+        .layer(axum::middleware::from_fn_with_state(engine, authorize))
         .with_state(shared)
 }
 
+/// What says nothing about whether somebody uses the vault: faces keep it up by themselves.
+const NO_USE: &[&str] = &["/v1/status", "/v1/events", "/v1/openapi.json"];
+
 /// Every request passes here before anything of it is looked at.
-async fn authorize(mut request: Request, next: Next) -> Result<Response, ApiError> {
+async fn authorize(State(engine): State<Engine>, mut request: Request, next: Next) -> Result<Response, ApiError> {
     authorization::request_is_allowed(request.headers(), request.uri())?;
     let Some(peer) = request.extensions().get::<Peer>().copied() else {
         return Err(ApiError::new(ErrorCode::Forbidden, "The caller is not known.".into(), "Use the socket."));
     };
     request.extensions_mut().insert(authorization::caller(peer));
+    if !NO_USE.contains(&route(&request)) {
+        engine.used();
+    }
     let span = info_span!("request", method = %request.method(), route = route(&request));
     Ok(next.run(request).instrument(span).await)
 }

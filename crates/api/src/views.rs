@@ -1,9 +1,10 @@
 //! From the engine's snapshots to the words of the wire.
 
-use holdfast_engine::{AccountSnapshot, EngineStatus, SignInSnapshot, SignOutReport as Report, TokenEnd};
+use holdfast_engine::{AccountSnapshot, EngineStatus, LockReason, SignInSnapshot, SignOutReport as Report, TokenEnd};
 use holdfast_model::{
-    Action, AuditEntry, Condition, Credential, CredentialKind, Limit, Origin, Provider, ProviderOrigin, RevokedBy,
-    SignInState, Source, State, TokenTypeHint, UnixMillis, VaultState, ports::UnlockMethod,
+    AccountOrigin, Action, AuditEntry, Condition, Credential, CredentialKind, Limit, NeedsSignIn, Origin, Provider,
+    ProviderOrigin, RevokedBy, SignInState, Source, State, TokenTypeHint, UnixMillis, VaultState,
+    ports::{AuditLine, BackupSummary, CheckReport, Damage, Standing, UnlockMethod, VaultError},
 };
 use holdfast_wire as wire;
 
@@ -44,6 +45,16 @@ pub const fn unlock_method_of(method: wire::UnlockMethod) -> UnlockMethod {
     }
 }
 
+const fn lock_reason(reason: LockReason) -> wire::LockReason {
+    match reason {
+        LockReason::Asked => wire::LockReason::Asked,
+        LockReason::Idle => wire::LockReason::Idle,
+        LockReason::Suspend => wire::LockReason::Suspend,
+        LockReason::ScreenLock => wire::LockReason::ScreenLock,
+        LockReason::UserSwitch => wire::LockReason::UserSwitch,
+    }
+}
+
 pub fn status(status: EngineStatus, now: UnixMillis) -> wire::Status {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     wire::Status {
@@ -55,11 +66,52 @@ pub fn status(status: EngineStatus, now: UnixMillis) -> wire::Status {
             state: vault_state(status.vault),
             unlock: status.unlock.map(unlock_method),
             problem: status.problem.map(|problem| body(&problem, Some(now))),
+            locked_because: status.locked_because.map(lock_reason),
+            standing: status.standing.map(crate::care::standing),
+            behind_by: match status.standing {
+                Some(Standing::Older { by }) => Some(by),
+                _ => None,
+            },
+            damaged: status.damaged.map(count),
+            has_recovery_code: status.has_recovery_code,
         },
         accounts: status.accounts.map(|(all, _)| count(all)),
         accounts_needing_sign_in: status.accounts.map(|(_, needing)| count(needing)),
         queued_revocations: status.queued_revocations.map(count),
     }
+}
+
+pub fn check_report(report: CheckReport) -> wire::CheckReport {
+    let damaged: Vec<_> = report.damaged.into_iter().filter_map(damaged_record).collect();
+    wire::CheckReport {
+        whole: damaged.is_empty() && report.database.is_empty() && report.standing == Standing::Current,
+        standing: crate::care::standing(report.standing),
+        opened: report
+            .opened
+            .into_iter()
+            .map(|(table, records)| wire::CheckedTable { table: table.to_owned(), records })
+            .collect(),
+        damaged,
+        database: report.database,
+    }
+}
+
+fn damaged_record(error: VaultError) -> Option<wire::DamagedRecord> {
+    let text = error.to_string();
+    let VaultError::Damaged { table, row, how } = error else { return None };
+    let what = match how {
+        Damage::Changed => wire::DamageKind::Changed,
+        Damage::Missing => wire::DamageKind::Missing,
+        Damage::Older => wire::DamageKind::Older,
+        Damage::Unknown => wire::DamageKind::Unknown,
+    };
+    Some(wire::DamagedRecord { table: table.to_owned(), record: row, what, text })
+}
+
+pub fn backup_report(path: String, summary: BackupSummary) -> wire::BackupReport {
+    let BackupSummary { made_at, accounts, credentials, providers, revocations, audit_lines, left_out } = summary;
+    let made_at = instant(made_at);
+    wire::BackupReport { path, made_at, accounts, credentials, providers, revocations, audit_lines, left_out }
 }
 
 pub fn provider(provider: Provider) -> wire::ProviderView {
@@ -115,6 +167,7 @@ fn credential(credential: &Credential) -> wire::CredentialView {
         },
         source: match credential.source {
             Source::AuthorizationCode => "authorization_code".to_owned(),
+            Source::Static => "static".to_owned(),
         },
         generation: credential.generation,
         fingerprint: credential.fingerprint.to_string(),
@@ -150,6 +203,7 @@ fn reason(snapshot: &AccountSnapshot) -> Option<wire::Reason> {
         Condition::SignedIn => {
             let long = snapshot.credentials.refresh.as_ref().or(snapshot.credentials.access.as_ref());
             let ended = matches!(snapshot.state, State::NeedsSignIn { .. });
+            let ended = ended || snapshot.account.is_entered();
             long.filter(|_| ended).and_then(|credential| credential.lifetime.effective_end()).map(instant)
         }
         Condition::NeedsSignIn { at, .. } | Condition::Revoked { at, .. } | Condition::SignedOut { at } => {
@@ -167,6 +221,11 @@ fn reason(snapshot: &AccountSnapshot) -> Option<wire::Reason> {
         }
         State::Revoked { by: RevokedBy::Provider } => made("by_provider", "The provider revoked its tokens."),
         State::SignedOut => made("by_user", "You signed out. Holdfast holds nothing for it."),
+        State::Due | State::Expired if snapshot.account.is_entered() => {
+            let code = needs_sign_in(&NeedsSignIn::NewTokenNeeded).0;
+            let when = if snapshot.state == State::Due { "ends soon" } else { "is over" };
+            made(code, &format!("It was entered by hand and {when}. Only you can make a new one and enter it."))
+        }
         State::Stale { .. } | State::Expired => snapshot.trouble.as_ref().map(|trouble| wire::Reason {
             code: code_of(trouble.failure).as_str().to_owned(),
             text: trouble.detail.clone(),
@@ -183,11 +242,16 @@ pub fn account(snapshot: AccountSnapshot) -> wire::AccountView {
         let action = match plan.action {
             Action::Renew if snapshot.trouble.is_some() => "retry",
             Action::Renew => "renew",
+            Action::Remind => "remind",
             Action::End(_) | Action::Announce => "end",
             Action::Rest => return None,
         };
         Some(wire::NextAction { at: instant(plan.next_at), action: action.to_owned(), why: plan.why.to_owned() })
     });
+    let (url, note) = match snapshot.account.origin.clone() {
+        AccountOrigin::Entered { url, note } => (url, note),
+        AccountOrigin::SignedIn | AccountOrigin::Imported { .. } => (None, None),
+    };
     wire::AccountView {
         id: snapshot.account.id.to_string(),
         provider: snapshot.account.provider.to_string(),
@@ -213,6 +277,8 @@ pub fn account(snapshot: AccountSnapshot) -> wire::AccountView {
             attempts: trouble.attempts,
             retry_at: instant(trouble.retry_at),
         }),
+        url,
+        note,
         revision: snapshot.revision,
     }
 }
@@ -274,7 +340,7 @@ pub fn sign_out(report: Report, now: UnixMillis) -> wire::SignOutReport {
         .map(|token| {
             let (outcome, detail) = match &token.end {
                 TokenEnd::Revoked => (O::Revoked, None),
-                TokenEnd::EndedHereOnly => (O::EndedHereOnly, None),
+                TokenEnd::EndedHereOnly | TokenEnd::OnlyItsPerson => (O::EndedHereOnly, None),
                 TokenEnd::Queued(detail) => (O::Queued, Some(detail.clone())),
             };
             wire::RevocationResult { token: token.hint.as_str().to_owned(), outcome, detail }
@@ -304,7 +370,15 @@ pub fn sign_out(report: Report, now: UnixMillis) -> wire::SignOutReport {
         .max()
         .map(instant);
     let until = still.map_or_else(String::new, |end| format!(" What is left there ends by itself at {end:.0}."));
+    let only_you = report.tokens.iter().any(|token| token.end == TokenEnd::OnlyItsPerson);
     let text = match outcome {
+        O::EndedHereOnly if only_you => {
+            let at = match &report.account.origin {
+                AccountOrigin::Entered { url: Some(url), .. } => format!("End it at {url}"),
+                _ => format!("End it where you made it, at {}", report.account.provider),
+            };
+            format!("Deleted here. It was entered by hand, and only you can end it. {at}, or it works on.{until}")
+        }
         O::Revoked => "Revoked at the provider. Nothing of it works any more.".to_owned(),
         O::EndedHereOnly if !refresh_alive => {
             format!("The session is revoked at the provider; its access token cannot be.{until}")
@@ -328,9 +402,23 @@ pub fn sign_out(report: Report, now: UnixMillis) -> wire::SignOutReport {
     }
 }
 
-pub fn log_entry(entry: AuditEntry) -> wire::LogEntry {
+pub fn log(lines: Vec<AuditLine>) -> wire::LogReply {
+    let mut reply = wire::LogReply { entries: Vec::new(), damage: Vec::new() };
+    let damage = |from_seq, to_seq, what| wire::LogDamage { from_seq, to_seq, what };
+    for line in lines {
+        match line {
+            AuditLine::Entry { seq, entry } => reply.entries.push(log_entry(seq, entry)),
+            AuditLine::Missing { from, to } => reply.damage.push(damage(from, to, wire::DamageKind::Missing)),
+            AuditLine::Changed { seq } => reply.damage.push(damage(seq, seq, wire::DamageKind::Changed)),
+        }
+    }
+    reply
+}
+
+fn log_entry(seq: u64, entry: AuditEntry) -> wire::LogEntry {
     let action = serde_json::to_value(entry.action).ok().and_then(|value| value.as_str().map(str::to_owned));
     wire::LogEntry {
+        seq,
         at: instant(entry.at),
         action: action.unwrap_or_default(),
         account: entry.account.map(|id| id.to_string()),

@@ -1,9 +1,14 @@
 //! The commands and their options (PRODUCT.md section 5).
 
+pub mod care;
+pub mod import;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use holdfast_wire::UnlockMethod;
+use care::{Backup, Check, Log, MakeRecoveryCode, Rekey, Restore};
+use import::{AddCommand, ImportCommand};
 
 /// A desktop vault for the accounts you are signed in to
 #[derive(Debug, Parser)]
@@ -24,7 +29,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 vault locked,
 pub enum Command {
     /// Make the vault
     Init(Init),
-    /// Open the vault with the keyring or the passphrase
+    /// Open the vault with the keyring, the passphrase or the recovery code
     Unlock(Unlock),
     /// Lock the vault; nothing renews until it is unlocked
     Lock,
@@ -38,6 +43,12 @@ pub enum Command {
     Provider(ProviderCommand),
     /// Sign in through the system browser
     SignIn(SignIn),
+    /// Enter a token that you made at a service
+    #[command(subcommand)]
+    Add(AddCommand),
+    /// Take over what other programs keep
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// List the accounts
     List,
     /// Show an account and its credentials, without their values
@@ -56,6 +67,16 @@ pub enum Command {
     Watch(Watch),
     /// Show what happened
     Log(Log),
+    /// Open everything in the vault, and say what is wrong with it
+    Check(Check),
+    /// Write a sealed backup of the vault to a new file
+    Backup(Backup),
+    /// Make a vault from a backup, where there is none
+    Restore(Restore),
+    /// Seal the vault anew under a new key, and choose what opens it
+    Rekey(Rekey),
+    /// Make a code that opens the vault when all else is lost
+    RecoveryCode(MakeRecoveryCode),
 }
 
 #[derive(Debug, Args)]
@@ -97,6 +118,12 @@ pub struct Unlock {
     /// Read the passphrase from the first line of stdin
     #[arg(long)]
     pub passphrase_stdin: bool,
+    /// Ask for the recovery code instead
+    #[arg(long, conflicts_with = "passphrase_stdin")]
+    pub recovery_code: bool,
+    /// Read the recovery code from the first line of stdin
+    #[arg(long, conflicts_with_all = ["passphrase_stdin", "recovery_code"])]
+    pub recovery_code_stdin: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -225,16 +252,6 @@ pub struct Watch {
     /// End after so long instead of at Ctrl+C
     #[arg(long = "for", value_name = "SECONDS")]
     pub seconds: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-pub struct Log {
-    /// Of one account: its label or id
-    #[arg(long, value_name = "A")]
-    pub account: Option<String>,
-    /// How many entries, the newest ones
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: u32,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

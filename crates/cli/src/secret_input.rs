@@ -22,6 +22,11 @@ pub fn can_ask() -> bool {
 
 /// The first line of stdin, without its end. Reads no further than that.
 pub fn first_line_of_stdin(what: &str) -> Result<SecretText, Failure> {
+    next_line_of_stdin(what)
+}
+
+/// The next line of stdin, for commands that need several secrets.
+pub fn next_line_of_stdin(what: &str) -> Result<SecretText, Failure> {
     let line = first_line(io::stdin().as_fd()).map_err(|problem| unusable(what, &problem))?;
     if line.is_empty() {
         return Err(unusable(what, "stdin holds none"));
@@ -46,13 +51,32 @@ pub fn ask(prompt: &str, flag: &str) -> Result<SecretText, Failure> {
 }
 
 /// Asks for a new passphrase, twice.
-pub fn ask_new() -> Result<SecretText, Failure> {
-    let first = ask("New passphrase: ", "--passphrase-stdin")?;
+pub fn ask_new(prompt: &str) -> Result<SecretText, Failure> {
+    let first = ask(prompt, "--passphrase-stdin")?;
     let again = ask("The same again: ", "--passphrase-stdin")?;
     if first.expose_secret() == again.expose_secret() {
         return Ok(first);
     }
     Err(Failure::new(ErrorCode::BadRequest, "The two passphrases differ. Nothing was made.", "Try again."))
+}
+
+/// Asks a question that is no unless it is answered with yes.
+///
+/// # Errors
+/// `bad_request` when there is no terminal; `flag` answers in its place.
+pub fn confirm(question: &str, flag: &str) -> Result<bool, Failure> {
+    if !can_ask() {
+        return Err(Failure::new(
+            ErrorCode::BadRequest,
+            "This has to be decided, and there is no terminal to ask at. Nothing was changed.",
+            format!("To decide it in a script: {flag}"),
+        ));
+    }
+    let mut err = io::stderr().lock();
+    write!(err, "{question} [y/N] ").and_then(|()| err.flush())?;
+    drop(err);
+    let answer = first_line(io::stdin().as_fd()).map_err(|problem| unusable("answer", &problem))?;
+    Ok(answer.trim_ascii().eq_ignore_ascii_case(b"y") || answer.trim_ascii().eq_ignore_ascii_case(b"yes"))
 }
 
 fn secret(mut line: Zeroizing<Vec<u8>>, what: &str) -> Result<SecretText, Failure> {

@@ -1,10 +1,11 @@
 //! Countdowns and clock times.
 
+use std::str::FromStr;
 use std::time::Instant;
 
 use holdfast_wire::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Span};
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -69,6 +70,42 @@ pub fn day_and_time(at: Timestamp) -> String {
     at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// An instant as a person names it: on the calendar, or so long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// On the calendar.
+    At(Timestamp),
+    /// So long ago.
+    Ago(SignedDuration),
+}
+
+impl When {
+    /// The instant, counted back from the agent's clock; `now` is asked for it only where it is needed.
+    pub fn instant<E>(self, now: impl FnOnce() -> Result<Timestamp, E>) -> Result<Timestamp, E> {
+        match self {
+            Self::At(at) => Ok(at),
+            // Before the beginning of time there are no entries either.
+            Self::Ago(ago) => Ok(now()?.checked_sub(ago).unwrap_or(Timestamp::MIN)),
+        }
+    }
+}
+
+impl FromStr for When {
+    type Err = String;
+
+    /// RFC 3339, or a length in days, hours, minutes and seconds: `90m`, `2h`, `1d 12h`. A day is 24 hours.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.parse() {
+            return Ok(Self::At(at));
+        }
+        let length = text.parse::<Span>().ok().filter(|span| !span.is_negative());
+        length
+            .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok())
+            .map(Self::Ago)
+            .ok_or_else(|| "write 2027-01-31T18:00:00Z, or how long ago: 90m, 2h, 3d".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +143,24 @@ mod tests {
         let now: Timestamp = "2026-05-14T13:58:20Z".parse()?;
         assert_eq!(clock_in("2026-05-14T16:58:00Z".parse()?, now, TimeZone::UTC), "16:58:00");
         assert_eq!(clock_in("2026-06-01T08:00:00Z".parse()?, now, TimeZone::UTC), "2026-06-01 08:00");
+        Ok(())
+    }
+    #[test]
+    fn an_instant_is_named_on_the_calendar_or_counted_back_from_the_agents_clock() -> Result<(), jiff::Error> {
+        let now: Timestamp = "2026-05-14T13:58:20Z".parse()?;
+        let instant = |text: &str| text.parse::<When>().map(|when| when.instant(|| Ok::<_, ()>(now)));
+        for (text, expected) in [
+            ("2026-05-14T08:00:00+02:00", "2026-05-14T06:00:00Z"),
+            ("2h", "2026-05-14T11:58:20Z"),
+            ("90m", "2026-05-14T12:28:20Z"),
+            ("1d 12h", "2026-05-13T01:58:20Z"),
+            ("1w", "2026-05-07T13:58:20Z"),
+        ] {
+            assert_eq!(instant(text), Ok(Ok(expected.parse()?)), "{text}");
+        }
+        for text in ["", "soon", "2", "-2h", "2h ago", "1mo", "2026-05-14"] {
+            assert!(instant(text).is_err(), "{text}");
+        }
         Ok(())
     }
 }

@@ -4,8 +4,10 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use holdfast_wire::{
-    AccountList, AccountView, AddProvider, ImportProviders, InitVault, LogReply, ProviderList, ProviderView,
-    SignInView, SignOutReport, StartSignIn, Status, TokenReply, TokenRequest, UnlockVault,
+    AccountList, AccountView, AddProvider, BackupReport, ChangeKey, CheckReport, EnterToken, EnteredToken,
+    ImportOidcAgent, ImportProviders, ImportTokens, ImportedAccount, ImportedTokens, InitVault, MakeBackup,
+    MakeRecoveryCode, ProviderList, ProviderView, RecoveryCodeReply, RestoreReport, RestoreVault, SignInView,
+    SignOutReport, StartSignIn, Status, TokenReply, TokenRequest, UnlockVault,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,11 +22,13 @@ use crate::{Error, SocketPath, start};
 /// The version of the interface that this client speaks.
 const API_VERSION: u32 = 1;
 /// For what the agent answers from memory or its database.
-const LOCAL: Duration = Duration::from_secs(30);
+pub(crate) const LOCAL: Duration = Duration::from_secs(30);
 /// For what needs a provider; longer than the agent's own limits, so that its error arrives and not ours.
 const NETWORK: Duration = Duration::from_secs(120);
 /// For what may wait for a person at a keyring's prompt.
 const PERSON: Duration = Duration::from_secs(180);
+/// For what goes through every record of the vault, and derives keys beside it.
+const WHOLE_VAULT: Duration = Duration::from_secs(300);
 /// For signing out of everything: many providers, some of them slow.
 const EVERYTHING: Duration = Duration::from_secs(600);
 /// The most seconds that the agent lets a call wait for the end of a sign-in.
@@ -105,6 +109,36 @@ impl Client {
         self.post("/v1/vault/lock", LOCAL)
     }
 
+    /// `POST /v1/vault/check`
+    pub fn check_vault(&self) -> Result<CheckReport, Error> {
+        self.post("/v1/vault/check", WHOLE_VAULT)
+    }
+
+    /// `POST /v1/vault/accept`
+    pub fn accept_vault(&self) -> Result<Status, Error> {
+        self.post("/v1/vault/accept", WHOLE_VAULT)
+    }
+
+    /// `POST /v1/vault/backup`
+    pub fn backup_vault(&self, request: &MakeBackup) -> Result<BackupReport, Error> {
+        self.call("POST", "/v1/vault/backup", Some(request), WHOLE_VAULT)
+    }
+
+    /// `POST /v1/vault/restore`
+    pub fn restore_vault(&self, request: &RestoreVault) -> Result<RestoreReport, Error> {
+        self.call("POST", "/v1/vault/restore", Some(request), WHOLE_VAULT)
+    }
+
+    /// `POST /v1/vault/rekey`
+    pub fn rekey_vault(&self, request: &ChangeKey) -> Result<Status, Error> {
+        self.call("POST", "/v1/vault/rekey", Some(request), WHOLE_VAULT)
+    }
+
+    /// `POST /v1/vault/recovery-code`: the one time that the code is told.
+    pub fn make_recovery_code(&self, request: &MakeRecoveryCode) -> Result<RecoveryCodeReply, Error> {
+        self.call("POST", "/v1/vault/recovery-code", Some(request), PERSON)
+    }
+
     /// `GET /v1/providers`
     pub fn providers(&self) -> Result<ProviderList, Error> {
         self.get("/v1/providers", LOCAL)
@@ -123,6 +157,21 @@ impl Client {
     /// `POST /v1/providers/import`
     pub fn import_providers(&self, request: &ImportProviders) -> Result<ProviderList, Error> {
         self.call("POST", "/v1/providers/import", Some(request), NETWORK)
+    }
+
+    /// `POST /v1/import/oidc-agent`
+    pub fn import_oidc_agent(&self, request: &ImportOidcAgent) -> Result<ImportedAccount, Error> {
+        self.call("POST", "/v1/import/oidc-agent", Some(request), NETWORK)
+    }
+
+    /// `POST /v1/import/tokens`
+    pub fn import_tokens(&self, request: &ImportTokens) -> Result<ImportedTokens, Error> {
+        self.call("POST", "/v1/import/tokens", Some(request), NETWORK)
+    }
+
+    /// `POST /v1/static-tokens`
+    pub fn enter_token(&self, request: &EnterToken) -> Result<EnteredToken, Error> {
+        self.call("POST", "/v1/static-tokens", Some(request), LOCAL)
     }
 
     /// `DELETE /v1/providers/{provider}`
@@ -182,12 +231,6 @@ impl Client {
         self.post("/v1/sign-out", EVERYTHING)
     }
 
-    /// `GET /v1/log`: the newest `limit` entries, of one account when it is named.
-    pub fn log(&self, account: Option<&str>, limit: u32) -> Result<LogReply, Error> {
-        let account = account.map(|account| format!("account={}&", percent_encode(account))).unwrap_or_default();
-        self.get(&format!("/v1/log?{account}limit={limit}"), LOCAL)
-    }
-
     /// `POST /v1/agent/stop`; never starts an agent only to stop it.
     pub fn stop_agent(&self) -> Result<(), Error> {
         send::<NoBody>(self.socket.connect()?, "POST", "/v1/agent/stop", None, LOCAL).map(drop)
@@ -199,7 +242,7 @@ impl Client {
         if reply.status == 200 { Events::new(reply.body) } else { Err(error_of(&reply.body.whole()?)) }
     }
 
-    fn get<R: DeserializeOwned>(&self, target: &str, limit: Duration) -> Result<R, Error> {
+    pub(crate) fn get<R: DeserializeOwned>(&self, target: &str, limit: Duration) -> Result<R, Error> {
         self.call::<NoBody, _>("GET", target, None, limit)
     }
 

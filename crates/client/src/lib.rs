@@ -10,15 +10,21 @@ mod encode;
 mod error;
 mod events;
 mod exchange;
+// Only `cargo xtask fuzz` builds with this: a feature could be switched on by anybody's manifest.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod incoming;
+mod log;
 mod socket;
 mod start;
 
 pub use client::{Client, HandOut};
 pub use error::{Error, Unreachable};
 pub use events::{EventStop, Events};
+pub use log::LogLines;
 pub use socket::SocketPath;
-pub use start::{StartAgent, agent_program};
+pub use start::{StartAgent, agent_command, agent_program};
 
 #[cfg(test)]
 mod tests;

@@ -18,13 +18,39 @@ const KEY_ID_INFO: &[u8] = b"holdfast/v1/key-id";
 const LOOKUP_INFO: &[u8] = b"holdfast/v1/lookup";
 
 /// A key from which others are derived. On the heap, so that moving it leaves no copy behind.
-pub(crate) struct RootKey(Box<Zeroizing<[u8; KEY_BYTES]>>);
+pub(crate) struct RootKey(Bytes);
+
+enum Bytes {
+    /// For a key that is gone in a moment.
+    Passing(Box<Zeroizing<[u8; KEY_BYTES]>>),
+    /// For a key that stays.
+    Staying(Box<Page>),
+}
+
+/// A page of its own, so that it can be kept out of swap.
+#[repr(C, align(4096))]
+struct Page(Zeroizing<[u8; KEY_BYTES]>);
+
+impl Page {
+    /// Copies a key into a page that the system is asked not to write to swap. It may refuse where the user's limit
+    /// is used up (RLIMIT_MEMLOCK), and an unlocked page is better than no key.
+    fn holding(bytes: &[u8; KEY_BYTES]) -> Box<Self> {
+        let mut page = Box::new(Self(Zeroizing::new([0; KEY_BYTES])));
+        if let Ok(lock) = region::lock(page.0.as_ptr(), KEY_BYTES) {
+            // Never unlocked: locks do not nest, so that would also undo one over the whole process. What comes to lie
+            // on the page after the key is welcome to it.
+            std::mem::forget(lock);
+        }
+        page.0.copy_from_slice(bytes);
+        page
+    }
+}
 
 impl RootKey {
     /// Draws a key from the system's random source.
     pub(crate) fn make() -> Result<Self, SealError> {
         let mut key = Self::empty();
-        getrandom::fill(key.0.as_mut_slice()).map_err(|_| SealError::Randomness)?;
+        getrandom::fill(key.bytes_mut()).map_err(|_| SealError::Randomness)?;
         Ok(key)
     }
 
@@ -42,7 +68,7 @@ impl RootKey {
     /// Takes a copy of exactly 32 bytes.
     pub(crate) fn copied(bytes: &[u8]) -> Option<Self> {
         let mut key = Self::empty();
-        (bytes.len() == KEY_BYTES).then(|| key.0.copy_from_slice(bytes))?;
+        (bytes.len() == KEY_BYTES).then(|| key.bytes_mut().copy_from_slice(bytes))?;
         Some(key)
     }
 
@@ -59,17 +85,32 @@ impl RootKey {
     }
 
     pub(crate) fn bytes(&self) -> &[u8; KEY_BYTES] {
-        &self.0
+        match &self.0 {
+            Bytes::Passing(bytes) => bytes,
+            Bytes::Staying(page) => &page.0,
+        }
+    }
+
+    /// The same key where it can stay for long.
+    fn stay(self) -> Self {
+        Self(Bytes::Staying(Page::holding(self.bytes())))
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8; KEY_BYTES] {
+        match &mut self.0 {
+            Bytes::Passing(bytes) => bytes,
+            Bytes::Staying(page) => &mut page.0,
+        }
     }
 
     fn empty() -> Self {
-        Self(Box::new(Zeroizing::new([0; KEY_BYTES])))
+        Self(Bytes::Passing(Box::new(Zeroizing::new([0; KEY_BYTES]))))
     }
 
     fn expand(hkdf: &Hkdf<Sha256>, info: &[u8]) -> Self {
         let mut key = Self::empty();
         // The one error is too long an output, which the line below rules out.
-        let _ = hkdf.expand(info, key.0.as_mut_slice());
+        let _ = hkdf.expand(info, key.bytes_mut());
         const { assert!(KEY_BYTES <= 255 * 32, "RFC 5869 section 2.3: at most 255 blocks") };
         key
     }
@@ -92,7 +133,7 @@ impl VaultKey {
 
     pub(crate) fn from_root(root: RootKey) -> Self {
         let id = root.id();
-        Self { root, id }
+        Self { root: root.stay(), id }
     }
 
     pub(crate) fn root(&self) -> &RootKey {
@@ -180,6 +221,26 @@ mod tests {
     fn a_key_is_copied_from_exactly_32_bytes() {
         assert!(RootKey::copied(&[0; 31]).is_none());
         assert!(RootKey::copied(&[0; 33]).is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_page_of_a_vault_key_is_kept_out_of_swap_and_holds_nothing_else() {
+        let key = VaultKey::make().unwrap();
+        let at = key.root.bytes().as_ptr() as usize;
+        assert_eq!(at % 4096, 0, "it begins a page");
+        assert_eq!(size_of::<Page>() % 4096, 0, "and fills it");
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut here = false;
+        let flags = maps.lines().find(|line| {
+            if let Some((from, to)) = line.split(' ').next().and_then(|range| range.split_once('-')) {
+                let [from, to] = [from, to].map(|digits| usize::from_str_radix(digits, 16).unwrap_or(0));
+                here = (from..to).contains(&at);
+            }
+            here && line.starts_with("VmFlags:")
+        });
+        // `lo`: pages are locked (Documentation/filesystems/proc.rst).
+        assert!(flags.unwrap().split(' ').any(|flag| flag == "lo"), "{flags:?}");
     }
 
     #[cfg(target_os = "linux")]

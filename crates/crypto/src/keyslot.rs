@@ -1,7 +1,7 @@
 //! Keyslots: the vault key, wrapped once for each way in.
 
 use holdfast_model::{
-    KeyringSecret, Passphrase, VaultId,
+    KeyringSecret, Passphrase, RecoveryCode, VaultId,
     ports::{UnlockMaterial, UnlockMethod},
 };
 
@@ -10,6 +10,7 @@ use crate::{
     context::members,
     envelope,
     key::{KEY_BYTES, RootKey},
+    recovery::{code_bytes, make_recovery_code},
 };
 
 const SLOT_DOMAIN: &[u8] = b"holdfast/aad/v1/keyslot";
@@ -17,6 +18,7 @@ const WRAP_INFO: &str = "holdfast/v1/keyslots/wrapped_key";
 
 const NEEDS_KEYRING: &str = "the secret in the OS keyring";
 const NEEDS_PASSPHRASE: &str = "the passphrase";
+const NEEDS_RECOVERY: &str = "a recovery code, and none was made for it";
 const NEEDS_EITHER: &str = "the secret in the OS keyring or the passphrase";
 
 /// The word that stands in the file for an unlock method; the keyslots authenticate it.
@@ -38,6 +40,8 @@ pub enum SlotKind {
     Passphrase(PassphraseCost),
     /// Keyring secret and passphrase together.
     Both(PassphraseCost),
+    /// The printed recovery code alone, whatever the vault's method is.
+    Recovery,
 }
 
 impl SlotKind {
@@ -47,13 +51,14 @@ impl SlotKind {
             Self::Keyring => "keyring",
             Self::Passphrase(_) => "passphrase",
             Self::Both(_) => "both",
+            Self::Recovery => "recovery",
         }
     }
 
     /// What the passphrase costs, when one takes part.
     pub const fn cost(self) -> Option<PassphraseCost> {
         match self {
-            Self::Keyring => None,
+            Self::Keyring | Self::Recovery => None,
             Self::Passphrase(cost) | Self::Both(cost) => Some(cost),
         }
     }
@@ -125,11 +130,16 @@ impl Keyslot {
             SlotKind::Keyring => "holdfast/v1/keyslot/keyring",
             SlotKind::Passphrase(_) => "holdfast/v1/keyslot/passphrase",
             SlotKind::Both(_) => "holdfast/v1/keyslot/both",
+            SlotKind::Recovery => "holdfast/v1/keyslot/recovery",
         };
         let stretched = |cost: PassphraseCost| cost.derive(given_passphrase(material)?, &self.salt);
         let derive = |parts: &[&[u8]]| RootKey::derive(&self.salt, parts, info.as_bytes());
         match self.kind {
             SlotKind::Keyring => Ok(derive(&[given_keyring(material)?.expose_secret()])),
+            SlotKind::Recovery => {
+                let code = material.recovery.as_ref().ok_or(UnlockError::MissingKey(NEEDS_RECOVERY))?;
+                Ok(derive(&[code_bytes(code).ok_or(UnlockError::WrongKey)?.as_slice()]))
+            }
             SlotKind::Passphrase(cost) => Ok(derive(&[stretched(cost)?.as_slice()])),
             // Both parts have 32 bytes, so their border needs no mark.
             SlotKind::Both(cost) => {
@@ -178,8 +188,24 @@ pub fn make_keyslots(
     SlotKind::all_of(method, cost).into_iter().map(|kind| Keyslot::make(vault, method, kind, key, material)).collect()
 }
 
+/// Wraps a vault key for a new recovery code, beside the keyslots that the vault has.
+///
+/// # Errors
+/// [`UnlockError::Randomness`].
+pub fn make_recovery_keyslot(
+    vault: VaultId,
+    method: UnlockMethod,
+    key: &VaultKey,
+) -> Result<(RecoveryCode, Keyslot), UnlockError> {
+    let code = make_recovery_code()?;
+    let material = UnlockMaterial { recovery: Some(code.clone()), ..UnlockMaterial::default() };
+    let slot = Keyslot::make(vault, method, SlotKind::Recovery, key, &material)?;
+    Ok((code, slot))
+}
+
 /// Unwraps the vault key with what is at hand. Blocks while a passphrase is stretched. Where either half opens the
-/// vault and both are given, the passphrase counts when the keyring's secret does not fit.
+/// vault and both are given, the passphrase counts when the keyring's secret does not fit. A recovery code counts
+/// alone.
 ///
 /// # Errors
 /// [`UnlockError::WrongKey`], [`UnlockError::MissingKey`], [`UnlockError::Damaged`] when a slot was changed or is
@@ -192,6 +218,10 @@ pub fn open_keyslots(
 ) -> Result<VaultKey, UnlockError> {
     let slot = |word: &str| slots.iter().find(|slot| slot.kind.as_str() == word).ok_or(UnlockError::Damaged);
     let open = |word: &str| slot(word)?.open(vault, method, material);
+    if material.recovery.is_some() {
+        let slot = slots.iter().find(|slot| slot.kind == SlotKind::Recovery);
+        return slot.ok_or(UnlockError::MissingKey(NEEDS_RECOVERY))?.open(vault, method, material);
+    }
     match method {
         UnlockMethod::Keyring => open("keyring"),
         UnlockMethod::Passphrase => open("passphrase"),

@@ -19,15 +19,15 @@ const FROZEN_BOTH: &str = "484653450101adaf385c1921906df4a3493a3474456c404142434
     b61fbf3ea348b7af003e7f56a248e7be3a7b";
 
 fn keyring(byte: u8) -> UnlockMaterial {
-    UnlockMaterial { keyring: Some(KeyringSecret::new([byte; 32])), passphrase: None }
+    UnlockMaterial { keyring: Some(KeyringSecret::new([byte; 32])), ..UnlockMaterial::default() }
 }
 
 fn passphrase(text: &str) -> UnlockMaterial {
-    UnlockMaterial { keyring: None, passphrase: Some(Passphrase::new(text.to_owned())) }
+    UnlockMaterial { passphrase: Some(Passphrase::new(text.to_owned())), ..UnlockMaterial::default() }
 }
 
 fn both(byte: u8, text: &str) -> UnlockMaterial {
-    UnlockMaterial { keyring: keyring(byte).keyring, passphrase: passphrase(text).passphrase }
+    UnlockMaterial { keyring: keyring(byte).keyring, ..passphrase(text) }
 }
 
 fn frozen(kind: SlotKind, wrapped: &str) -> Keyslot {
@@ -151,5 +151,25 @@ fn a_keyslot_is_bound_to_its_vault_its_unlock_method_and_its_cost() {
     for cost in [(65_537, 3, 1), (65_536, 4, 1), (65_536, 3, 2)] {
         let cost = PassphraseCost::new(cost.0, cost.1, cost.2).unwrap();
         assert_ne!(authenticated(cost), default, "and of the authenticated context: {cost:?}");
+    }
+}
+
+#[test]
+fn a_recovery_code_opens_a_vault_of_any_method_and_no_other_code_does() {
+    for (method, material) in [(UnlockMethod::Keyring, keyring(1)), (UnlockMethod::Both, both(1, PASSPHRASE))] {
+        let (key, mut slots) = made(method, &material);
+        let typed = |code: &RecoveryCode| UnlockMaterial { recovery: Some(code.clone()), ..UnlockMaterial::default() };
+        let none = RecoveryCode::new("AAAQ-EAYE-AUDA-OCAJ-BIFQ-YDIO-B4IB-CEQT".into());
+        assert!(matches!(opened(method, &slots, &typed(&none)), Err(UnlockError::MissingKey(_))));
+        let (code, slot) = make_recovery_keyslot(VAULT, method, &key).unwrap();
+        slots.push(slot);
+        assert_eq!(opened(method, &slots, &typed(&code)), Ok(*key.root().bytes()));
+        assert_eq!(opened(method, &slots, &typed(&none)), Err(UnlockError::WrongKey));
+        assert_eq!(opened(method, &slots, &typed(&RecoveryCode::new("no code".into()))), Err(UnlockError::WrongKey));
+        assert_eq!(opened(method, &slots, &material), Ok(*key.root().bytes()), "the usual way stays open");
+        let (_, second) = make_recovery_keyslot(VAULT, method, &key).unwrap();
+        slots.pop();
+        slots.push(second);
+        assert_eq!(opened(method, &slots, &typed(&code)), Err(UnlockError::WrongKey), "a new code ends the old one");
     }
 }

@@ -20,6 +20,7 @@ mod error;
 mod key;
 mod keyslot;
 mod passphrase;
+mod recovery;
 #[cfg(test)]
 mod testing;
 
@@ -27,5 +28,5 @@ pub use context::Context;
 pub use envelope::OVERHEAD;
 pub use error::{SealError, UnlockError};
 pub use key::VaultKey;
-pub use keyslot::{Keyslot, SlotKind, make_keyslots, open_keyslots, unlock_word};
+pub use keyslot::{Keyslot, SlotKind, make_keyslots, make_recovery_keyslot, open_keyslots, unlock_word};
 pub use passphrase::PassphraseCost;

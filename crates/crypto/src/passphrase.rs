@@ -1,5 +1,7 @@
 //! From a passphrase to a key: Argon2id (RFC 9106) within bounds.
 
+use std::time::Duration;
+
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use holdfast_model::Passphrase;
 use zeroize::Zeroizing;
@@ -42,6 +44,23 @@ impl PassphraseCost {
             && (LEAST_PASSES..=MOST_PASSES).contains(&passes)
             && (1..=MOST_LANES).contains(&lanes);
         accepted.then_some(Self { memory_kib, passes, lanes }).ok_or(UnlockError::CostRefused)
+    }
+
+    /// The cost that takes about `wanted` on a machine where this one took `took`: more or fewer passes, never below the
+    /// floor and never beyond what a reader accepts.
+    #[must_use]
+    pub fn scaled(self, took: Duration, wanted: Duration) -> Self {
+        let passes = u128::from(self.passes) * wanted.as_micros() / took.as_micros().max(1);
+        let passes = u32::try_from(passes).unwrap_or(MOST_PASSES).clamp(LEAST_PASSES, MOST_PASSES);
+        Self { passes, ..self }
+    }
+
+    /// Does the work once, for nothing, so that its time can be taken.
+    ///
+    /// # Errors
+    /// [`UnlockError::Memory`].
+    pub fn try_out(self) -> Result<(), UnlockError> {
+        self.derive(&Passphrase::new("how fast is this machine".into()), &[0; 32]).map(drop)
     }
 
     /// Memory in KiB.
@@ -113,5 +132,16 @@ mod tests {
         let cost = PassphraseCost::default();
         assert_eq!((cost.memory_kib(), cost.passes(), cost.lanes()), (65_536, 3, 1));
         assert_eq!(PassphraseCost::new(65_536, 3, 1), Ok(cost));
+    }
+
+    #[test]
+    fn a_fast_machine_gets_more_passes_and_a_slow_one_never_fewer_than_the_floor() {
+        let floor = PassphraseCost::default();
+        let passes = |took, wanted| floor.scaled(Duration::from_millis(took), Duration::from_millis(wanted)).passes();
+        assert_eq!(passes(100, 500), 15);
+        assert_eq!(passes(2_000, 500), 3);
+        assert_eq!(passes(0, 500), MOST_PASSES);
+        assert_eq!(passes(1, 600_000), MOST_PASSES);
+        assert_eq!(floor.scaled(Duration::from_millis(100), Duration::from_millis(500)).memory_kib(), 65_536);
     }
 }

@@ -3,9 +3,15 @@
 
 use std::sync::Arc;
 
-use holdfast_model::{AuditEntry, ports::VaultStore};
+use holdfast_model::{
+    AuditEntry,
+    ports::{AuditFilter, AuditLine, VaultError, VaultStore},
+};
 use tokio::sync::mpsc;
-use tracing::warn;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::{Engine, renewal::STORE_RETRY_MS};
 
 /// Lines that may wait for the disk. A burst of helpers makes hundreds a second; the disk takes thousands.
 const LINES_WAITING: usize = 8192;
@@ -17,25 +23,55 @@ pub(crate) fn channel() -> (mpsc::Sender<AuditEntry>, mpsc::Receiver<AuditEntry>
     mpsc::channel(LINES_WAITING)
 }
 
-/// Writes lines until the session ends and all of them are written.
-pub(crate) async fn write(store: Arc<dyn VaultStore>, mut lines: mpsc::Receiver<AuditEntry>) {
+/// Lines that wait for a disk that takes none. With more the log gives way: better a gap that is told than a helper
+/// that hangs until somebody frees the disk.
+const LINES_HELD: usize = LINES_WAITING / 2;
+
+/// Writes lines until the session ends and all of them are written. Those that the disk does not take are tried again,
+/// and one last time when the vault is being closed.
+pub(crate) async fn write(
+    engine: Engine,
+    store: Arc<dyn VaultStore>,
+    mut lines: mpsc::Receiver<AuditEntry>,
+    closed: CancellationToken,
+) {
     let mut batch = Vec::new();
     while lines.recv_many(&mut batch, LINES_AT_ONCE).await > 0 {
-        if let Err(error) = store.append_audit(&batch).await {
-            warn!(%error, lines = batch.len(), "lines of the audit log are missing");
+        let mut last_try = false;
+        loop {
+            match store.append_audit(&batch).await {
+                Ok(()) => break,
+                // Nothing is written to a vault that nobody has accepted, and nothing that has to be logged is done with it.
+                Err(VaultError::Unaccepted) => {
+                    debug!(lines = batch.len(), "the audit log takes no lines yet");
+                    break;
+                }
+                Err(VaultError::DiskFull | VaultError::Storage(_)) if !last_try && lines.len() < LINES_HELD => {
+                    let again = engine.now().plus_millis(STORE_RETRY_MS);
+                    tokio::select! {
+                        () = engine.shared.ports.timer.sleep_until(again) => {}
+                        () = closed.cancelled() => last_try = true,
+                    }
+                }
+                Err(error) => {
+                    warn!(%error, lines = batch.len(), "lines of the audit log are missing");
+                    break;
+                }
+            }
         }
         batch.clear();
     }
 }
 
-impl crate::Engine {
-    /// The newest `limit` lines of the audit log, oldest first, optionally of one account.
-    pub async fn log(&self, account: Option<&str>, limit: u32) -> Result<Vec<AuditEntry>, crate::EngineError> {
+impl Engine {
+    /// The newest lines of the audit log that fit, oldest first; `account` names one by id or label. Lines that are
+    /// missing or were changed are told in their place.
+    pub async fn log(&self, account: Option<&str>, filter: AuditFilter) -> Result<Vec<AuditLine>, crate::EngineError> {
         let (store, account) = {
             let state = self.state();
-            let session = state.session()?;
+            let session = state.session_as_it_is()?;
             (session.store.clone(), account.map(|account| session.find(account)).transpose()?)
         };
-        Ok(store.audit(account, limit).await?)
+        Ok(store.audit(&AuditFilter { account, ..filter }).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! The engine itself: its ports, its state, its life.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -9,13 +9,14 @@ use std::{
 };
 
 use holdfast_model::{
-    Account, Change, Clock, FailureKind, Provider, ProviderFailure, ProviderName, SignInId, Timer, UnixMillis,
-    ports::{AuthorizationServer, CredentialSource, Keyring, RedirectReceiver, VaultFile},
+    Account, Change, Clock, FailureKind, Fingerprint, Provider, ProviderFailure, ProviderName, SignInId, Timer,
+    UnixMillis,
+    ports::{AuthorizationServer, CredentialSource, Keyring, RedirectReceiver, Standing, VaultFile},
 };
 use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{EngineError, session::Session, sign_in::SignInEntry, tries::Tries};
+use crate::{EngineError, auto_lock::AutoLock, session::Session, sign_in::SignInEntry, tries::Tries};
 
 /// Changes that a watcher may fall behind before it is cut off and has to begin with a new snapshot: more than
 /// one sign-out of everything makes with hundreds of accounts.
@@ -62,8 +63,12 @@ pub(crate) struct Shared {
     pub gate: tokio::sync::Mutex<()>,
     /// Held while a session is being closed: nobody opens the vault beside the one that still ends.
     pub closing: tokio::sync::Mutex<()>,
+    /// Says `State::closings` to those who wait while the vault may be closed.
+    pub closed: tokio::sync::watch::Sender<u64>,
     /// Serialises looking a name or person up and storing what depends on the answer.
     pub keeping: tokio::sync::Mutex<()>,
+    /// A place for whoever derives a key from the password of an imported file: one at a time, for its memory.
+    pub deriving: tokio::sync::Semaphore,
     /// Places for sign-ins that wait for their browser.
     pub sign_in_places: Arc<tokio::sync::Semaphore>,
     pub tasks: TaskTracker,
@@ -84,9 +89,13 @@ pub(crate) struct State {
     pub problem: Option<EngineError>,
     /// Wrong passphrases.
     pub tries: Tries,
+    /// Locking without being asked.
+    pub auto_lock: AutoLock,
     /// From `providers.d`.
     pub file_providers: BTreeMap<ProviderName, Provider>,
     pub sign_ins: BTreeMap<SignInId, SignInEntry>,
+    /// Refresh tokens of imported files that are being used at this moment.
+    pub importing: HashSet<Fingerprint>,
 }
 
 impl Engine {
@@ -101,7 +110,9 @@ impl Engine {
                 replanned: Notify::new(),
                 gate: tokio::sync::Mutex::new(()),
                 closing: tokio::sync::Mutex::new(()),
+                closed: tokio::sync::watch::Sender::new(0),
                 keeping: tokio::sync::Mutex::new(()),
+                deriving: tokio::sync::Semaphore::new(1),
                 sign_in_places: Arc::new(tokio::sync::Semaphore::new(crate::sign_in::WAITING_MAX)),
                 tasks: TaskTracker::new(),
                 stopping: CancellationToken::new(),
@@ -134,7 +145,7 @@ impl Engine {
         self.state().stopping = true;
         self.shared.stopping.cancel();
         self.cancel_sign_ins();
-        let _ = self.close_session(crate::vault::STOP_GRACE_MS).await;
+        let _ = self.close_session(crate::vault::STOP_GRACE_MS, None).await;
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
     }
@@ -176,11 +187,23 @@ impl Engine {
 }
 
 impl State {
+    /// The session, for use. An older or restored vault can be looked at and not used.
     pub(crate) fn session(&self) -> Result<&Session, EngineError> {
-        self.session.as_ref().ok_or_else(|| self.no_session())
+        let session = self.session_as_it_is()?;
+        if session.standing == Standing::Current { Ok(session) } else { Err(EngineError::Unaccepted(session.standing)) }
     }
 
     pub(crate) fn session_mut(&mut self) -> Result<&mut Session, EngineError> {
+        self.session()?;
+        self.session_as_it_is_mut()
+    }
+
+    /// The session, for looking.
+    pub(crate) fn session_as_it_is(&self) -> Result<&Session, EngineError> {
+        self.session.as_ref().ok_or_else(|| self.no_session())
+    }
+
+    pub(crate) fn session_as_it_is_mut(&mut self) -> Result<&mut Session, EngineError> {
         let error = self.no_session();
         self.session.as_mut().ok_or(error)
     }
@@ -192,6 +215,11 @@ impl State {
             (false, true) => EngineError::VaultUninitialised,
             (false, false) => EngineError::VaultLocked,
         }
+    }
+
+    /// What whoever waited hears when the vault was closed meanwhile, even if it is open again.
+    pub(crate) const fn closed(&self) -> EngineError {
+        if self.stopping { EngineError::ShuttingDown } else { EngineError::VaultLocked }
     }
 
     /// The provider of this account, as it is known now; an error when it is gone or is another one than the account

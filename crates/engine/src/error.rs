@@ -1,8 +1,12 @@
 //! Why a use case did not do what was asked.
 
+use holdfast_import::{
+    oidc_agent::OidcAgentError,
+    static_tokens::{FieldError, StaticTokensError},
+};
 use holdfast_model::{
     NeedsSignIn, ProviderFailure, UnixMillis,
-    ports::{KeyringError, VaultError},
+    ports::{KeyringError, Standing, VaultError},
 };
 
 /// Why a use case did not do what was asked. No variant holds a secret.
@@ -32,6 +36,18 @@ pub enum EngineError {
         /// How long the next try has to wait, in seconds.
         wait_s: u64,
     },
+    /// The recovery code does not open the vault.
+    #[error("that recovery code does not open this vault")]
+    WrongRecoveryCode {
+        /// How long the next try has to wait, in seconds; 0 when it may come at once.
+        wait_s: u64,
+    },
+    /// The passphrase does not open the backup.
+    #[error("that passphrase does not open this backup")]
+    WrongBackupPassphrase,
+    /// The vault is not the newest state of itself, and the person has not decided yet.
+    #[error("this is not the newest state of the vault")]
+    Unaccepted(Standing),
     /// The passphrase is shorter than the floor.
     #[error("a passphrase needs at least {min} characters")]
     PassphraseTooWeak {
@@ -93,6 +109,8 @@ pub enum EngineError {
         label: String,
         /// The provider's name.
         provider: String,
+        /// Whether its token was entered by hand.
+        entered: bool,
     },
     /// The account's tokens were revoked.
     #[error("the tokens of {label} were revoked")]
@@ -101,6 +119,8 @@ pub enum EngineError {
         label: String,
         /// The provider's name.
         provider: String,
+        /// Whether its token was entered by hand.
+        entered: bool,
     },
     /// Tokens of this account never live that long.
     #[error("tokens of {label} live {life_s} s, and {asked_s} s were asked for")]
@@ -123,6 +143,31 @@ pub enum EngineError {
     /// A provider, or the way to it, failed.
     #[error("{}", .0.detail)]
     Provider(ProviderFailure),
+    /// The account file of oidc-agent does not open or is none.
+    #[error("{0}")]
+    OidcAgentFile(#[from] OidcAgentError),
+    /// The refresh token of that file is being used by another import.
+    #[error("this file is being imported already")]
+    ImportUnderWay,
+    /// The provider answered an import, and the vault does not take the answer yet.
+    #[error("the provider has answered, and the tokens are not stored yet: {0}")]
+    ImportUnstored(std::sync::Arc<VaultError>),
+    /// The list of tokens does not fit. Nothing of it was kept.
+    #[error("{0}")]
+    TokenList(#[from] StaticTokensError),
+    /// A token that was entered does not fit.
+    #[error("the {0}")]
+    TokenInvalid(#[from] FieldError),
+    /// The token was entered by hand, and nothing renews it.
+    #[error("the token of {label} was entered by hand, and nothing can renew it")]
+    NotRenewable {
+        /// The account's label.
+        label: String,
+        /// The service's name.
+        provider: String,
+        /// The page where its person made it.
+        url: Option<String>,
+    },
     /// Renewal fails at present, and there is no valid token.
     #[error("{label} cannot be renewed at present: {}", .failure.detail)]
     RenewalFailing {

@@ -63,7 +63,7 @@ impl Engine {
                 Answer::Renew => {
                     let id = self.state().session()?.find(id_or_label)?;
                     let flight = self.join_or_start(id, Asked::Helper)?;
-                    wait_for(flight).await?;
+                    self.or_closed(wait_for(flight)).await?;
                 }
             }
         }

@@ -10,9 +10,13 @@
 //! * A change is announced after it is true, and the announcement carries names, never values.
 
 mod audit;
+mod auto_lock;
+mod care;
 mod engine;
 mod error;
 mod hand_out;
+mod import;
+mod import_provider;
 mod outbox;
 mod provider_file;
 mod providers;
@@ -21,15 +25,26 @@ mod scheduler;
 mod session;
 mod sign_in;
 mod sign_out;
+mod static_tokens;
 mod tries;
+mod unlock;
 mod vault;
 mod view;
 
+pub use auto_lock::{Absence, LockPolicy, LockReason};
+pub use care::{NewKey, Restore};
 pub use engine::{Caller, Engine, Ports};
 pub use error::EngineError;
 pub use hand_out::{HandedOut, TokenDemand};
+pub use holdfast_import::{
+    oidc_agent::OidcAgentError,
+    static_tokens::{FieldError, Secret as WrittenSecret, StaticTokensError, Written as WrittenToken},
+};
+pub use import::{ImportOidcAgent, ImportOutcome, ImportReport};
 pub use provider_file::{ProviderFileError, parse_provider_file, scopes_or_default};
 pub use providers::NewProvider;
 pub use sign_in::{SignInSnapshot, StartSignIn};
+pub use static_tokens::{EnteredToken, TokenListFormat};
 pub use sign_out::{SignOutKind, SignOutReport, TokenEnd, TokenReport};
+pub use unlock::Typed;
 pub use view::{AccountSnapshot, EngineStatus};

@@ -20,10 +20,32 @@ use crate::{EngineError, providers::check};
 /// Scopes when a file or a person names none: an identity, and a refresh token (OpenID Connect Core section 11).
 const DEFAULT_SCOPES: [&str; 2] = ["openid", "offline_access"];
 
-/// Why a provider file was refused. Nothing of it was taken.
+/// The longest error, in characters: room for the names of all keys, and not for a file that is quoted whole.
+const LONGEST: usize = 600;
+
+/// Why a provider file was refused, in one line. Nothing of it was taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ProviderFileError(String);
+
+impl ProviderFileError {
+    /// Takes a sentence that may quote the file: what breaks the line, moves a cursor or turns the text round becomes
+    /// U+FFFD, because the sentence goes to terminals and logs, and a file may come from anybody.
+    fn quoting(sentence: &str) -> Self {
+        let obeyed = |c: char| {
+            c.is_control()
+                || matches!(c,
+                    '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                    | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        };
+        let mut shown: String =
+            sentence.chars().take(LONGEST).map(|c| if obeyed(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
+        if sentence.chars().nth(LONGEST).is_some() {
+            shown.push('…');
+        }
+        Self(shown)
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,8 +99,9 @@ pub fn parse_provider_file(text: &str) -> Result<Vec<Provider>, ProviderFileErro
             extra: entry.extra,
             origin: ProviderOrigin::File,
         };
-        check(&provider)
-            .map_err(|error: EngineError| ProviderFileError(format!("In the provider {}: {error}", provider.name)))?;
+        check(&provider).map_err(|error: EngineError| {
+            ProviderFileError::quoting(&format!("In the provider {}: {error}", provider.name))
+        })?;
         if providers.iter().any(|known| known.name == provider.name) {
             return Err(ProviderFileError(format!("The provider {} stands twice in the file.", provider.name)));
         }
@@ -91,7 +114,7 @@ pub fn parse_provider_file(text: &str) -> Result<Vec<Provider>, ProviderFileErro
 fn told_in_one_line(text: &str, error: &toml::de::Error) -> ProviderFileError {
     let reason = error.message().replace('\n', " ");
     let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
-    ProviderFileError(match line {
+    ProviderFileError::quoting(&match line {
         Some(line) => format!("The provider file has an error in line {line}: {reason}"),
         None => format!("The provider file has an error: {reason}"),
     })
@@ -139,6 +162,20 @@ mod tests {
     fn an_issuer_that_is_neither_https_nor_loopback_is_refused() {
         let error = parse_provider_file(&GOOD.replace("127.0.0.1:4000", "login.example.org")).expect_err("http");
         assert!(error.to_string().contains("not https"), "{error}");
+    }
+
+    /// Found by fuzzing: TOML escapes put anything into a name or an address, and errors quote them.
+    #[test]
+    fn an_error_that_quotes_the_file_stays_one_short_line_that_no_terminal_obeys() {
+        for text in [
+            GOOD.replace("http://127.0.0.1:4000", "a\\n\\u001b[2J"),
+            format!("{GOOD}\"\\u202e\\u2028\" = 1\n"),
+            format!("{GOOD}refresh_sliding_s = \"{}\"\n", "x".repeat(5_000)),
+        ] {
+            let error = parse_provider_file(&text).expect_err("refused").to_string();
+            assert!(!error.contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)), "{error:?}");
+            assert!(error.len() < 2_000, "{} bytes", error.len());
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Engine {
             ));
         }
         self.free_name(&new.provider.name)?;
-        self.shared.ports.server.discover(&new.provider).await?;
+        self.or_closed(self.shared.ports.server.discover(&new.provider)).await?;
         let _keeping = self.shared.keeping.lock().await;
         self.free_name(&new.provider.name)?;
         self.keep_provider(new).await
@@ -89,7 +89,7 @@ impl Engine {
             let accounts = session
                 .accounts
                 .values()
-                .filter(|entry| entry.account.provider == *name)
+                .filter(|entry| entry.account.provider == *name && !entry.account.is_entered())
                 .filter(|entry| matches!(entry.account.condition, Condition::SignedIn | Condition::NeedsSignIn { .. }))
                 .count();
             if accounts > 0 {
@@ -111,7 +111,7 @@ impl Engine {
         self.forget_provider(&name).await
     }
 
-    async fn forget_provider(&self, name: &ProviderName) -> Result<(), EngineError> {
+    pub(crate) async fn forget_provider(&self, name: &ProviderName) -> Result<(), EngineError> {
         let store = self.state().session()?.store.clone();
         store.delete_provider(name).await?;
         if let Ok(session) = self.state().session_mut() {
@@ -129,7 +129,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn keep_provider(&self, new: NewProvider) -> Result<Provider, EngineError> {
+    pub(crate) async fn keep_provider(&self, new: NewProvider) -> Result<Provider, EngineError> {
         let store = self.state().session()?.store.clone();
         store.put_provider(&new.provider, new.secret.as_ref()).await?;
         self.state().session_mut()?.providers.insert(new.provider.name.clone(), new.provider.clone());

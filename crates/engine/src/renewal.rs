@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AccountId, AuditAction, AuditEntry, Change, Condition, CredentialSet, Disposition, FailureKind, Limit,
+    Account, AccountId, AccountOrigin, AuditAction, AuditEntry, Change, Condition, CredentialSet, Disposition, FailureKind, Limit,
     NeedsSignIn, Provider, ProviderFailure, RefreshToken, Trouble, UnixMillis,
     ports::{Client, CredentialWrite, RefreshIntent, VaultError, VaultStore},
     retry_at,
@@ -20,7 +20,7 @@ use crate::{
 
 /// How long between tries to store an answer that the disk did not take. The new refresh token exists only in
 /// memory meanwhile, so this is worth trying until the vault is closed.
-const STORE_RETRY_MS: i64 = 1_000;
+pub(crate) const STORE_RETRY_MS: i64 = 1_000;
 
 /// Who wants an account renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Engine {
     pub async fn renew(&self, id_or_label: &str, _caller: &Caller) -> Result<(), EngineError> {
         let id = self.state().session()?.find(id_or_label)?;
         let flight = self.join_or_start(id, Asked::Person)?;
-        wait_for(flight).await
+        self.or_closed(wait_for(flight)).await
     }
 
     /// The renewal of an account that is under way, or a new one.
@@ -105,6 +105,16 @@ impl Engine {
             provider: entry.account.provider.to_string(),
             reason,
         };
+        if let AccountOrigin::Entered { url, .. } = &entry.account.origin {
+            return Err(match asked {
+                Asked::Person => EngineError::NotRenewable {
+                    label: entry.account.label.clone(),
+                    provider: entry.account.provider.to_string(),
+                    url: url.clone(),
+                },
+                Asked::Plan | Asked::Helper => needs(NeedsSignIn::NewTokenNeeded),
+            });
+        }
         let Some(refresh) = &entry.credentials.refresh else { return Err(needs(NeedsSignIn::NoRefreshToken)) };
         if asked != Asked::Person && refresh.lifetime.is_over(now) {
             return Err(needs(match refresh.lifetime.limited_by() {
@@ -139,7 +149,7 @@ impl Engine {
             audit,
             waiting,
         };
-        entry.flight = Some(Flight { number: departure.number, end: end.clone() });
+        entry.flight = Some(Flight { number: departure.number, end: end.clone(), unstored: false });
         session.replan(id, now, self.next_revision());
         let attempt = departure.attempts.saturating_add(1);
         let span = info_span!("refresh", account = %id, provider = %departure.provider.name, attempt);
@@ -192,12 +202,14 @@ impl Engine {
         }
     }
 
-    /// Stores what the provider answered; tries again until it is stored or the account is gone.
+    /// Stores what the provider answered; tries again until it is stored or the account is gone, and one last time when
+    /// the vault is being closed. What is not stored then dies with the session; its journal line says so afterwards.
     async fn keep(&self, flight: &Departure, intent: &RefreshIntent, writes: Vec<CredentialWrite>) -> Landing {
         let mut account = flight.account.clone();
         if let Some(access) = writes.first() {
             account.scopes.clone_from(&access.credential.scopes);
         }
+        let mut last_try = false;
         loop {
             let copy = writes.iter().map(copy_of).collect();
             match flight.store.commit_refresh(intent, &account, copy).await {
@@ -206,13 +218,17 @@ impl Engine {
                     return Landing::Orphaned { writes };
                 }
                 Err(VaultError::Locked) => return Landing::Overtaken,
+                Err(error) if last_try => {
+                    warn!(%error, "the vault closes, and the renewed tokens were never stored");
+                    return Landing::Overtaken;
+                }
                 Err(error) => {
                     warn!(%error, "the renewed tokens are not stored yet; nothing is handed out until they are");
                     self.tell_unstored(flight, &error);
                     let again = self.now().plus_millis(STORE_RETRY_MS);
                     tokio::select! {
                         () = self.shared.ports.timer.sleep_until(again) => {}
-                        () = flight.cancelled.cancelled() => return Landing::Overtaken,
+                        () = flight.cancelled.cancelled() => last_try = true,
                     }
                 }
             }
@@ -339,7 +355,7 @@ impl Engine {
                     let failure = ProviderFailure::new(
                         FailureKind::VaultFailed,
                         "vault",
-                        format!("The vault did not give the refresh token, and nothing was sent: {error}"),
+                        format!("The renewal did not begin, and nothing was sent to the provider: {error}."),
                     );
                     entry.fail(failure, now, None, entry.in_doubt);
                     Err(error)
@@ -367,8 +383,10 @@ impl Engine {
         if let Ok(session) = self.state().session_mut()
             && session.serial == flight.session
             && let Ok(entry) = session.entry_mut(id)
-            && entry.flight.as_ref().map(|current| current.number) == Some(flight.number)
+            && let Some(current) = &mut entry.flight
+            && current.number == flight.number
         {
+            current.unstored = true;
             entry.fail(failure.clone(), retry_at, Some(retry_at), entry.in_doubt);
         }
         let label = flight.account.label.clone();
@@ -462,14 +480,14 @@ pub(crate) async fn wait_for(mut flight: watch::Receiver<FlightEnd>) -> Result<(
 
 /// Whether an account has something to hand out or renew.
 pub(crate) fn usable(account: &Account) -> Result<(), EngineError> {
-    let (label, provider) = (account.label.clone(), account.provider.to_string());
+    let (label, provider, entered) = (account.label.clone(), account.provider.to_string(), account.is_entered());
     match &account.condition {
         Condition::SignedIn => Ok(()),
         Condition::NeedsSignIn { reason, .. } => {
             Err(EngineError::NeedsSignIn { label, provider, reason: reason.clone() })
         }
-        Condition::Revoked { .. } => Err(EngineError::Revoked { label, provider }),
-        Condition::SignedOut { .. } => Err(EngineError::SignedOut { label, provider }),
+        Condition::Revoked { .. } => Err(EngineError::Revoked { label, provider, entered }),
+        Condition::SignedOut { .. } => Err(EngineError::SignedOut { label, provider, entered }),
     }
 }
 

@@ -21,7 +21,8 @@ impl Engine {
                 self.replan_all(now);
             }
             last = now;
-            let next = self.do_what_is_due(now);
+            let idle = self.lock_when_idle().await;
+            let next = self.do_what_is_due(now).into_iter().chain(idle).min();
             let wake = match next {
                 Some(next) => next.min(now.plus_millis(LONGEST_SLEEP_MS)),
                 None if self.state().session.is_none() => UnixMillis::MAX,
@@ -39,7 +40,7 @@ impl Engine {
     fn do_what_is_due(&self, now: UnixMillis) -> Option<UnixMillis> {
         let (due, next_account, next_revocation) = {
             let state = self.state();
-            let session = state.session.as_ref()?;
+            let session = state.session().ok()?;
             let (due, next) = session.due(now);
             let actions: Vec<_> = due
                 .into_iter()
@@ -56,7 +57,7 @@ impl Engine {
                         self.announce(Change::Account(id));
                     }
                 }
-                Action::End(_) | Action::Announce => {
+                Action::End(_) | Action::Announce | Action::Remind => {
                     self.replan(id);
                     self.announce(Change::Account(id));
                 }
@@ -66,7 +67,7 @@ impl Engine {
         if next_revocation.is_some_and(|at| at <= now) {
             self.start_due_revocations(now);
         }
-        let after = self.state().session.as_ref().and_then(|session| self.next_revocation_in(session));
+        let after = self.state().session().ok().and_then(|session| self.next_revocation_in(session));
         match (next_account, after) {
             (Some(account), Some(revocation)) => Some(account.min(revocation)),
             (account, revocation) => account.or(revocation),

@@ -8,7 +8,7 @@ use std::{
 use holdfast_model::{
     AccessToken, Account, AccountId, Action, Credential, CredentialSet, FailureKind, Plan, Provider, ProviderName,
     Revocation, RevocationId, State, Trouble, UnixMillis, plan,
-    ports::{RefreshIntent, UnlockMethod, VaultContents, VaultStore},
+    ports::{RefreshIntent, Standing, UnlockMethod, VaultContents, VaultStore},
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,6 +23,11 @@ pub(crate) struct Session {
     /// Tells this session from an earlier or later one of the same vault.
     pub serial: u64,
     pub unlock: UnlockMethod,
+    /// Whether this is the newest state of the vault. While it is not, nothing is done but looking.
+    pub standing: Standing,
+    /// How many records are not as they should be.
+    pub damaged: usize,
+    pub has_recovery_code: bool,
     pub store: Arc<dyn VaultStore>,
     pub providers: BTreeMap<ProviderName, Provider>,
     pub accounts: BTreeMap<AccountId, Entry>,
@@ -45,6 +50,9 @@ pub(crate) struct Flight {
     /// Tells it from every other renewal: only this one may land here.
     pub number: u64,
     pub end: watch::Receiver<FlightEnd>,
+    /// The provider has answered, and the vault does not take the answer: nothing is being asked any more, and the
+    /// account shows what is wrong instead.
+    pub unstored: bool,
 }
 
 /// One account in memory.
@@ -98,6 +106,9 @@ impl Session {
         Self {
             serial,
             unlock,
+            standing: contents.standing,
+            damaged: contents.damaged.len(),
+            has_recovery_code: contents.has_recovery_code,
             store,
             providers: contents.providers.into_iter().map(|provider| (provider.name.clone(), provider)).collect(),
             accounts,
@@ -108,6 +119,30 @@ impl Session {
             tasks: TaskTracker::new(),
             cancelled: CancellationToken::new(),
         }
+    }
+
+    /// Adds what `contents` holds and this session does not: records that were left alone until the person decided.
+    pub fn take_over(&mut self, contents: VaultContents, now: UnixMillis) -> Vec<AccountId> {
+        let fresh = Self::new(self.serial, self.unlock, self.store.clone(), contents, self.audit.clone(), now);
+        for (name, provider) in fresh.providers {
+            self.providers.entry(name).or_insert(provider);
+        }
+        for (id, revocation) in fresh.revocations {
+            self.revocations.entry(id).or_insert(revocation);
+        }
+        let mut found = Vec::new();
+        for (id, entry) in fresh.accounts {
+            match self.accounts.get(&id) {
+                // What is under way knows more than the file.
+                Some(known) if known.flight.is_some() => {}
+                _ => {
+                    self.forget(id);
+                    self.accounts.insert(id, entry);
+                    found.push(id);
+                }
+            }
+        }
+        found
     }
 
     /// The account of this id or label.
@@ -183,7 +218,8 @@ impl Entry {
 
     /// What is true of the account at `now`.
     pub fn state(&self, now: UnixMillis) -> State {
-        State::of(&self.account, &self.credentials, self.trouble.as_ref(), self.flight.is_some(), now)
+        let refreshing = self.flight.as_ref().is_some_and(|flight| !flight.unstored);
+        State::of(&self.account, &self.credentials, self.trouble.as_ref(), refreshing, now)
     }
 
     /// Forgets what renewals went through: a new value, or the end of the account here.

@@ -4,18 +4,19 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AccountId, AuditAction, Change, Condition, FailureKind, IdentityClaims, Provider, ProviderFailure,
-    SignInId, SignInState, SignedIn, TokenGrant, TokenTypeHint, UnixMillis, credentials_of,
-    ports::{AuthorizationRequest, Client, CredentialWrite, Listening, PendingAuthorization, SignInPage, VaultStore},
+    Account, AccountId, AccountOrigin, AuditAction, Change, Condition, Credential, FailureKind, IdentityClaims,
+    Provider, ProviderFailure, SecretValue, SignInId, SignInState, SignedIn, TokenGrant, TokenTypeHint, UnixMillis,
+    credentials_of,
+    ports::{
+        AuthorizationRequest, Client, CredentialWrite, Listening, PendingAuthorization, SignInPage, VaultError,
+        VaultStore,
+    },
 };
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
-use crate::{
-    Caller, Engine, EngineError,
-    session::{Entry, Session},
-};
+use crate::{Caller, Engine, EngineError, session::Entry};
 
 /// How long a sign-in waits for the browser at most, and by default: second factors and forgotten passwords
 /// take minutes; a code that comes after ten is one that nobody is waiting for.
@@ -71,6 +72,13 @@ pub(crate) struct SignInEntry {
     view: SignInSnapshot,
     cancel: CancellationToken,
     moved: watch::Sender<bool>,
+}
+
+impl SignInEntry {
+    /// Whether its person may still come back from the browser.
+    pub fn is_waiting(&self) -> bool {
+        !self.view.state.is_final()
+    }
 }
 
 /// What was asked for, by whom.
@@ -132,7 +140,7 @@ impl Engine {
             scopes: scopes.clone(),
             login_hint,
         };
-        let pending = self.shared.ports.server.start(&client, request).await?;
+        let pending = self.or_closed(self.shared.ports.server.start(&client, request)).await?;
 
         let now = self.now();
         let wait = start.wait_ms.unwrap_or(WAIT_MAX_MS).clamp(WAIT_MIN_MS, WAIT_MAX_MS);
@@ -165,7 +173,15 @@ impl Engine {
             let session = state.session()?;
             let span = info_span!("sign_in", id = %id, provider = %view.provider);
             let engine = self.clone();
-            session.tasks.spawn(async move { engine.wait_for_browser(waiting).await }.instrument(span));
+            let closed = session.cancelled.clone();
+            let wait = async move {
+                tokio::select! {
+                    () = engine.wait_for_browser(waiting) => {}
+                    // A code on its way is left to itself: nothing of a sign-in stays in memory after a lock.
+                    () = closed.cancelled() => engine.cancelled(id),
+                }
+            };
+            session.tasks.spawn(wait.instrument(span));
             state.sign_ins.insert(id, SignInEntry { view: view.clone(), cancel, moved });
         }
         self.announce(Change::SignIn(id));
@@ -216,7 +232,7 @@ impl Engine {
         let Waiting { id, wanted, pending, mut listening, deadline, _place } = waiting;
         let (answer, page) = tokio::select! {
             answered = listening.answer(&pending) => answered,
-            () = wanted.cancel.cancelled() => return self.move_on(id, SignInState::Cancelled),
+            () = wanted.cancel.cancelled() => return self.cancelled(id),
             () = self.shared.ports.timer.sleep_until(deadline) => return self.move_on(id, SignInState::TimedOut),
         };
         let code = match answer {
@@ -244,7 +260,7 @@ impl Engine {
             }
             Err(EngineError::SignInCancelled) => {
                 self.give_up_grant(&wanted, &claims, &grant).await;
-                self.move_on(id, SignInState::Cancelled);
+                self.cancelled(id);
                 page.show(SignInPage::NotSignedIn(CANCELLED.into())).await;
             }
             Err(error) => {
@@ -302,45 +318,32 @@ impl Engine {
         if cancel.is_cancelled() {
             return Err(EngineError::SignInCancelled);
         }
-        let (store, account): (Arc<dyn VaultStore>, Account) = {
+        let (store, account) = {
             let state = self.state();
             let session = state.session()?;
-            let same_person = session.accounts.values().find(|entry| is_person(&entry.account, provider, claims));
-            let named = label.as_deref().and_then(|label| session.by_label(label));
-            if let Some(named) = named
-                && same_person.map(|entry| entry.account.id) != Some(named)
-            {
-                return Err(EngineError::LabelTaken(label.clone().unwrap_or_default()));
-            }
-            let (id, label) = match same_person {
-                Some(entry) => (entry.account.id, label.clone().unwrap_or_else(|| entry.account.label.clone())),
-                None => {
-                    let wanted = label
-                        .clone()
-                        .unwrap_or_else(|| claims.username.clone().unwrap_or_else(|| claims.subject.clone()));
-                    (AccountId::make(grant.received_at), free_label(session, &wanted, provider))
-                }
-            };
-            let account = Account {
-                id,
-                provider: provider.name.clone(),
-                label,
-                issuer: claims.issuer.clone(),
-                subject: claims.subject.clone(),
-                client_id: provider.client_id.clone(),
-                username: claims.username.clone(),
-                scopes: grant.scopes.clone().unwrap_or_else(|| scopes.to_vec()),
-                signed_in_at: grant.received_at,
-                condition: Condition::SignedIn,
-            };
+            let known: Vec<_> = session.accounts.values().map(|entry| &entry.account).collect();
+            let scopes = grant.scopes.as_ref().unwrap_or(scopes);
+            let account = account_for(&known, provider, claims, label.as_deref(), scopes, grant.received_at)?;
             (session.store.clone(), account)
         };
         let made = credentials_of(account.id, provider, scopes, None, grant);
-        let credentials = made.iter().map(|(credential, _)| credential.clone()).collect();
-        let writes = made.into_iter().map(|(credential, value)| CredentialWrite { credential, value }).collect();
         // Tokens of an earlier sign-in are not revoked here: with many providers both sign-ins share one grant, and
         // revoking the old token would end the new one.
-        store.commit_sign_in(&account, writes, Vec::new()).await?;
+        self.commit_account(&store, &account, made).await?;
+        self.audit(AuditAction::SignedIn, Some(account.id), caller, None);
+        Ok(account)
+    }
+
+    /// Stores an account with new credentials, and takes it into memory.
+    pub(crate) async fn commit_account(
+        &self,
+        store: &Arc<dyn VaultStore>,
+        account: &Account,
+        made: Vec<(Credential, Option<SecretValue>)>,
+    ) -> Result<(), VaultError> {
+        let credentials = made.iter().map(|(credential, _)| credential.clone()).collect();
+        let writes = made.into_iter().map(|(credential, value)| CredentialWrite { credential, value }).collect();
+        store.commit_sign_in(account, writes, Vec::new()).await?;
         {
             let now = self.now();
             let revision = self.next_revision();
@@ -351,14 +354,30 @@ impl Engine {
                 session.replan(account.id, now, revision);
             }
         }
-        self.audit(AuditAction::SignedIn, Some(account.id), caller, None);
         self.announce(Change::Account(account.id));
         self.shared.replanned.notify_one();
-        Ok(account)
+        Ok(())
     }
 
     fn move_on(&self, id: SignInId, to: SignInState) {
         self.change_sign_in(id, |view| view.state = to);
+    }
+
+    /// Ends one that was cancelled: by somebody, or by a lock.
+    fn cancelled(&self, id: SignInId) {
+        let locked = {
+            let state = self.state();
+            if state.sign_ins.get(&id).is_some_and(|entry| entry.view.state.is_final()) {
+                return;
+            }
+            state.session.is_none() && !state.stopping
+        };
+        if locked {
+            let error = EngineError::VaultLocked;
+            self.not_kept(id, sentence(&error), error);
+        } else {
+            self.move_on(id, SignInState::Cancelled);
+        }
     }
 
     fn done(&self, id: SignInId, account: &Account) {
@@ -400,9 +419,53 @@ impl Engine {
     }
 }
 
-/// Whether the account is this person's, at this provider and for this client.
+/// The account that a grant becomes: that of the same person, or a new one with a label that nobody has.
+///
+/// # Errors
+/// [`EngineError::LabelTaken`] when `label` is that of somebody else.
+pub(crate) fn account_for(
+    known: &[&Account],
+    provider: &Provider,
+    claims: &IdentityClaims,
+    label: Option<&str>,
+    scopes: &[String],
+    at: UnixMillis,
+) -> Result<Account, EngineError> {
+    let same_person = known.iter().find(|account| is_person(account, provider, claims));
+    let named = label.and_then(|label| known.iter().find(|account| account.label == label));
+    if let Some(named) = named
+        && same_person.map(|account| account.id) != Some(named.id)
+    {
+        return Err(EngineError::LabelTaken(named.label.clone()));
+    }
+    let label = label.map(str::to_owned);
+    let (id, label, origin) = match same_person {
+        Some(account) => (account.id, label.unwrap_or_else(|| account.label.clone()), account.origin.clone()),
+        None => {
+            let name = || claims.username.clone().unwrap_or_else(|| claims.subject.clone());
+            let label = free_label(known, &label.unwrap_or_else(name), provider);
+            (AccountId::make(at), label, AccountOrigin::SignedIn)
+        }
+    };
+    Ok(Account {
+        id,
+        provider: provider.name.clone(),
+        label,
+        issuer: claims.issuer.clone(),
+        subject: claims.subject.clone(),
+        client_id: provider.client_id.clone(),
+        username: claims.username.clone(),
+        scopes: scopes.to_vec(),
+        signed_in_at: at,
+        condition: Condition::SignedIn,
+        origin,
+    })
+}
+
+/// Whether the account is this person's, at this provider and for this client. Somebody whom nobody named is nobody else.
 fn is_person(account: &Account, provider: &Provider, claims: &IdentityClaims) -> bool {
-    account.provider == provider.name
+    !claims.subject.is_empty()
+        && account.provider == provider.name
         && account.issuer == claims.issuer
         && account.subject == claims.subject
         && account.client_id == provider.client_id
@@ -422,7 +485,7 @@ fn sentence(error: &EngineError) -> String {
     }
 }
 
-fn check_label(label: &str) -> Result<(), EngineError> {
+pub(crate) fn check_label(label: &str) -> Result<(), EngineError> {
     let fits = !label.trim().is_empty() && label.chars().count() <= 100 && !label.chars().any(char::is_control);
     if fits {
         Ok(())
@@ -432,18 +495,14 @@ fn check_label(label: &str) -> Result<(), EngineError> {
 }
 
 /// `wanted`, or the first variation of it that no account has.
-fn free_label(session: &Session, wanted: &str, provider: &Provider) -> String {
+fn free_label(known: &[&Account], wanted: &str, provider: &Provider) -> String {
     let wanted: String = wanted.chars().filter(|c| !c.is_control()).take(80).collect();
     let wanted = if wanted.trim().is_empty() { provider.name.to_string() } else { wanted };
-    if session.by_label(&wanted).is_none() {
-        return wanted;
-    }
+    let is_free = |label: &String| known.iter().all(|account| account.label != *label);
     let with_provider = format!("{wanted} ({})", provider.name);
-    if session.by_label(&with_provider).is_none() {
-        return with_provider;
-    }
-    (2..)
-        .map(|n: u64| format!("{with_provider} {n}"))
-        .find(|label| session.by_label(label).is_none())
+    [wanted, with_provider.clone()]
+        .into_iter()
+        .chain((2..).map(|n: u64| format!("{with_provider} {n}")))
+        .find(is_free)
         .unwrap_or(with_provider)
 }

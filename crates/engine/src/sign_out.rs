@@ -34,6 +34,8 @@ pub enum TokenEnd {
     EndedHereOnly,
     /// The provider did not answer; it is tried again. What it said instead.
     Queued(String),
+    /// It was entered by hand: it is deleted here, and only its person can end it at the service.
+    OnlyItsPerson,
 }
 
 /// What became of one token.
@@ -148,7 +150,10 @@ impl Engine {
         let mut unreadable: Vec<(AccountId, TokenReport)> = Vec::new();
         let sealed = async {
             let mut outbox = Vec::new();
-            for (_, provider, credentials) in &held {
+            for (account, provider, credentials) in &held {
+                if account.is_entered() {
+                    continue;
+                }
                 let mut tokens: Vec<(Credential, SecretValue)> = Vec::new();
                 for credential in credentials {
                     let over = credential.lifetime.certain_end().is_some_and(|end| now >= end);
@@ -220,8 +225,14 @@ impl Engine {
         // At the providers: all accounts beside each other, the tokens of one in order.
         let tries = held.into_iter().map(|(account, _, credentials)| {
             let mine: Vec<_> = queued.iter().filter(|revocation| revocation.account == account.id).cloned().collect();
-            let mut tokens: Vec<_> =
+            let entered = credentials.iter().filter(|_| account.is_entered()).filter_map(|credential| {
+                let (hint, expires_at) = (hint_of(credential.kind)?, credential.lifetime.effective_end());
+                Some(TokenReport { hint, end: TokenEnd::OnlyItsPerson, expires_at })
+            });
+            let mut tokens: Vec<_> = entered.collect();
+            let unreadable: Vec<_> =
                 unreadable.iter().filter(|(of, _)| *of == account.id).map(|(_, report)| report.clone()).collect();
+            tokens.extend(unreadable);
             async move {
                 for revocation in mine {
                     let end = match self.try_revocation(revocation.id).await {

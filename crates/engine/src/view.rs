@@ -2,10 +2,10 @@
 
 use holdfast_model::{
     Account, AccountId, CredentialSet, Plan, State, Trouble, VaultState,
-    ports::{UnlockMethod, VaultError},
+    ports::{Standing, UnlockMethod, VaultError},
 };
 
-use crate::{Engine, EngineError, session::Session};
+use crate::{Engine, EngineError, LockReason, session::Session};
 
 /// An account as it is at one instant.
 #[derive(Clone, Debug)]
@@ -35,6 +35,14 @@ pub struct EngineStatus {
     pub unlock: Option<UnlockMethod>,
     /// Why it did not open by itself, or cannot be read.
     pub problem: Option<EngineError>,
+    /// Why it is locked; `None` while it is not, and when nobody locked it since the engine started.
+    pub locked_because: Option<LockReason>,
+    /// Whether it is the newest state; `None` while locked.
+    pub standing: Option<Standing>,
+    /// How many of its records are not as they should be; `None` while locked.
+    pub damaged: Option<usize>,
+    /// Whether a recovery code opens it; `None` while locked.
+    pub has_recovery_code: Option<bool>,
     /// Accounts, and how many of them need a person; `None` while locked.
     pub accounts: Option<(usize, usize)>,
     /// Revocations that wait; `None` while locked.
@@ -51,12 +59,21 @@ impl Engine {
                 let needing = session
                     .accounts
                     .values()
-                    .filter(|entry| matches!(entry.state(now), State::NeedsSignIn { .. }))
+                    .filter(|entry| match entry.state(now) {
+                        State::NeedsSignIn { .. } => true,
+                        // Nobody is trying to renew it.
+                        State::Expired => entry.account.is_entered(),
+                        _ => false,
+                    })
                     .count();
                 EngineStatus {
                     vault: VaultState::Unlocked,
                     unlock: Some(session.unlock),
                     problem: None,
+                    locked_because: None,
+                    standing: Some(session.standing),
+                    damaged: Some(session.damaged),
+                    has_recovery_code: Some(session.has_recovery_code),
                     accounts: Some((session.accounts.len(), needing)),
                     queued_revocations: Some(session.revocations.len()),
                 }
@@ -66,20 +83,34 @@ impl Engine {
             return status;
         }
         let header = self.shared.ports.vault.header().await;
-        let problem = self.state().problem.clone();
+        let (problem, reason) = {
+            let state = self.state();
+            (state.problem.clone(), state.auto_lock.reason())
+        };
         let (vault, unlock, problem) = match header {
             Ok(header) => (VaultState::Locked, Some(header.unlock), problem),
             Err(VaultError::Absent) => (VaultState::Uninitialised, None, None),
             Err(error) => (VaultState::Locked, None, Some(error.into())),
         };
-        EngineStatus { vault, unlock, problem, accounts: None, queued_revocations: None }
+        let locked_because = reason.filter(|_| vault == VaultState::Locked);
+        EngineStatus {
+            vault,
+            unlock,
+            problem,
+            locked_because,
+            standing: None,
+            damaged: None,
+            has_recovery_code: None,
+            accounts: None,
+            queued_revocations: None,
+        }
     }
 
     /// All accounts by label.
     pub fn accounts(&self) -> Result<Vec<AccountSnapshot>, EngineError> {
         let now = self.now();
         let state = self.state();
-        let session = state.session()?;
+        let session = state.session_as_it_is()?;
         let mut accounts: Vec<_> = session
             .accounts
             .keys()
@@ -93,7 +124,7 @@ impl Engine {
     pub fn account(&self, id_or_label: &str) -> Result<AccountSnapshot, EngineError> {
         let now = self.now();
         let state = self.state();
-        let session = state.session()?;
+        let session = state.session_as_it_is()?;
         let id = session.find(id_or_label)?;
         self.snapshot_in(session, &state.file_providers, id, now)
             .ok_or_else(|| EngineError::AccountNotFound(id_or_label.to_owned()))

@@ -138,7 +138,7 @@ async fn a_full_disk_delays_the_new_token_and_never_reuses_the_old_one() {
     world.vault.disk_is_full(true);
     world.provider.release();
     world.pass(5).await;
-    assert_eq!(state(&world, &account), State::Refreshing, "nothing is handed out that is not stored");
+    assert_eq!(state(&world, &account), State::Expired, "nothing is handed out that is not stored");
     let error = world.engine.token(&account, &TokenDemand::default(), &caller()).await.expect_err("told, not held");
     assert!(matches!(error, EngineError::RenewalFailing { .. }), "{error:?}");
     world.vault.disk_is_full(false);

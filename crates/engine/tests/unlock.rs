@@ -4,7 +4,7 @@
 
 mod support;
 
-use holdfast_engine::{Caller, EngineError};
+use holdfast_engine::{Caller, EngineError, Typed};
 use holdfast_model::{Passphrase, ports::UnlockMethod};
 use support::{RIGHT, World};
 
@@ -12,7 +12,7 @@ use support::{RIGHT, World};
 async fn after_five_wrong_passphrases_even_the_right_one_waits_and_then_opens() {
     let world = World::locked_with(UnlockMethod::Passphrase).await;
     let try_one =
-        async |typed: &str| world.engine.unlock(Some(Passphrase::new(typed.into())), &Caller::default()).await;
+        async |typed: &str| world.engine.unlock(Some(Typed::Passphrase(Passphrase::new(typed.into()))), &Caller::default()).await;
     for _ in 0..4 {
         let error = try_one("a wrong one").await.expect_err("wrong");
         assert!(matches!(error, EngineError::WrongPassphrase { wait_s: 0 }), "{error:?}");

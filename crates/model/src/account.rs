@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, CredentialSet, FailureKind, Limit, ProviderName, Trouble, UnixMillis, plan::access_lead_ms};
+use crate::{
+    AccountId, CredentialSet, FailureKind, Fingerprint, Limit, ProviderName, Trouble, UnixMillis,
+    plan::{access_lead_ms, entered_lead_ms},
+};
 
 /// One signed-in identity at a provider. Everything in it is identifying, so the vault seals it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,11 +16,12 @@ pub struct Account {
     pub provider: ProviderName,
     /// What the user calls it; unique in the vault.
     pub label: String,
-    /// The issuer of the ID token.
+    /// The issuer of the ID token. Empty for a token that was entered by hand.
     pub issuer: String,
-    /// The subject of the ID token. Issuer, subject and client together tell accounts apart.
+    /// The subject of the ID token. Issuer, subject and client together tell accounts apart. Empty when nobody told it:
+    /// then it is the same person as nobody else.
     pub subject: String,
-    /// The client that was used.
+    /// The client that was used. Empty for a token that was entered by hand.
     pub client_id: String,
     /// What the provider calls the person: preferred user name, e-mail or name.
     pub username: Option<String>,
@@ -27,6 +31,40 @@ pub struct Account {
     pub signed_in_at: UnixMillis,
     /// What is known to be true of it beyond its clocks.
     pub condition: Condition,
+    /// Where it came from.
+    #[serde(default)]
+    pub origin: AccountOrigin,
+}
+
+impl Account {
+    /// Whether its token was entered by hand: then nothing renews it, and only its person can end it.
+    pub const fn is_entered(&self) -> bool {
+        matches!(self.origin, AccountOrigin::Entered { .. })
+    }
+}
+
+/// Where an account came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum AccountOrigin {
+    /// Its person signed in here.
+    #[default]
+    SignedIn,
+    /// Its refresh token was taken over from another program's file.
+    Imported {
+        /// The token that the file held. By it the same file is recognised: to use a token once more that was spent
+        /// ends the session at many providers.
+        token: Fingerprint,
+        /// When.
+        at: UnixMillis,
+    },
+    /// Its token was entered by hand.
+    Entered {
+        /// The page where it was made and can be ended.
+        url: Option<String>,
+        /// What its person wants to remember of it.
+        note: Option<String>,
+    },
 }
 
 /// What happened to an account, as opposed to what its clocks say.
@@ -74,6 +112,8 @@ pub enum NeedsSignIn {
     ReplyLost,
     /// The provider refuses this client; its settings need a look.
     ClientRefused,
+    /// The token was entered by hand, and is over or does not live long enough: only the person can make a new one.
+    NewTokenNeeded,
 }
 
 /// Who revoked an account's tokens.
@@ -91,7 +131,7 @@ pub enum RevokedBy {
 pub enum State {
     /// A valid token is there, and its renewal is not due yet.
     Fresh,
-    /// Inside the lead window: renewal is about to start.
+    /// Inside the lead window: renewal is about to start, or a new token has to be entered soon.
     Due,
     /// A renewal is under way.
     Refreshing,
@@ -100,7 +140,7 @@ pub enum State {
         /// What fails.
         failure: FailureKind,
     },
-    /// The token is over, and renewal is still being tried.
+    /// The token is over. Renewal is still being tried, unless the token was entered by hand.
     Expired,
     /// Only the person can go on.
     NeedsSignIn {
@@ -131,6 +171,9 @@ impl State {
             Condition::NeedsSignIn { reason, .. } => return Self::NeedsSignIn { reason: reason.clone() },
             Condition::SignedIn => {}
         }
+        if account.is_entered() {
+            return Self::of_entered(credentials, now);
+        }
         if let Some(reason) = ended(credentials, now) {
             return Self::NeedsSignIn { reason };
         }
@@ -147,6 +190,16 @@ impl State {
                 let inside_lead = access.lifetime.remaining_ms(now).is_some_and(|rest| rest <= lead);
                 if renewable && inside_lead { Self::Due } else { Self::Fresh }
             }
+        }
+    }
+
+    /// What is true of a token that was entered by hand: only its clock says anything.
+    fn of_entered(credentials: &CredentialSet, now: UnixMillis) -> Self {
+        let Some(token) = &credentials.access else { return Self::Expired };
+        match token.lifetime.remaining_ms(now) {
+            Some(rest) if rest <= 0 => Self::Expired,
+            Some(rest) if rest <= entered_lead_ms(&token.lifetime) => Self::Due,
+            _ => Self::Fresh,
         }
     }
 }

@@ -10,6 +10,10 @@ use crate::{AccountId, UnixMillis};
 pub enum AuditAction {
     /// A person signed in.
     SignedIn,
+    /// An account was taken over from another program's file.
+    Imported,
+    /// A token was entered by hand, or came from a list of such.
+    TokenEntered,
     /// An access token was handed to a program.
     TokenHandedOut,
     /// The credentials were renewed.
@@ -22,6 +26,14 @@ pub enum AuditAction {
     SignedOut,
     /// The account was removed.
     Removed,
+    /// A backup of the vault was written.
+    BackedUp,
+    /// The person decided that the vault shall count as it is.
+    Accepted,
+    /// The key of the vault was changed.
+    Rekeyed,
+    /// A recovery code was made.
+    RecoveryCodeMade,
     /// The vault was unlocked.
     Unlocked,
     /// The vault was locked.

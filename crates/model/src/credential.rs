@@ -22,6 +22,8 @@ pub enum CredentialKind {
 pub enum Source {
     /// Authorization code in the system browser, then refresh tokens (RFC 6749 sections 4.1 and 6).
     AuthorizationCode,
+    /// A person makes it at the service and enters it by hand; nothing renews it.
+    Static,
 }
 
 /// One secret of an account without its value.

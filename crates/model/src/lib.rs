@@ -21,7 +21,7 @@ mod secret;
 mod testing;
 mod time;
 
-pub use account::{Account, Condition, NeedsSignIn, RevokedBy, State};
+pub use account::{Account, AccountOrigin, Condition, NeedsSignIn, RevokedBy, State};
 pub use audit::{AuditAction, AuditEntry};
 pub use credential::{Credential, CredentialKind, CredentialSet, Source};
 pub use event::{Change, SignInState, VaultState};
@@ -34,6 +34,6 @@ pub use provider::{ClientAuthentication, Provider, ProviderName, ProviderNameErr
 pub use revocation::{Revocation, RevocationOutcome, TokenTypeHint};
 pub use secret::{
     AccessToken, AuthorizationCode, ClientSecret, Fingerprint, IdToken, KeyringSecret, Passphrase, PkceVerifier,
-    RefreshToken, SecretValue,
+    RecoveryCode, RefreshToken, SecretValue,
 };
 pub use time::{Clock, Timer, UnixMillis};

@@ -29,6 +29,10 @@ const RENEW_FLOOR: i64 = 2 * SECOND;
 /// The wait when a server asks to slow down and does not say for how long.
 const RATE_LIMIT_DEFAULT: i64 = 60 * SECOND;
 
+/// How long before the end of a token that was entered by hand its person is reminded: somebody has to find the time
+/// to make a new one.
+const ENTERED_LEAD: i64 = 7 * 24 * 60 * MINUTE;
+
 /// What went wrong with the last renewals of an account, and when to try again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
@@ -51,6 +55,8 @@ pub enum Action {
     End(NeedsSignIn),
     /// Tell the faces that the state changed by itself (a token that cannot be renewed is over).
     Announce,
+    /// Tell the faces that a token which only its person can replace ends soon.
+    Remind,
     /// Nothing, ever, until somebody acts.
     Rest,
 }
@@ -74,6 +80,13 @@ pub fn access_lead_ms(lifetime: &Lifetime) -> i64 {
     (life / 5).clamp(ACCESS_LEAD_MIN, ACCESS_LEAD_MAX).min(life / 2)
 }
 
+/// How long before its end the person is reminded of a token that was entered by hand: a week, and never more than half
+/// of its life.
+pub fn entered_lead_ms(lifetime: &Lifetime) -> i64 {
+    let Some(end) = lifetime.effective_end() else { return 0 };
+    ENTERED_LEAD.min(end.since(lifetime.issued_at).max(0) / 2)
+}
+
 /// When a refresh token has to be used again to keep its sliding window open.
 fn keep_alive_at(lifetime: &Lifetime) -> Option<UnixMillis> {
     let window = lifetime.sliding_window_ms?.value;
@@ -88,6 +101,9 @@ pub fn plan(now: UnixMillis, account: &Account, credentials: &CredentialSet, tro
     let rest = |why| Plan { next_at: UnixMillis::MAX, action: Action::Rest, why };
     if account.condition != Condition::SignedIn {
         return rest("only the person can go on");
+    }
+    if account.is_entered() {
+        return plan_of_entered(now, credentials);
     }
     if ended(credentials, now).is_some() {
         // The state says so by itself; the provider is not asked any more.
@@ -156,6 +172,27 @@ pub fn plan(now: UnixMillis, account: &Account, credentials: &CredentialSet, tro
             Plan { next_at: end, action: Action::End(reason), why: "the refresh token ends before any renewal is due" }
         }
         _ => first,
+    }
+}
+
+/// A token that was entered by hand is never renewed; its person is told in time.
+fn plan_of_entered(now: UnixMillis, credentials: &CredentialSet) -> Plan {
+    let rest = |why| Plan { next_at: UnixMillis::MAX, action: Action::Rest, why };
+    let Some(lifetime) = credentials.access.as_ref().map(|token| &token.lifetime) else {
+        return rest("there is no token; only the person can enter one");
+    };
+    let Some(end) = lifetime.effective_end() else { return rest("the token has no known end") };
+    let remind_at = end.plus_millis(-entered_lead_ms(lifetime));
+    if now < remind_at {
+        Plan {
+            next_at: remind_at,
+            action: Action::Remind,
+            why: "the token ends soon after, and only the person can enter a new one",
+        }
+    } else if now < end {
+        Plan { next_at: end, action: Action::Announce, why: "the token ends, and only the person can enter a new one" }
+    } else {
+        rest("the token is over; only the person can enter a new one")
     }
 }
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Limit, State,
-    testing::{T0, access, account, at, refresh, set},
+    testing::{T0, access, account, at, entered, refresh, set},
 };
 
 fn planned(life_s: i64, sliding_s: Option<i64>, absolute_s: Option<i64>) -> Plan {
@@ -48,6 +48,32 @@ fn an_account_without_a_refresh_token_ends_with_its_access_token() {
     let account = account();
     let plan = plan(T0, &account, &set([access(&account, 300)]), None);
     assert_eq!((plan.next_at, plan.action), (at(300), Action::End(NeedsSignIn::NoRefreshToken)));
+}
+
+#[test]
+fn a_token_entered_by_hand_is_due_a_week_before_its_end_and_then_expired_and_never_renewed() {
+    const DAY: i64 = 86_400;
+    let account = entered();
+    let held = set([access(&account, 90 * DAY)]);
+    let steps = |seconds| {
+        let plan = plan(at(seconds), &account, &held, None);
+        (State::of(&account, &held, None, false, at(seconds)), plan.action, plan.next_at)
+    };
+    assert_eq!(steps(0), (State::Fresh, Action::Remind, at(83 * DAY)));
+    assert_eq!(steps(83 * DAY), (State::Due, Action::Announce, at(90 * DAY)));
+    assert_eq!(steps(90 * DAY), (State::Expired, Action::Rest, UnixMillis::MAX));
+    let short = set([access(&account, 10)]);
+    assert_eq!(plan(T0, &account, &short, None).next_at, at(5), "half of a short life");
+}
+
+#[test]
+fn a_token_entered_by_hand_without_an_end_stays_fresh_and_rests() {
+    let account = entered();
+    let mut token = access(&account, 1);
+    token.lifetime = Lifetime::beginning(T0);
+    let held = set([token]);
+    assert_eq!(plan(at(1 << 40), &account, &held, None).action, Action::Rest);
+    assert_eq!(State::of(&account, &held, None, false, at(1 << 40)), State::Fresh);
 }
 
 #[test]

@@ -110,6 +110,11 @@ secret!(
     Passphrase
 );
 secret!(
+    /// The printed code that opens a vault when passphrase and keyring are lost: 32 letters and digits of RFC 4648
+    /// base32, which hold 160 random bits, in groups of four.
+    RecoveryCode
+);
+secret!(
     /// An authorization code (RFC 6749 section 1.3.1).
     AuthorizationCode
 );
@@ -119,6 +124,7 @@ secret!(
 );
 
 /// The half of the key that the OS keyring keeps: 32 random bytes.
+#[derive(Clone)]
 pub struct KeyringSecret([u8; 32]);
 
 impl KeyringSecret {

@@ -1,7 +1,7 @@
 //! Accounts and credentials for the tests of this crate.
 
 use crate::{
-    Account, AccountId, Condition, Credential, CredentialId, CredentialKind, CredentialSet, Fingerprint, Known,
+    Account, AccountId, AccountOrigin, Condition, Credential, CredentialId, CredentialKind, CredentialSet, Fingerprint, Known,
     Lifetime, Origin, ProviderName, Source, UnixMillis,
 };
 
@@ -24,6 +24,7 @@ pub fn account() -> Account {
         scopes: vec!["openid".into()],
         signed_in_at: T0,
         condition: Condition::SignedIn,
+        origin: AccountOrigin::SignedIn,
     }
 }
 
@@ -32,6 +33,11 @@ pub fn access(account: &Account, life_s: i64) -> Credential {
     let mut lifetime = Lifetime::beginning(T0);
     lifetime.absolute_expires_at = Some(Known::new(at(life_s), Origin::Reported));
     credential(account, CredentialKind::AccessToken, lifetime)
+}
+
+/// An account whose token was entered by hand.
+pub fn entered() -> Account {
+    Account { origin: AccountOrigin::Entered { url: None, note: None }, ..account() }
 }
 
 /// A refresh token with these limits in seconds from T0.

@@ -118,6 +118,7 @@ mod tests {
             token_endpoint: "https://id.example/token".parse().unwrap(),
             jwks_uri: "https://id.example/jwks".parse().unwrap(),
             revocation_endpoint: None,
+            userinfo_endpoint: None,
             iss_promised: true,
         };
         let request = AuthorizationRequest {

@@ -19,6 +19,7 @@ use crate::{
     single_flight::{Kept, Want},
     token::TokenEndpoint,
     token_answer::Granted,
+    userinfo,
 };
 
 /// An OAuth 2 and OpenID Connect client for all providers. Keeps their metadata and signing keys in memory, and no token.
@@ -158,6 +159,35 @@ impl AuthorizationServer for OAuthClient {
             }
         }
         Ok(granted.grant)
+    }
+
+    #[tracing::instrument(name = "take_over", skip_all, fields(provider = %client.provider.name))]
+    async fn take_over(&self, client: &Client, token: &RefreshToken) -> Result<SignedIn, ProviderFailure> {
+        let metadata = self.metadata(&client.provider).await?;
+        // Before the token is spent, as at a sign-in.
+        self.keys(&metadata).await?;
+        let mut granted = self.endpoint(&metadata, client).refresh(token).await?;
+        if let Some(token) = granted.id_token.take() {
+            let expected = expected(client, &metadata, &granted, Occasion::Refresh { subject: "" });
+            match self.examine(&token, &expected, &metadata).await {
+                Ok(checked) => {
+                    let claims = keep(&mut granted, token, checked);
+                    return Ok(SignedIn { grant: granted.grant, claims });
+                }
+                Err(fault @ Fault::Contradiction(_)) => return Err(fault.into()),
+                Err(Fault::Unproven(why)) => tracing::warn!(why, "the ID token is left out"),
+                Err(Fault::Unchecked(failure)) => {
+                    tracing::warn!(kind = ?failure.kind, "no signing keys; the ID token is left out");
+                }
+            }
+        }
+        let told = match &metadata.userinfo_endpoint {
+            Some(endpoint) => userinfo::ask(&self.http, endpoint, &granted.grant.access_token).await,
+            None => None,
+        };
+        let (subject, username) = told.unwrap_or_default();
+        let claims = IdentityClaims { issuer: metadata.issuer.clone(), subject, username };
+        Ok(SignedIn { grant: granted.grant, claims })
     }
 
     #[tracing::instrument(name = "revoke", skip_all, fields(provider = %client.provider.name, hint = hint.as_str()))]

@@ -28,6 +28,7 @@ pub(crate) struct Metadata {
     pub token_endpoint: Url,
     pub jwks_uri: Url,
     pub revocation_endpoint: Option<Url>,
+    pub userinfo_endpoint: Option<Url>,
     /// The provider promises `iss` in its authorization response (RFC 9207 section 3).
     pub iss_promised: bool,
 }
@@ -40,6 +41,7 @@ struct Document {
     token_endpoint: Option<String>,
     jwks_uri: Option<String>,
     revocation_endpoint: Option<String>,
+    userinfo_endpoint: Option<String>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: serde_json::Value,
 }
@@ -83,8 +85,18 @@ async fn fetch(http: &Http, provider: &Provider, now: UnixMillis) -> Result<Meta
     if !answer.status.is_success() {
         return Err(refused(&answer, &url, provider, now));
     }
-    let document: Document = answer.json(&url, PLACE, "provider metadata")?;
-    check(document, &url, &issuer, provider)
+    metadata_in(&answer, &url, &issuer, provider)
+}
+
+/// The metadata of a good answer.
+pub(crate) fn metadata_in(
+    answer: &Answer,
+    url: &Url,
+    issuer: &Url,
+    provider: &Provider,
+) -> Result<Metadata, ProviderFailure> {
+    let document: Document = answer.json(url, PLACE, "provider metadata")?;
+    check(document, url, issuer, provider)
 }
 
 async fn get(http: &Http, url: Url) -> Result<(Url, Answer), ProviderFailure> {
@@ -155,6 +167,8 @@ fn check(document: Document, url: &Url, issuer: &Url, provider: &Provider) -> Re
         token_endpoint: required("token_endpoint", document.token_endpoint)?,
         jwks_uri: required("jwks_uri", document.jwks_uri)?,
         revocation_endpoint: endpoint("revocation_endpoint", document.revocation_endpoint)?,
+        // Nothing that has to work needs it, so a broken one is none.
+        userinfo_endpoint: endpoint("userinfo_endpoint", document.userinfo_endpoint).unwrap_or_default(),
         issuer: provider.issuer.clone(),
         iss_promised: document.authorization_response_iss_parameter_supported.as_bool().unwrap_or(false),
     })

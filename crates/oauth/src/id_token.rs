@@ -37,7 +37,7 @@ pub(crate) struct Expected<'a> {
 pub(crate) enum Occasion<'a> {
     /// A sign-in that sent this nonce.
     SignIn { nonce: &'a str },
-    /// A refresh of the account with this subject.
+    /// A refresh of the account with this subject; empty when nobody ever told it.
     Refresh { subject: &'a str },
 }
 
@@ -183,6 +183,8 @@ impl Claims {
                 let same = self.nonce.as_deref().is_some_and(|given| given.as_bytes().ct_eq(nonce.as_bytes()).into());
                 require(same, "it belongs to another sign-in (nonce)")
             }
+            // The token of somebody whom nobody has named yet.
+            Occasion::Refresh { subject: "" } => Ok(()),
             Occasion::Refresh { subject } => {
                 let same = self.subject().is_none_or(|sub| sub == subject);
                 require(same, "it names another person than the one who signed in")
@@ -220,13 +222,18 @@ impl Claims {
     }
 
     fn username(&self) -> Option<String> {
-        [&self.preferred_username, &self.email, &self.name]
-            .into_iter()
-            .filter_map(serde_json::Value::as_str)
-            .map(str::trim)
-            .find(|name| !name.is_empty())
-            .map(|name| displayable(name, NAME_CHARS))
+        username_of([&self.preferred_username, &self.email, &self.name])
     }
+}
+
+/// The first of these claims that names somebody, fit to be shown.
+pub(crate) fn username_of(claims: [&serde_json::Value; 3]) -> Option<String> {
+    claims
+        .into_iter()
+        .filter_map(serde_json::Value::as_str)
+        .map(str::trim)
+        .find(|name| !name.is_empty())
+        .map(|name| displayable(name, NAME_CHARS))
 }
 
 /// Looks for the key that signed the token.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::{
-    http::Http,
+    http::{Answer, Http},
     single_flight::{Documents, Kept, Want},
 };
 
@@ -152,13 +152,18 @@ impl Keys {
 }
 
 async fn fetch(http: &Http, url: &Url, now: UnixMillis) -> Result<KeySet, ProviderFailure> {
-    #[derive(Deserialize)]
-    struct Document {
-        keys: Vec<serde_json::Value>,
-    }
     let answer = http.get(url, PLACE).await?;
     if !answer.status.is_success() {
         return Err(answer.status_failure(url, PLACE, now));
+    }
+    keys_in(&answer, url)
+}
+
+/// The keys of a good answer.
+pub(crate) fn keys_in(answer: &Answer, url: &Url) -> Result<KeySet, ProviderFailure> {
+    #[derive(Deserialize)]
+    struct Document {
+        keys: Vec<serde_json::Value>,
     }
     let document: Document = answer.json(url, PLACE, "signing keys")?;
     // One key that cannot be read must not spoil the others.

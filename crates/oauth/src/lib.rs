@@ -9,6 +9,10 @@ mod authorize;
 mod callback;
 mod client;
 mod discovery;
+// Only `cargo xtask fuzz` builds with this: a feature could be switched on by anybody's manifest.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod id_token;
 mod json;
@@ -23,6 +27,7 @@ mod single_flight;
 mod text;
 mod token;
 mod token_answer;
+mod userinfo;
 
 pub use crate::client::OAuthClient;
 pub use crate::http::{HttpSetupError, Limits};

@@ -155,7 +155,7 @@ impl Carrier<'_> {
         answer: Result<TokenAnswer, RequestTokenError<ProviderFailure, BasicErrorResponse>>,
     ) -> Result<Granted, ProviderFailure> {
         match (answer, self.arrival.into_inner()) {
-            (Ok(answer), Some(arrival)) => answer.into_grant(arrival, self.carried),
+            (Ok(answer), Some(arrival)) => answer.into_grant(arrival, self.carried, &self.secrets),
             (Err(RequestTokenError::Request(failure)), _) => Err(failure),
             (answer, _) => {
                 if let Err(RequestTokenError::Parse(_, mut body)) = answer {

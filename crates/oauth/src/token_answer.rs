@@ -12,8 +12,11 @@ use crate::{
     jwt::{self, Life},
     number::lifetime,
     oauth_error::Carried,
-    text::{DESCRIPTION_CHARS, displayable},
+    text::{displayable, without},
 };
+
+/// Token types are short words (`DPoP`, `N_A`); what is longer is not one, and may be a token in the wrong place.
+const TYPE_CHARS: usize = 20;
 
 /// A token may arrive this much after its end before it counts as over: our own tolerance, in milliseconds.
 const ARRIVAL_SKEW_MS: i64 = 30_000;
@@ -98,7 +101,9 @@ impl TokenAnswer {
     /// and to present such a token as Bearer would strip off the proof of possession that it stands for. For a public
     /// client the refresh token is bound to the same unknown key
     /// ([RFC 9449 section 5](https://www.rfc-editor.org/rfc/rfc9449#section-5)), so keeping it would keep no session.
-    pub fn into_grant(self, arrival: Arrival, carried: Carried) -> Result<Granted, ProviderFailure> {
+    ///
+    /// `secrets` were in the request and must not come back in a message.
+    pub fn into_grant(self, arrival: Arrival, carried: Carried, secrets: &[&str]) -> Result<Granted, ProviderFailure> {
         let fail = |kind, detail: String| {
             Err(ProviderFailure::new(kind, "token", detail).with_status(arrival.status).that_may_have_acted())
         };
@@ -114,6 +119,7 @@ impl TokenAnswer {
             return fail(FailureKind::MalformedAnswer, detail.into());
         }
         if let TokenType::Other(name) = self.token_type {
+            let name = displayable(&without(secrets, &name), TYPE_CHARS);
             let detail = format!("The provider sent a token of the type \"{name}\". Holdfast asked for Bearer.");
             return fail(FailureKind::MalformedAnswer, detail);
         }
@@ -181,7 +187,7 @@ impl From<Value> for TokenType {
         match value {
             Value::Null => Self::Bearer,
             Value::String(name) if name.eq_ignore_ascii_case("bearer") => Self::Bearer,
-            Value::String(name) => Self::Other(displayable(&name, DESCRIPTION_CHARS)),
+            Value::String(name) => Self::Other(name),
             _ => Self::Other("?".into()),
         }
     }
@@ -230,5 +236,30 @@ impl TokenResponse for TokenAnswer {
 
     fn scopes(&self) -> Option<&Vec<Scope>> {
         self.scope.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENT: &str = "sent-refresh-token";
+
+    fn refusal(body: &str) -> ProviderFailure {
+        let answer: TokenAnswer = serde_json::from_str(body).unwrap();
+        let arrival = Arrival { at: UnixMillis::from_secs(1_900_000_000), provider_clock: None, status: 200 };
+        answer.into_grant(arrival, Carried::RefreshToken, &[SENT]).err().unwrap()
+    }
+
+    /// Found by fuzzing.
+    #[test]
+    fn a_token_in_the_place_of_a_token_type_is_not_repeated() {
+        let sent = refusal(&format!(r#"{{"access_token":"a-new-token","token_type":"x {SENT}"}}"#)).detail;
+        assert!(sent.contains("\"x [removed]\"") && !sent.contains(SENT), "{sent}");
+        let fresh = "eyJhbGciOiJFUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJl";
+        let moved = refusal(&format!(r#"{{"access_token":"a-new-token","token_type":"{fresh}"}}"#)).detail;
+        assert!(!moved.contains(&fresh[..21]), "{moved}");
+        let named = refusal(r#"{"access_token":"a-new-token","token_type":"DPoP"}"#).detail;
+        assert_eq!(named, "The provider sent a token of the type \"DPoP\". Holdfast asked for Bearer.");
     }
 }

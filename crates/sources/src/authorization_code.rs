@@ -73,6 +73,9 @@ mod tests {
             assert_eq!((token.expose_secret(), subject), ("rt-1", "subject-1"));
             self.0.lock().unwrap().remove(0)
         }
+        async fn take_over(&self, _: &Client, _: &RefreshToken) -> Result<SignedIn, ProviderFailure> {
+            unreachable!("a renewal takes nothing over")
+        }
         async fn revoke(
             &self,
             _: &Client,
@@ -125,6 +128,7 @@ mod tests {
             scopes: vec!["openid".into()],
             signed_in_at: UnixMillis::from_secs(100),
             condition: Condition::SignedIn,
+            origin: holdfast_model::AccountOrigin::SignedIn,
         };
         let set = credentials_of(account.id, &provider, &account.scopes, None, &grant(100, Some("rt-1")));
         (Client { provider, secret: None }, account, set.into_iter().map(|(credential, _)| credential).collect())

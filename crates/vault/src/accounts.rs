@@ -9,7 +9,7 @@ use crate::{
     credentials::Fence,
     error::database,
     seals::{Place, stored_generation},
-    store::Writing,
+    writing::Writing,
 };
 
 pub(crate) const ACCOUNTS: &str = "accounts";
@@ -32,8 +32,8 @@ impl Writing {
         for id in self.credentials_of(account.id).await? {
             // The renewals under way are of the chain that this sign-in ends.
             self.forget_refresh(&id).await?;
-            if !kept.iter().any(|kept| kept.as_slice() == id) {
-                self.delete_credential(&id).await?;
+            if !kept.contains(&id) {
+                self.delete_credential(account.id, &id).await?;
             }
         }
         self.queue_revocations(replaced).await
@@ -59,6 +59,7 @@ impl Writing {
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
+        self.note(ACCOUNTS, id, id, Some(generation));
         Ok(())
     }
 
@@ -72,6 +73,7 @@ impl Writing {
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
+        self.note(ACCOUNTS, account.id.as_bytes(), account.id.as_bytes(), Some(1));
         Ok(())
     }
 
@@ -87,7 +89,7 @@ impl Writing {
                 done => done?,
             }
             for credential in self.credentials_of(account.id).await? {
-                self.delete_credential(&credential).await?;
+                self.delete_credential(account.id, &credential).await?;
             }
         }
         self.queue_revocations(outbox).await
@@ -95,13 +97,14 @@ impl Writing {
 
     pub(crate) async fn delete_account(&mut self, account: AccountId) -> Result<(), VaultError> {
         for credential in self.credentials_of(account).await? {
-            self.delete_credential(&credential).await?;
+            self.delete_credential(account, &credential).await?;
         }
         let done = sqlx::query("DELETE FROM accounts WHERE id = ?")
             .bind(account.as_bytes().as_slice())
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
+        self.note(ACCOUNTS, account.as_bytes(), account.as_bytes(), None);
         if done.rows_affected() == 1 { Ok(()) } else { Err(VaultError::NotFound) }
     }
 }

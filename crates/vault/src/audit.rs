@@ -1,78 +1,269 @@
-//! The audit log: numbered lines, each sealed for its number.
+//! The audit log: numbered lines, each sealed for its number and chained to the one before.
+//!
+//! The vault's record holds the numbers of the oldest and the newest line and the tag of the newest; every line holds
+//! the tag of the one before it. So a line that is taken out shows wherever it was, and so does one that was put back
+//! from a copy of the vault that went another way.
 
-use holdfast_model::{AccountId, AuditEntry, ports::VaultError};
+use std::collections::VecDeque;
+
+use holdfast_model::{
+    AuditEntry,
+    ports::{AuditFilter, AuditLine, VaultError},
+};
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 
 use crate::{
     error::database,
-    seals::Place,
-    store::{Opened, Writing},
+    record::{LogEnds, Record, hex},
+    seals::{Place, Seals},
+    store::Opened,
+    writing::Writing,
 };
 
-const AUDIT: &str = "audit";
+pub(crate) const AUDIT: &str = "audit";
 
 /// A line is written once and never rewritten.
 const ONLY_GENERATION: u64 = 1;
 
+/// The log may grow by so many lines beyond its limit before the oldest go, so that not every line deletes one.
+const PRUNED_AT_ONCE: u64 = 256;
+
+/// Lines that are read at a time.
+const PAGE: u32 = 512;
+
+/// The last bytes of an envelope authenticate all of it.
+const TAG_BYTES: usize = 16;
+
+/// A line as it is sealed.
+#[derive(Serialize, Deserialize)]
+struct Chained {
+    #[serde(flatten)]
+    entry: AuditEntry,
+    /// The tag of the line before; lines of format 1, and the first of a log, have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<String>,
+}
+
+/// Number, account, envelope.
 type AuditRow = (i64, Option<Vec<u8>>, Vec<u8>);
+
+fn tag(envelope: &[u8]) -> String {
+    hex(&envelope[envelope.len().saturating_sub(TAG_BYTES)..])
+}
+
+/// Where the log ends according to the rows that are there.
+pub(crate) async fn ends(connection: &mut SqliteConnection) -> Result<LogEnds, VaultError> {
+    let (first, last): (Option<i64>, Option<i64>) =
+        sqlx::query_as("SELECT min(seq), max(seq) FROM audit").fetch_one(&mut *connection).await.map_err(database)?;
+    let (Some(first), Some(last)) = (first, last) else { return Ok(Record::new(Vec::new()).log) };
+    let newest: Vec<u8> = sqlx::query_scalar("SELECT overview FROM audit WHERE seq = ?")
+        .bind(last)
+        .fetch_one(connection)
+        .await
+        .map_err(database)?;
+    let number = |seq: i64| u64::try_from(seq).unwrap_or(1).max(1);
+    Ok(LogEnds { first: number(first), last: number(last), tag: tag(&newest) })
+}
+
+/// Adds a line to the log whose ends these are.
+pub(crate) async fn append_line(
+    connection: &mut SqliteConnection,
+    seals: &Seals,
+    log: &mut LogEnds,
+    entry: &AuditEntry,
+) -> Result<(), VaultError> {
+    let seq = log.last.saturating_add(1);
+    let row = seq.to_be_bytes();
+    let place = Place { table: AUDIT, row: &row, generation: ONLY_GENERATION };
+    let previous = Some(log.tag.clone()).filter(|tag| !tag.is_empty());
+    let overview = seals.seal_overview(place, &Chained { entry: entry.clone(), previous })?;
+    log.last = seq;
+    log.tag = tag(&overview);
+    sqlx::query("INSERT INTO audit (seq, account_id, overview) VALUES (?, ?, ?)")
+        .bind(i64::try_from(seq).map_err(|_| place.damaged())?)
+        .bind(entry.account.as_ref().map(|account| account.as_bytes().as_slice()))
+        .bind(overview)
+        .execute(connection)
+        .await
+        .map_err(database)?;
+    Ok(())
+}
 
 impl Writing {
     pub(crate) async fn append_audit(&mut self, entries: &[AuditEntry]) -> Result<(), VaultError> {
-        let last: i64 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM audit")
-            .fetch_one(&mut *self.connection)
-            .await
-            .map_err(database)?;
-        for (seq, entry) in (last.saturating_add(1)..).zip(entries) {
-            self.append_line(seq, entry).await?;
+        for entry in entries {
+            append_line(&mut self.connection, &self.opened.seals, &mut self.record.log, entry).await?;
         }
-        Ok(())
+        self.prune_audit().await
     }
 
-    async fn append_line(&mut self, seq: i64, entry: &AuditEntry) -> Result<(), VaultError> {
-        let row = seq.to_be_bytes();
-        let place = Place { table: AUDIT, row: &row, generation: ONLY_GENERATION };
-        let overview = self.seals().seal_overview(place, entry)?;
-        sqlx::query("INSERT INTO audit (seq, account_id, overview) VALUES (?, ?, ?)")
-            .bind(seq)
-            .bind(entry.account.as_ref().map(|account| account.as_bytes().as_slice()))
-            .bind(overview)
+    async fn prune_audit(&mut self) -> Result<(), VaultError> {
+        let LogEnds { first, last, .. } = self.record.log;
+        let limit = self.opened.audit_lines_max;
+        if last.saturating_sub(first) < limit.saturating_add(PRUNED_AT_ONCE) {
+            return Ok(());
+        }
+        let first = last.saturating_sub(limit).saturating_add(1);
+        sqlx::query("DELETE FROM audit WHERE seq < ?")
+            .bind(i64::try_from(first).unwrap_or(i64::MAX))
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
+        self.record.log.first = first;
         Ok(())
     }
 }
 
 impl Opened {
-    /// Lines that were changed, moved or taken out of the middle are an error, because a log with silent holes
-    /// proves nothing. Lines taken from its end are not noticed.
-    pub(crate) async fn audit(&self, account: Option<AccountId>, limit: u32) -> Result<Vec<AuditEntry>, VaultError> {
-        let query = match &account {
-            None => sqlx::query_as("SELECT seq, account_id, overview FROM audit ORDER BY seq DESC LIMIT ?"),
-            Some(account) => sqlx::query_as(
-                "SELECT seq, account_id, overview FROM audit WHERE account_id = ? ORDER BY seq DESC LIMIT ?",
-            )
-            .bind(account.as_bytes().as_slice()),
-        };
-        let rows: Vec<AuditRow> = query.bind(limit).fetch_all(&self.readers).await.map_err(database)?;
-        if account.is_none() {
-            let hole = rows.windows(2).find(|pair| pair[0].0 != pair[1].0.saturating_add(1));
-            if let Some(pair) = hole {
-                return Err(damaged(pair[0].0 - 1));
-            }
+    pub(crate) async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditLine>, VaultError> {
+        let mut transaction = self.readers.begin().await.map_err(database)?;
+        let lines = self.read_audit(&mut transaction, filter).await;
+        if let Err(error) = transaction.rollback().await {
+            tracing::debug!(%error, "the reading transaction did not end");
         }
-        rows.iter().rev().map(|row| self.audit_entry(row)).collect()
+        lines
     }
 
-    fn audit_entry(&self, (seq, account, overview): &AuditRow) -> Result<AuditEntry, VaultError> {
-        let row = seq.to_be_bytes();
-        let place = Place { table: AUDIT, row: &row, generation: ONLY_GENERATION };
-        let entry: AuditEntry = self.seals.open_overview(place, overview).map_err(|_| damaged(*seq))?;
-        // The column is there for the index and proves nothing; the seal says whose line it is.
-        let sealed = entry.account.as_ref().map(|account| account.as_bytes().as_slice());
-        if sealed == account.as_deref() { Ok(entry) } else { Err(damaged(*seq)) }
+    pub(crate) async fn read_audit(
+        &self,
+        connection: &mut SqliteConnection,
+        filter: &AuditFilter,
+    ) -> Result<Vec<AuditLine>, VaultError> {
+        // Without the record the ends are not known; the lines themselves still open.
+        let ends = match Record::read(connection, &self.seals).await {
+            Ok(record) => Some(record.log),
+            Err(VaultError::Damaged { .. }) => None,
+            Err(other) => return Err(other),
+        };
+        let mut reading = Reading::new(filter, ends);
+        let mut below = i64::MAX;
+        while !reading.is_full() {
+            let query = match &filter.account {
+                None => sqlx::query_as(
+                    "SELECT seq, account_id, overview FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+                )
+                .bind(below),
+                Some(account) => sqlx::query_as(
+                    "SELECT seq, account_id, overview FROM audit WHERE account_id = ? AND seq < ? \
+                     ORDER BY seq DESC LIMIT ?",
+                )
+                .bind(account.as_bytes().as_slice())
+                .bind(below),
+            };
+            let chosen = !filter.actions.is_empty() || filter.since.is_some() || filter.until.is_some();
+            let wanted = if chosen { PAGE } else { filter.limit.saturating_sub(reading.entries).clamp(1, PAGE) };
+            let rows: Vec<AuditRow> = query.bind(wanted).fetch_all(&mut *connection).await.map_err(database)?;
+            for row in &rows {
+                reading.take(&self.seals, row);
+            }
+            match rows.last() {
+                Some((seq, ..)) if rows.len() as u64 == u64::from(wanted) => below = *seq,
+                _ => {
+                    reading.reach_the_beginning();
+                    break;
+                }
+            }
+        }
+        Ok(reading.lines.into())
     }
 }
 
-fn damaged(seq: i64) -> VaultError {
-    VaultError::Damaged { table: AUDIT, row: seq.to_string() }
+fn open_line(seals: &Seals, (seq, account, overview): &AuditRow) -> Result<Chained, VaultError> {
+    let row = seq.to_be_bytes();
+    let place = Place { table: AUDIT, row: &row, generation: ONLY_GENERATION };
+    let line: Chained = seals.open_overview(place, overview)?;
+    // The column is there for the index and proves nothing; the seal says whose line it is.
+    let sealed = line.entry.account.as_ref().map(|account| account.as_bytes().as_slice());
+    if sealed == account.as_deref() { Ok(line) } else { Err(place.damaged()) }
+}
+
+/// The lines after `after` that open, oldest first, at most a page of them, and the number of the last row that was
+/// looked at; `None` when there is none. Those that do not open are left out: a check tells of them.
+pub(crate) async fn page_after(
+    connection: &mut SqliteConnection,
+    seals: &Seals,
+    after: i64,
+) -> Result<Option<(Vec<AuditEntry>, i64)>, VaultError> {
+    let rows: Vec<AuditRow> =
+        sqlx::query_as("SELECT seq, account_id, overview FROM audit WHERE seq > ? ORDER BY seq LIMIT ?")
+            .bind(after)
+            .bind(PAGE)
+            .fetch_all(connection)
+            .await
+            .map_err(database)?;
+    let Some((last, ..)) = rows.last() else { return Ok(None) };
+    let last = *last;
+    Ok(Some((rows.iter().filter_map(|row| Some(open_line(seals, row).ok()?.entry)).collect(), last)))
+}
+
+/// A walk through the log from its newest line back.
+struct Reading<'f> {
+    filter: &'f AuditFilter,
+    /// The oldest line that there has to be.
+    first: Option<u64>,
+    /// The line that has to come next; not known where the filter leaves lines out.
+    expected: Option<u64>,
+    /// The tag that the next line has to have.
+    tag: Option<String>,
+    lines: VecDeque<AuditLine>,
+    entries: u32,
+}
+
+impl<'f> Reading<'f> {
+    fn new(filter: &'f AuditFilter, ends: Option<LogEnds>) -> Self {
+        let ends = ends.filter(|_| filter.account.is_none());
+        let (first, expected, tag) = match ends {
+            Some(LogEnds { first, last, tag }) => (Some(first), Some(last), Some(tag)),
+            None => (None, None, None),
+        };
+        Self { filter, first, expected, tag, lines: VecDeque::new(), entries: 0 }
+    }
+
+    const fn is_full(&self) -> bool {
+        self.entries >= self.filter.limit
+    }
+
+    fn take(&mut self, seals: &Seals, row: &AuditRow) {
+        let seq = u64::try_from(row.0).unwrap_or(0);
+        if let Some(expected) = self.expected
+            && seq < expected
+        {
+            self.lines.push_front(AuditLine::Missing { from: seq + 1, to: expected });
+            self.tag = None;
+        }
+        let fits = self.expected.is_none_or(|expected| seq <= expected)
+            && self.tag.as_ref().is_none_or(|expected| *expected == tag(&row.2));
+        let line = open_line(seals, row).ok().filter(|_| fits);
+        if self.filter.account.is_none() {
+            self.expected = Some(seq.saturating_sub(1));
+        }
+        let Some(Chained { entry, previous }) = line else {
+            self.tag = None;
+            self.lines.push_front(AuditLine::Changed { seq });
+            return;
+        };
+        self.tag = previous.filter(|_| self.filter.account.is_none());
+        if self.wants(&entry) && !self.is_full() {
+            self.entries += 1;
+            self.lines.push_front(AuditLine::Entry { seq, entry });
+        }
+    }
+
+    fn wants(&self, entry: &AuditEntry) -> bool {
+        let AuditFilter { account, actions, since, until, .. } = self.filter;
+        account.is_none_or(|account| entry.account == Some(account))
+            && (actions.is_empty() || actions.contains(&entry.action))
+            && since.is_none_or(|since| entry.at >= since)
+            && until.is_none_or(|until| entry.at < until)
+    }
+
+    /// No line is left; those that there should be before are missing.
+    fn reach_the_beginning(&mut self) {
+        if let (Some(first), Some(expected)) = (self.first, self.expected)
+            && expected >= first
+        {
+            self.lines.push_front(AuditLine::Missing { from: first, to: expected });
+        }
+    }
 }

@@ -8,7 +8,8 @@ use holdfast_model::{
 use crate::{
     error::database,
     seals::{Place, stored_generation},
-    store::{Opened, Writing},
+    store::Opened,
+    writing::Writing,
 };
 
 pub(crate) const CREDENTIALS: &str = "credentials";
@@ -77,7 +78,9 @@ impl Writing {
                 .execute(&mut *self.connection)
                 .await
                 .map_err(database)?;
-                if done.rows_affected() == 1 { Ok(()) } else { Err(VaultError::StaleGeneration) }
+                if done.rows_affected() != 1 {
+                    return Err(VaultError::StaleGeneration);
+                }
             }
             None => {
                 sqlx::query(
@@ -91,9 +94,10 @@ impl Writing {
                 .execute(&mut *self.connection)
                 .await
                 .map_err(database)?;
-                Ok(())
             }
         }
+        self.note(CREDENTIALS, id, account.as_bytes(), Some(credential.generation));
+        Ok(())
     }
 
     async fn stored_credential(&mut self, id: &[u8; 16], account: AccountId) -> Result<Option<Stored>, VaultError> {
@@ -110,22 +114,25 @@ impl Writing {
         .transpose()
     }
 
-    pub(crate) async fn credentials_of(&mut self, account: AccountId) -> Result<Vec<Vec<u8>>, VaultError> {
-        sqlx::query_scalar("SELECT id FROM credentials WHERE account_id = ?")
+    pub(crate) async fn credentials_of(&mut self, account: AccountId) -> Result<Vec<[u8; 16]>, VaultError> {
+        let ids: Vec<Vec<u8>> = sqlx::query_scalar("SELECT id FROM credentials WHERE account_id = ?")
             .bind(account.as_bytes().as_slice())
             .fetch_all(&mut *self.connection)
             .await
-            .map_err(database)
+            .map_err(database)?;
+        // The table's own check holds their length.
+        Ok(ids.into_iter().filter_map(|id| id.try_into().ok()).collect())
     }
 
     /// Deletes a credential and with it the journal line of its renewal.
-    pub(crate) async fn delete_credential(&mut self, id: &[u8]) -> Result<(), VaultError> {
+    pub(crate) async fn delete_credential(&mut self, account: AccountId, id: &[u8; 16]) -> Result<(), VaultError> {
         self.forget_refresh(id).await?;
         sqlx::query("DELETE FROM credentials WHERE id = ?")
-            .bind(id)
+            .bind(id.as_slice())
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
+        self.note(CREDENTIALS, id, account.as_bytes(), None);
         Ok(())
     }
 
@@ -141,6 +148,8 @@ impl Writing {
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
+        let id = intent.credential.as_bytes();
+        self.note(REFRESH_JOURNAL, id, id, Some(intent.generation));
         Ok(())
     }
 
@@ -170,13 +179,17 @@ impl Writing {
     }
 
     /// Whether a journal line of this credential was there.
-    pub(crate) async fn forget_refresh(&mut self, credential: &[u8]) -> Result<bool, VaultError> {
+    pub(crate) async fn forget_refresh(&mut self, credential: &[u8; 16]) -> Result<bool, VaultError> {
         let done = sqlx::query("DELETE FROM refresh_journal WHERE credential_id = ?")
-            .bind(credential)
+            .bind(credential.as_slice())
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
-        Ok(done.rows_affected() > 0)
+        let there = done.rows_affected() > 0;
+        if there {
+            self.note(REFRESH_JOURNAL, credential, credential, None);
+        }
+        Ok(there)
     }
 
     async fn require_generation(&mut self, intent: &RefreshIntent) -> Result<(), VaultError> {

@@ -3,7 +3,7 @@
 use std::io;
 
 use holdfast_crypto::{SealError, UnlockError, unlock_word};
-use holdfast_model::ports::{UnlockMethod, VaultError};
+use holdfast_model::ports::{Damage, UnlockMethod, VaultError};
 
 /// Result codes of SQLite (<https://www.sqlite.org/rescode.html>), without their extensions.
 mod code {
@@ -63,7 +63,9 @@ pub(crate) fn unlocking(error: UnlockError, method: UnlockMethod) -> VaultError 
     match error {
         UnlockError::WrongKey => VaultError::WrongKey,
         UnlockError::MissingKey(what) => VaultError::MissingKey(what),
-        UnlockError::Damaged => VaultError::Damaged { table: "keyslots", row: unlock_word(method).into() },
+        UnlockError::Damaged => {
+            VaultError::Damaged { table: "keyslots", row: unlock_word(method).into(), how: Damage::Changed }
+        }
         UnlockError::CostRefused | UnlockError::Memory { .. } | UnlockError::Randomness => {
             VaultError::Storage(error.to_string())
         }

@@ -5,36 +5,114 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use holdfast_crypto::{Keyslot, PassphraseCost, VaultKey, make_keyslots, open_keyslots, unlock_word};
+use holdfast_crypto::{Keyslot, PassphraseCost, VaultKey, make_keyslots, open_keyslots};
 use holdfast_model::{
-    VaultId,
-    ports::{UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader, VaultStore},
+    Passphrase, VaultId,
+    ports::{
+        BackupSummary, Standing, UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader, VaultStore, Witness,
+    },
 };
-use sqlx::{ConnectOptions, Connection};
 use tempfile::TempPath;
 
 use crate::{
+    backup_file::{Reader, count},
+    blocking::blocking,
+    copy::Records,
     error::{database, sealing, system, unlocking},
-    format::{self, companions},
+    format::companions,
     inspect::{Inspected, inspect},
+    load::end,
+    new_file::NewFile,
+    passphrase_cost::PassphraseTime,
+    record,
     seals::Seals,
-    store::SqliteStore,
+    standing::WitnessOf,
+    store::{Settings, SqliteStore},
 };
+
+/// How many lines the audit log keeps where nobody said otherwise: a year of a busy desktop, in about 50 MB.
+const AUDIT_LINES_MAX: u64 = 100_000;
 
 /// A vault file at a path, there or not.
 pub struct SqliteVault {
     path: PathBuf,
+    witness: Option<Arc<dyn Witness>>,
+    passphrase_time: PassphraseTime,
+    audit_lines_max: u64,
 }
 
 impl SqliteVault {
-    /// Names the file; touches nothing.
+    /// Names the file; touches nothing. Without a witness an older copy of the file passes for the newest.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         // SQLite reads a name that begins with `file:` as a URI; an absolute path never does.
-        Self { path: std::path::absolute(&path).unwrap_or(path) }
+        let path = std::path::absolute(&path).unwrap_or(path);
+        Self { path, witness: None, passphrase_time: PassphraseTime::Floor, audit_lines_max: AUDIT_LINES_MAX }
+    }
+
+    /// Has the counter of the vault kept outside the file too.
+    #[must_use]
+    pub fn with_witness(self, witness: Arc<dyn Witness>) -> Self {
+        Self { witness: Some(witness), ..self }
+    }
+
+    /// Has new passphrases take about so long to check on this machine, and never less than the floor of the format.
+    #[must_use]
+    pub fn with_passphrase_time(self, time: Duration) -> Self {
+        Self { passphrase_time: PassphraseTime::About(time), ..self }
+    }
+
+    /// Has the audit log keep at least so many of its newest lines.
+    #[must_use]
+    pub fn with_audit_lines_max(self, lines: u64) -> Self {
+        Self { audit_lines_max: lines.max(1), ..self }
+    }
+
+    fn settings(&self, unlock: UnlockMethod) -> Settings {
+        let witness = self.witness.clone().map(|witness| WitnessOf { witness, keyring: unlock.uses_keyring() });
+        Settings { witness, audit_lines_max: self.audit_lines_max, passphrase_time: self.passphrase_time }
+    }
+
+    /// A new key, wrapped for what opens the vault.
+    async fn make_key(
+        &self,
+        VaultHeader { id, unlock }: VaultHeader,
+        material: UnlockMaterial,
+    ) -> Result<(VaultKey, Vec<Keyslot>), VaultError> {
+        let time = self.passphrase_time;
+        blocking(move || {
+            let key = VaultKey::make().map_err(sealing)?;
+            let cost = if unlock.uses_passphrase() { time.cost()? } else { PassphraseCost::default() };
+            let slots = make_keyslots(id, unlock, cost, &key, &material).map_err(|error| unlocking(error, unlock))?;
+            Ok((key, slots))
+        })
+        .await
+    }
+
+    async fn open_key(&self, material: UnlockMaterial) -> Result<(VaultHeader, Seals), VaultError> {
+        let Inspected { header, keyslots } = inspect(&self.path).await?;
+        let VaultHeader { id, unlock } = header;
+        let key =
+            blocking(move || open_keyslots(id, unlock, &keyslots, &material).map_err(|error| unlocking(error, unlock)))
+                .await?;
+        Ok((header, Seals::new(id, key)))
+    }
+
+    pub(crate) async fn open_store(&self, material: UnlockMaterial) -> Result<(VaultHeader, SqliteStore), VaultError> {
+        let by_recovery_code = material.recovery.is_some();
+        let (header, seals) = self.open_key(material).await?;
+        make_private(&self.path);
+        let store = SqliteStore::open(&self.path, seals, self.settings(header.unlock)).await?;
+        // The slot of a code that a later one replaced could have been put back; it holds the same key.
+        if by_recovery_code && !store.knows_its_recovery_code().await? {
+            store.close().await;
+            return Err(VaultError::WrongKey);
+        }
+        Ok((header, store))
     }
 
     fn folder(&self) -> &Path {
@@ -61,7 +139,6 @@ impl SqliteVault {
 
     /// Puts a finished vault in its place, unless something came there first.
     fn put_in_place(&self, made: TempPath) -> Result<(), VaultError> {
-        File::open(&made).and_then(|file| file.sync_all()).map_err(|error| system(&error))?;
         self.require_free()?;
         made.persist_noclobber(&self.path).map_err(|refused| match refused.error.kind() {
             io::ErrorKind::AlreadyExists => VaultError::AlreadyThere,
@@ -85,29 +162,80 @@ impl VaultFile for SqliteVault {
     ) -> Result<Arc<dyn VaultStore>, VaultError> {
         self.require_free()?;
         make_private_folder(self.folder()).map_err(|error| system(&error))?;
-        let (key, keyslots) = blocking(move || {
-            let key = VaultKey::make().map_err(sealing)?;
-            let keyslots = make_keyslots(id, unlock, PassphraseCost::default(), &key, &material)
-                .map_err(|error| unlocking(error, unlock))?;
-            Ok((key, keyslots))
-        })
-        .await?;
+        let header = VaultHeader { id, unlock };
+        let (key, slots) = self.make_key(header, material).await?;
+        let seals = Seals::new(id, key);
+        let mut file = NewFile::begin(self.folder(), header, &seals, &slots).await?;
+        file.filling(&seals, 1).finish(false).await?;
+        self.put_in_place(file.finish().await?)?;
+        self.open_new(header, seals).await
+    }
 
-        // Only its owner may read it from its first instant on (0600); a crash leaves a name that nobody looks for.
-        let made = tempfile::Builder::new()
-            .prefix(".vault-")
-            .suffix(".new")
-            .tempfile_in(self.folder())
-            .map_err(|error| system(&error))?
-            .into_temp_path();
-        write_new(&made, VaultHeader { id, unlock }, &keyslots).await?;
-        self.put_in_place(made)?;
+    async fn open(&self, material: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
+        self.open_store(material).await.map(|(_, store)| Arc::new(store) as Arc<dyn VaultStore>)
+    }
 
-        match SqliteStore::open(&self.path, Seals::new(id, key)).await {
+    async fn try_key(&self, material: UnlockMaterial) -> Result<(), VaultError> {
+        self.open_key(material).await.map(drop)
+    }
+
+    async fn rekey(&self, old: UnlockMaterial, unlock: UnlockMethod, new: UnlockMaterial) -> Result<(), VaultError> {
+        let (header, store) = self.open_store(old).await?;
+        let header = VaultHeader { unlock, ..header };
+        let made = self.reseal(&store, header, new).await;
+        // Whatever came of it, the old file is whole, closed, and without a log beside it.
+        store.close().await;
+        let (made, seals, counter) = made?;
+        if let Some(left) = companions(&self.path).iter().find(|path| fs::symlink_metadata(path).is_ok()) {
+            let name = left.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            return Err(VaultError::Storage(format!("another program holds it ({name}); the old key stays in force")));
+        }
+        // One step: before it the old file stands under the old key, after it the new one under the new key.
+        made.persist(&self.path).map_err(|refused| system(&refused.error))?;
+        sync_folder(self.folder()).map_err(|error| system(&error))?;
+        if let Some(witness) = &self.witness {
+            witness.written(header.id, unlock.uses_keyring(), record::statement(&seals, counter)?);
+            witness.settle().await;
+        }
+        Ok(())
+    }
+
+    async fn restore(
+        &self,
+        backup: &Path,
+        backup_passphrase: Passphrase,
+        id: VaultId,
+        unlock: UnlockMethod,
+        material: UnlockMaterial,
+    ) -> Result<(Arc<dyn VaultStore>, BackupSummary), VaultError> {
+        self.require_free()?;
+        let input = File::open(backup).map_err(|error| VaultError::Backup(error.kind().to_string()))?;
+        let mut reader = blocking(move || Reader::open(io::BufReader::new(input), backup_passphrase)).await?;
+        make_private_folder(self.folder()).map_err(|error| system(&error))?;
+        let header = VaultHeader { id, unlock };
+        let (key, slots) = self.make_key(header, material).await?;
+        let seals = Seals::new(id, key);
+        let mut file = NewFile::begin(self.folder(), header, &seals, &slots).await?;
+        let mut summary = BackupSummary::default();
+        let mut filling = file.filling(&seals, 1);
+        while let Some(record) = reader.next()? {
+            count(&mut summary, &record);
+            filling.push(record).await?;
+        }
+        filling.finish(true).await?;
+        self.put_in_place(file.finish().await?)?;
+        Ok((self.open_new(header, seals).await?, summary))
+    }
+}
+
+impl SqliteVault {
+    /// Opens the file that was just put in its place.
+    async fn open_new(&self, header: VaultHeader, seals: Seals) -> Result<Arc<dyn VaultStore>, VaultError> {
+        match SqliteStore::open(&self.path, seals, self.settings(header.unlock)).await {
             Ok(store) => Ok(Arc::new(store)),
             Err(error) => {
                 // The caller is told that there is no vault and forgets its key, so there must be none. It was made
-                // here a moment ago and holds nothing.
+                // here a moment ago and holds nothing that is not elsewhere.
                 for path in companions(&self.path).iter().chain([&self.path]) {
                     if let Err(cause) = fs::remove_file(path) {
                         tracing::debug!(%cause, "nothing to clear");
@@ -118,56 +246,38 @@ impl VaultFile for SqliteVault {
         }
     }
 
-    async fn open(&self, material: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
-        let Inspected { header, keyslots } = inspect(&self.path).await?;
-        let VaultHeader { id, unlock } = header;
-        let key =
-            blocking(move || open_keyslots(id, unlock, &keyslots, &material).map_err(|error| unlocking(error, unlock)))
-                .await?;
-        make_private(&self.path);
-        Ok(Arc::new(SqliteStore::open(&self.path, Seals::new(id, key)).await?))
+    /// Copies everything into a new file under a new key. Where something is damaged it would be left behind, so then
+    /// nothing is done.
+    async fn reseal(
+        &self,
+        store: &SqliteStore,
+        header: VaultHeader,
+        material: UnlockMaterial,
+    ) -> Result<(TempPath, Seals, u64), VaultError> {
+        let opened = store.opened().await?;
+        let known = opened.known();
+        if known.standing != Standing::Current {
+            return Err(VaultError::Unaccepted);
+        }
+        let (key, slots) = self.make_key(header, material).await?;
+        let seals = Seals::new(header.id, key);
+        let mut file = NewFile::begin(self.folder(), header, &seals, &slots).await?;
+        let mut filling = file.filling(&seals, known.counter.saturating_add(1));
+        let mut transaction = opened.readers.begin().await.map_err(database)?;
+        let mut records = Records::begin(&mut transaction, &opened.seals).await?;
+        while let Some(record) = records.next(&mut transaction, &opened.seals).await? {
+            if !records.left_out.is_empty() {
+                break;
+            }
+            filling.push(record).await?;
+        }
+        end(transaction).await;
+        if let Some(damaged) = records.left_out.into_iter().next() {
+            return Err(damaged);
+        }
+        let counter = filling.finish(false).await?;
+        Ok((file.finish().await?, seals, counter))
     }
-}
-
-/// Argon2 takes a tenth of a second and more, which no other task should wait for.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
-) -> Result<T, VaultError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|_| Err(VaultError::Storage("deriving the key was interrupted".into())))
-}
-
-/// Writes tables, header and keyslots into an empty file.
-async fn write_new(path: &Path, header: VaultHeader, keyslots: &[Keyslot]) -> Result<(), VaultError> {
-    let mut connection = format::making(path).connect().await.map_err(database)?;
-    format::migrate(&mut connection).await?;
-    let mut transaction = connection.begin().await.map_err(database)?;
-    sqlx::query("INSERT INTO meta (one, vault_id, unlock_method) VALUES (1, ?, ?)")
-        .bind(header.id.as_bytes().as_slice())
-        .bind(unlock_word(header.unlock))
-        .execute(&mut *transaction)
-        .await
-        .map_err(database)?;
-    for slot in keyslots {
-        let cost = slot.kind.cost();
-        sqlx::query(
-            "INSERT INTO keyslots (id, kind, salt, argon2_memory_kib, argon2_passes, argon2_lanes, wrapped_key) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(slot.id.as_slice())
-        .bind(slot.kind.as_str())
-        .bind(slot.salt.as_slice())
-        .bind(cost.map(PassphraseCost::memory_kib))
-        .bind(cost.map(PassphraseCost::passes))
-        .bind(cost.map(PassphraseCost::lanes))
-        .bind(slot.wrapped_key.as_slice())
-        .execute(&mut *transaction)
-        .await
-        .map_err(database)?;
-    }
-    transaction.commit().await.map_err(database)?;
-    connection.close().await.map_err(database)
 }
 
 /// Makes the folder, and those above it that are missing, for its owner alone (0700). One that is there keeps

@@ -11,13 +11,17 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use crate::error::database;
+use crate::{error::database, record::Record, seals::Seals};
 
 /// `PRAGMA application_id` of a vault: "HFLD". The first migration writes it.
 pub(crate) const APPLICATION_ID: i64 = 0x4846_4c44;
 
 /// Each step takes a vault from the format of its index to the next one; `PRAGMA user_version` counts them.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_register.sql")];
+
+/// The step that brings register and record, which only the key can write.
+const REGISTER_STEP: i64 = 1;
 
 /// The newest format that this version reads and writes.
 #[allow(clippy::cast_possible_wrap)]
@@ -61,11 +65,14 @@ fn common(path: &Path) -> SqliteConnectOptions {
 }
 
 /// Brings the file to [`FORMAT`], each step in a transaction of its own.
-pub(crate) async fn migrate(connection: &mut SqliteConnection) -> Result<(), VaultError> {
+pub(crate) async fn migrate(connection: &mut SqliteConnection, seals: &Seals) -> Result<(), VaultError> {
     let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(database)?;
     for (step, sql) in (0_i64..).zip(MIGRATIONS).skip_while(|(step, _)| *step < found) {
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(database)?;
         sqlx::raw_sql(*sql).execute(&mut *transaction).await.map_err(database)?;
+        if step == REGISTER_STEP && found > 0 {
+            Record { counter: 1, ..Record::new(Vec::new()) }.rebuild(&mut transaction, seals).await?;
+        }
         let count = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", step + 1));
         sqlx::query(count).execute(&mut *transaction).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;

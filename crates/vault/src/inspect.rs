@@ -5,16 +5,17 @@ use std::{io, path::Path};
 use holdfast_crypto::{Keyslot, PassphraseCost, SlotKind, unlock_word};
 use holdfast_model::{
     VaultId,
-    ports::{UnlockMethod, VaultError, VaultHeader},
+    ports::{Damage, UnlockMethod, VaultError, VaultHeader},
 };
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use crate::{
     error::{database, system, unlocking},
     format::{APPLICATION_ID, FORMAT, companions, reading},
+    record::hex,
 };
 
-/// Most keyslots that are read; ours have at most two.
+/// Most keyslots that are read; ours have at most three.
 const MOST_KEYSLOTS: i64 = 16;
 
 /// A vault as it lies there.
@@ -66,8 +67,8 @@ async fn read(connection: &mut SqliteConnection) -> Result<Inspected, VaultError
     Ok(Inspected { header, keyslots })
 }
 
-async fn header(connection: &mut SqliteConnection) -> Result<VaultHeader, VaultError> {
-    let damaged = || VaultError::Damaged { table: "meta", row: "1".into() };
+pub(crate) async fn header(connection: &mut SqliteConnection) -> Result<VaultHeader, VaultError> {
+    let damaged = || VaultError::Damaged { table: "meta", row: "1".into(), how: Damage::Changed };
     let (id, method): (Vec<u8>, String) = sqlx::query_as("SELECT vault_id, unlock_method FROM meta WHERE one = 1")
         .fetch_optional(connection)
         .await
@@ -96,8 +97,8 @@ async fn keyslots(connection: &mut SqliteConnection, method: UnlockMethod) -> Re
 
 fn keyslot(row: KeyslotRow, method: UnlockMethod) -> Result<Keyslot, VaultError> {
     let (id, kind, salt, memory_kib, passes, lanes, wrapped_key) = row;
-    let name: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    let damaged = || VaultError::Damaged { table: "keyslots", row: name.clone() };
+    let name = hex(&id);
+    let damaged = || VaultError::Damaged { table: "keyslots", row: name.clone(), how: Damage::Changed };
     let number = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok()).ok_or_else(damaged);
     let cost = || {
         PassphraseCost::new(number(memory_kib)?, number(passes)?, number(lanes)?)
@@ -107,6 +108,7 @@ fn keyslot(row: KeyslotRow, method: UnlockMethod) -> Result<Keyslot, VaultError>
         "keyring" => SlotKind::Keyring,
         "passphrase" => SlotKind::Passphrase(cost()?),
         "both" => SlotKind::Both(cost()?),
+        "recovery" => SlotKind::Recovery,
         _ => return Err(damaged()),
     };
     Ok(Keyslot {

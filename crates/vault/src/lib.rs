@@ -11,17 +11,30 @@
 //!
 //! The bytes are written down in `docs/vault-format.md`.
 
+mod accept;
 mod accounts;
 mod audit;
+mod backup;
+mod backup_file;
+mod blocking;
+mod check;
+mod copy;
 mod credentials;
 mod error;
 mod file;
 mod format;
 mod inspect;
+mod keyslots;
 mod load;
+mod new_file;
+mod passphrase_cost;
 mod providers;
+mod record;
+mod register;
 mod revocations;
 mod seals;
+mod standing;
 mod store;
+mod writing;
 
 pub use file::SqliteVault;

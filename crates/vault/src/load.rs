@@ -1,8 +1,8 @@
-//! Reading everything but the secret values.
+//! Reading everything but the secret values, and comparing it with the register.
 
 use holdfast_model::{
     Credential,
-    ports::{VaultContents, VaultError},
+    ports::{Damage, Standing, VaultContents, VaultError},
 };
 use serde::de::DeserializeOwned;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
@@ -12,103 +12,144 @@ use crate::{
     credentials::{CREDENTIALS, REFRESH_JOURNAL},
     error::database,
     providers::PROVIDERS,
+    record::{Record, hex, unrecorded},
+    register::{Register, RegisterRow},
     revocations::REVOCATIONS,
-    seals::{Place, Seals, stored_generation},
+    seals::{Place, Seals, damaged, stored_generation},
     store::InUse,
 };
 
-/// Id, generation, overview.
-type SealedRow = (Vec<u8>, i64, Vec<u8>);
-/// The same behind the account that it says it belongs to.
-type CredentialRow = (Vec<u8>, Vec<u8>, i64, Vec<u8>);
+/// Whose it is, id, generation, overview.
+type SealedRow = (Vec<u8>, Vec<u8>, i64, Vec<u8>);
 
 /// All rows of one instant, still sealed.
-struct Snapshot {
+pub(crate) struct Snapshot {
+    pub(crate) record: Result<Record, VaultError>,
+    register: Vec<RegisterRow>,
+    keyslots: Vec<(Vec<u8>, String)>,
     providers: Vec<SealedRow>,
     accounts: Vec<SealedRow>,
-    credentials: Vec<CredentialRow>,
+    credentials: Vec<SealedRow>,
     revocations: Vec<SealedRow>,
     journal: Vec<SealedRow>,
 }
 
-/// Opens every overview. Rows that do not open are named in `damaged` and stay in the file as they are.
+/// Opens every overview. Rows that are not as they should be are named in `damaged` and stay in the file as they are.
 pub(crate) async fn load(opened: InUse) -> Result<VaultContents, VaultError> {
     let mut transaction = opened.readers.begin().await.map_err(database)?;
-    let snapshot = Snapshot::read(&mut transaction).await?;
+    let snapshot = Snapshot::read(&mut transaction, &opened.seals).await?;
     end(transaction).await;
+    let standing = opened.known().standing;
     // Thousands of seals take many milliseconds of pure computing.
-    tokio::task::spawn_blocking(move || snapshot.open(&opened.seals))
+    tokio::task::spawn_blocking(move || snapshot.open(&opened.seals, standing))
         .await
         .map_err(|_| VaultError::Storage("loading was interrupted".into()))
 }
 
-async fn end(transaction: Transaction<'static, Sqlite>) {
+pub(crate) async fn end(transaction: Transaction<'static, Sqlite>) {
     if let Err(error) = transaction.rollback().await {
         tracing::debug!(%error, "the reading transaction did not end");
     }
 }
 
 impl Snapshot {
-    async fn read(connection: &mut SqliteConnection) -> Result<Self, VaultError> {
+    pub(crate) async fn read(connection: &mut SqliteConnection, seals: &Seals) -> Result<Self, VaultError> {
         macro_rules! all {
             ($sql:literal) => {
                 sqlx::query_as($sql).fetch_all(&mut *connection).await.map_err(database)?
             };
         }
         Ok(Self {
-            providers: all!("SELECT id, generation, overview FROM providers ORDER BY rowid"),
-            accounts: all!("SELECT id, generation, overview FROM accounts ORDER BY rowid"),
+            record: match Record::read(connection, seals).await {
+                Err(error @ VaultError::Damaged { .. }) => Err(error),
+                done => Ok(done?),
+            },
+            register: all!("SELECT bucket, generation, overview FROM register"),
+            keyslots: all!("SELECT id, kind FROM keyslots"),
+            providers: all!("SELECT id, id, generation, overview FROM providers ORDER BY rowid"),
+            accounts: all!("SELECT id, id, generation, overview FROM accounts ORDER BY rowid"),
             credentials: all!("SELECT account_id, id, generation, overview FROM credentials ORDER BY rowid"),
-            revocations: all!("SELECT id, generation, overview FROM revocations ORDER BY rowid"),
-            journal: all!("SELECT credential_id, generation, overview FROM refresh_journal ORDER BY rowid"),
+            revocations: all!("SELECT id, id, generation, overview FROM revocations ORDER BY rowid"),
+            journal: all!(
+                "SELECT credential_id, credential_id, generation, overview FROM refresh_journal ORDER BY rowid"
+            ),
         })
     }
 
-    fn open(self, seals: &Seals) -> VaultContents {
-        let mut damaged = Vec::new();
+    pub(crate) fn open(self, seals: &Seals, standing: Standing) -> VaultContents {
+        let mut judging = Judging { seals, register: Register::blind(), damaged: Vec::new() };
+        match &self.record {
+            Ok(record) => {
+                judging.register = Register::open(seals, &self.register, &record.buckets);
+                let slots: Vec<String> = self.keyslots.iter().map(|(id, _)| hex(id)).collect();
+                judging.damaged.extend(record.judge_keyslots(&slots));
+            }
+            Err(_) => judging.damaged.push(unrecorded(seals.vault())),
+        }
+        judging.damaged.append(&mut judging.register.damaged);
         VaultContents {
-            providers: all_of(seals, PROVIDERS, &self.providers, &mut damaged),
-            accounts: all_of(seals, ACCOUNTS, &self.accounts, &mut damaged),
-            credentials: self.credentials.iter().filter_map(|row| kept(credential(seals, row), &mut damaged)).collect(),
-            revocations: all_of(seals, REVOCATIONS, &self.revocations, &mut damaged),
-            unfinished: all_of(seals, REFRESH_JOURNAL, &self.journal, &mut damaged),
-            damaged,
+            providers: judging.all_of(PROVIDERS, &self.providers),
+            accounts: judging.all_of(ACCOUNTS, &self.accounts),
+            credentials: judging.credentials(&self.credentials),
+            revocations: judging.all_of(REVOCATIONS, &self.revocations),
+            unfinished: judging.all_of(REFRESH_JOURNAL, &self.journal),
+            has_recovery_code: self.keyslots.iter().any(|(_, kind)| kind == "recovery"),
+            standing,
+            damaged: judging.finish(),
         }
     }
 }
 
-fn all_of<T: DeserializeOwned>(
-    seals: &Seals,
-    table: &'static str,
-    rows: &[SealedRow],
-    damaged: &mut Vec<VaultError>,
-) -> Vec<T> {
-    rows.iter()
-        .filter_map(|(id, generation, overview)| kept(one(seals, table, id, *generation, overview), damaged))
-        .collect()
+/// Opens rows and holds them against the register.
+struct Judging<'s> {
+    seals: &'s Seals,
+    register: Register,
+    damaged: Vec<VaultError>,
 }
 
-fn one<T: DeserializeOwned>(
-    seals: &Seals,
-    table: &'static str,
-    row: &[u8],
-    generation: i64,
-    overview: &[u8],
-) -> Result<T, VaultError> {
-    let generation = stored_generation(table, row, generation)?;
-    seals.open_overview(Place { table, row, generation }, overview)
-}
-
-/// The column tells whose credential it is without the key; only the seal proves it.
-fn credential(seals: &Seals, (account, id, generation, overview): &CredentialRow) -> Result<Credential, VaultError> {
-    let credential: Credential = one(seals, CREDENTIALS, id, *generation, overview)?;
-    if credential.account.as_bytes().as_slice() == account {
-        Ok(credential)
-    } else {
-        Err(crate::seals::damaged(CREDENTIALS, id))
+impl Judging<'_> {
+    fn all_of<T: DeserializeOwned>(&mut self, table: &'static str, rows: &[SealedRow]) -> Vec<T> {
+        rows.iter().filter_map(|row| self.kept(table, row, |opened| Ok(opened))).collect()
     }
-}
 
-fn kept<T>(opened: Result<T, VaultError>, damaged: &mut Vec<VaultError>) -> Option<T> {
-    opened.map_err(|error| damaged.push(error)).ok()
+    /// The column tells whose credential it is without the key; only the seal proves it.
+    fn credentials(&mut self, rows: &[SealedRow]) -> Vec<Credential> {
+        rows.iter()
+            .filter_map(|row| {
+                self.kept(CREDENTIALS, row, |credential: Credential| {
+                    let owner = credential.account.as_bytes().as_slice();
+                    if owner == row.0 { Ok(credential) } else { Err(damaged(CREDENTIALS, &row.1, Damage::Changed)) }
+                })
+            })
+            .collect()
+    }
+
+    fn kept<T: DeserializeOwned>(
+        &mut self,
+        table: &'static str,
+        (owner, row, generation, overview): &SealedRow,
+        and: impl FnOnce(T) -> Result<T, VaultError>,
+    ) -> Option<T> {
+        let opened = stored_generation(table, row, *generation).and_then(|generation| {
+            let opened = self.seals.open_overview(Place { table, row, generation }, overview).and_then(and)?;
+            Ok((opened, generation))
+        });
+        let (Ok(owner), Ok(id)) = (owner.as_slice().try_into(), row.as_slice().try_into()) else {
+            self.damaged.push(damaged(table, row, Damage::Changed));
+            return None;
+        };
+        let judged = match opened {
+            Ok((opened, generation)) => self.register.judge((table, id), owner, generation).map(|()| opened),
+            Err(error) => {
+                self.register.set_aside((table, id));
+                Err(error)
+            }
+        };
+        judged.map_err(|error| self.damaged.push(error)).ok()
+    }
+
+    fn finish(mut self) -> Vec<VaultError> {
+        self.damaged.extend(self.register.missing());
+        self.damaged
+    }
 }

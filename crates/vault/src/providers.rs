@@ -5,7 +5,8 @@ use holdfast_model::{ClientSecret, Provider, ProviderName, ports::VaultError};
 use crate::{
     error::database,
     seals::{Place, stored_generation},
-    store::{Opened, Writing},
+    store::Opened,
+    writing::Writing,
 };
 
 pub(crate) const PROVIDERS: &str = "providers";
@@ -27,7 +28,8 @@ impl Writing {
             None => None,
         };
         let place = |generation| Place { table: PROVIDERS, row: &id, generation };
-        let next = place(stored.as_ref().map_or(1, |(generation, _)| generation.saturating_add(1)));
+        // A name that is used again begins beyond every generation that it ever had, so that no envelope of then fits.
+        let next = place(stored.as_ref().map_or(self.record.counter, |(generation, _)| generation.saturating_add(1)));
         let overview = self.seals().seal_overview(next, provider)?;
         let secret = match (secret, stored) {
             (Some(secret), _) => self.seals().seal_secret(next, secret.expose_secret())?,
@@ -46,6 +48,8 @@ impl Writing {
         .execute(&mut *self.connection)
         .await
         .map_err(database)?;
+        let generation = next.generation;
+        self.note(PROVIDERS, &id, &id, Some(generation));
         Ok(())
     }
 
@@ -56,6 +60,7 @@ impl Writing {
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
+        self.note(PROVIDERS, &id, &id, None);
         if done.rows_affected() == 1 { Ok(()) } else { Err(VaultError::NotFound) }
     }
 }

@@ -5,7 +5,8 @@ use holdfast_model::{Revocation, RevocationId, SecretValue, ports::VaultError};
 use crate::{
     error::database,
     seals::{Place, stored_generation},
-    store::{Opened, Writing},
+    store::Opened,
+    writing::Writing,
 };
 
 pub(crate) const REVOCATIONS: &str = "revocations";
@@ -24,6 +25,7 @@ impl Writing {
                 .execute(&mut *self.connection)
                 .await
                 .map_err(database)?;
+            self.note(REVOCATIONS, revocation.id.as_bytes(), revocation.id.as_bytes(), Some(1));
         }
         Ok(())
     }
@@ -49,6 +51,8 @@ impl Writing {
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
+        let generation = next.generation;
+        self.note(REVOCATIONS, id, id, Some(generation));
         Ok(())
     }
 
@@ -58,6 +62,7 @@ impl Writing {
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
+        self.note(REVOCATIONS, id.as_bytes(), id.as_bytes(), None);
         if done.rows_affected() == 1 { Ok(()) } else { Err(VaultError::NotFound) }
     }
 }

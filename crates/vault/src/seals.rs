@@ -1,7 +1,10 @@
 //! Rows and their seals: what goes into the database, and what may come out of it.
 
 use holdfast_crypto::{Context, VaultKey};
-use holdfast_model::{SecretValue, VaultId, ports::VaultError};
+use holdfast_model::{
+    SecretValue, VaultId,
+    ports::{Damage, VaultError},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -25,7 +28,7 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     /// What is said of a row that does not open.
     pub(crate) fn damaged(&self) -> VaultError {
-        damaged(self.table, self.row)
+        damaged(self.table, self.row, Damage::Changed)
     }
 
     /// The generation as SQLite keeps it.
@@ -34,19 +37,19 @@ impl Place<'_> {
     }
 }
 
-/// Says of a row that it does not open, naming it by its opaque id.
-pub(crate) fn damaged(table: &'static str, row: &[u8]) -> VaultError {
+/// Says what is wrong with a row, naming it by its opaque id.
+pub(crate) fn damaged(table: &'static str, row: &[u8], how: Damage) -> VaultError {
     let row = match <[u8; 16]>::try_from(row) {
         // Any id type prints 16 bytes as a UUID.
         Ok(bytes) => VaultId::from_bytes(bytes).to_string(),
-        Err(_) => row.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Err(_) => crate::record::hex(row),
     };
-    VaultError::Damaged { table, row }
+    VaultError::Damaged { table, row, how }
 }
 
 /// A generation as it stands in the file, where anybody may have written anything.
 pub(crate) fn stored_generation(table: &'static str, row: &[u8], column: i64) -> Result<u64, VaultError> {
-    u64::try_from(column).map_err(|_| damaged(table, row))
+    u64::try_from(column).map_err(|_| damaged(table, row, Damage::Changed))
 }
 
 /// The vault's key with what it is used for.
@@ -60,6 +63,14 @@ impl Seals {
         Self { vault, key }
     }
 
+    pub(crate) const fn vault(&self) -> VaultId {
+        self.vault
+    }
+
+    pub(crate) const fn key(&self) -> &VaultKey {
+        &self.key
+    }
+
     /// The row id of something that is looked up by a name.
     pub(crate) fn lookup_id(&self, table: &'static str, name: &str) -> [u8; 16] {
         self.key.derive_lookup_id(table, name)
@@ -69,7 +80,17 @@ impl Seals {
         let json = serde_json::to_vec(value)
             .map(Zeroizing::new)
             .map_err(|_| VaultError::Storage("a record cannot be written as JSON".into()))?;
-        self.key.seal(&self.context(place, OVERVIEW), &json).map_err(sealing)
+        self.seal_bytes(place, &json)
+    }
+
+    /// Seals what is no JSON where an overview stands.
+    pub(crate) fn seal_bytes(&self, place: Place<'_>, bytes: &[u8]) -> Result<Vec<u8>, VaultError> {
+        self.key.seal(&self.context(place, OVERVIEW), bytes).map_err(sealing)
+    }
+
+    /// Opens what [`Seals::seal_bytes`] sealed.
+    pub(crate) fn open_bytes(&self, place: Place<'_>, envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        self.key.open(&self.context(place, OVERVIEW), envelope).map_err(|_| place.damaged())
     }
 
     pub(crate) fn open_overview<T: DeserializeOwned>(
@@ -77,7 +98,7 @@ impl Seals {
         place: Place<'_>,
         envelope: &[u8],
     ) -> Result<T, VaultError> {
-        let json = self.key.open(&self.context(place, OVERVIEW), envelope).map_err(|_| place.damaged())?;
+        let json = self.open_bytes(place, envelope)?;
         serde_json::from_slice(&json).map_err(|_| place.damaged())
     }
 

@@ -1,17 +1,33 @@
 //! The open vault: how operations reach the database, and how it closes.
 
-use std::{path::Path, pin::Pin, sync::Arc};
+use std::{
+    path::Path,
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use holdfast_model::{
-    Account, AccountId, AuditEntry, ClientSecret, CredentialId, Provider, ProviderName, Revocation, RevocationId,
-    SecretValue,
-    ports::{CredentialWrite, RefreshIntent, VaultContents, VaultError, VaultStore},
+    Account, AccountId, AuditEntry, ClientSecret, CredentialId, Passphrase, Provider, ProviderName, RecoveryCode,
+    Revocation, RevocationId, SecretValue, UnixMillis,
+    ports::{
+        AuditFilter, AuditLine, BackupSummary, CheckReport, CredentialWrite, RefreshIntent, Standing, VaultContents,
+        VaultError, VaultStore,
+    },
 };
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection, sqlite::SqlitePoolOptions};
+use sqlx::{SqlitePool, sqlite::SqlitePoolOptions};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
-use crate::{error::database, format, seals::Seals};
+use crate::{
+    blocking::blocking,
+    error::database,
+    format,
+    passphrase_cost::PassphraseTime,
+    record::{Record, hex},
+    seals::Seals,
+    standing::{Known, WitnessOf, standing},
+    writing::{OldPages, Writing, empty_log},
+};
 
 /// Connections that read. Two, so that opening one secret does not wait behind loading everything; each costs a
 /// thread.
@@ -21,7 +37,21 @@ const READERS: u32 = 2;
 pub(crate) struct Opened {
     pub(crate) seals: Seals,
     pub(crate) readers: SqlitePool,
-    writer: SqlitePool,
+    pub(crate) writer: SqlitePool,
+    /// The newest state that this process knows of, and whether that is the newest there is.
+    pub(crate) known: Mutex<Known>,
+    pub(crate) witness: Option<WitnessOf>,
+    /// The audit log keeps at least so many of its newest lines.
+    pub(crate) audit_lines_max: u64,
+    pub(crate) passphrase_time: PassphraseTime,
+}
+
+/// What a store needs to know beside its key.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) witness: Option<WitnessOf>,
+    pub(crate) audit_lines_max: u64,
+    pub(crate) passphrase_time: PassphraseTime,
 }
 
 /// Keeps the vault open while an operation runs.
@@ -33,89 +63,42 @@ pub(crate) struct SqliteStore {
     opened: Arc<RwLock<Option<Opened>>>,
 }
 
-/// A transaction under way on the one connection that writes.
-///
-/// Begun and ended by statements of our own: SQLite rolls back by itself when the disk is full, which the
-/// library's transaction does not notice and then refuses every later one.
-pub(crate) struct Writing {
-    pub(crate) connection: PoolConnection<Sqlite>,
-    opened: InUse,
-    ended: bool,
-}
-
-impl Writing {
-    async fn begin(opened: InUse) -> Result<Self, VaultError> {
-        let connection = opened.writer.acquire().await.map_err(database)?;
-        let mut writing = Self { connection, opened, ended: false };
-        // IMMEDIATE: what is read in here is still true when it is written.
-        writing.execute("BEGIN IMMEDIATE").await.map_err(database)?;
-        Ok(writing)
-    }
-
-    async fn commit(mut self, old_pages: OldPages) -> Result<(), VaultError> {
-        if let Err(error) = self.execute("COMMIT").await {
-            self.roll_back().await;
-            return Err(database(error));
-        }
-        self.ended = true;
-        if old_pages == OldPages::Go {
-            empty_log(&mut self.connection).await;
-        }
-        Ok(())
-    }
-
-    async fn roll_back(mut self) {
-        self.ended = self.execute("ROLLBACK").await.is_ok();
-    }
-
-    async fn execute(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        sqlx::query(statement).execute(&mut *self.connection).await.map(|_| ())
-    }
-
-    pub(crate) fn seals(&self) -> &Seals {
-        &self.opened.seals
-    }
-}
-
-impl Drop for Writing {
-    /// A connection whose state is not known, after a panic say, must not serve the next transaction.
-    fn drop(&mut self) {
-        if !self.ended {
-            self.connection.close_on_drop();
-        }
-    }
-}
-
-/// Moves the write-ahead log into the database and empties it. What was committed stands whatever comes of this.
-async fn empty_log(connection: &mut SqliteConnection) {
-    let result = sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection);
-    match result.await {
-        Ok((0, _, _)) => {}
-        Ok(_) => tracing::debug!("a reader kept the write-ahead log from being emptied"),
-        Err(error) => tracing::warn!(%error, "the write-ahead log could not be emptied"),
-    }
-}
-
 /// What runs inside a transaction.
 type Work<'w, T> = Pin<Box<dyn Future<Output = Result<T, VaultError>> + Send + 'w>>;
 
-/// What happens to the write-ahead log after a commit.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum OldPages {
-    /// They stay until SQLite's own checkpoint.
-    Stay,
-    /// They go now: what was deleted should be in no file.
-    Go,
-}
-
 impl SqliteStore {
-    pub(crate) async fn open(path: &Path, seals: Seals) -> Result<Self, VaultError> {
+    pub(crate) async fn open(path: &Path, seals: Seals, settings: Settings) -> Result<Self, VaultError> {
         let writer = pool(1).connect_with(format::writing(path)).await.map_err(database)?;
         let mut connection = writer.acquire().await.map_err(database)?;
-        format::migrate(&mut connection).await?;
+        format::migrate(&mut connection, &seals).await?;
+        let record = Record::read(&mut connection, &seals).await;
         drop(connection);
+        let known = standing(record, &seals, settings.witness.as_ref()).await?;
         let readers = pool(READERS).connect_lazy_with(format::reading(path));
-        Ok(Self { opened: Arc::new(RwLock::new(Some(Opened { seals, readers, writer }))) })
+        let Settings { witness, audit_lines_max, passphrase_time } = settings;
+        let known_now = Mutex::new(known);
+        let opened = Opened { seals, readers, writer, known: known_now, witness, audit_lines_max, passphrase_time };
+        if known.standing == Standing::Current {
+            // A witness that is lost, or was never there, knows from here on.
+            opened.tell_witness(known.counter);
+        }
+        Ok(Self { opened: Arc::new(RwLock::new(Some(opened))) })
+    }
+
+    /// Whether the keyslot of a recovery code is the one that was written last.
+    pub(crate) async fn knows_its_recovery_code(&self) -> Result<bool, VaultError> {
+        let opened = self.opened().await?;
+        let mut connection = opened.readers.acquire().await.map_err(database)?;
+        let slots: Vec<Vec<u8>> = sqlx::query_scalar("SELECT id FROM keyslots WHERE kind = 'recovery'")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(database)?;
+        match Record::read(&mut connection, &opened.seals).await {
+            Ok(record) => Ok(slots.iter().all(|id| record.keyslots.contains(&hex(id)))),
+            // It stands as unrecorded, and the person is asked.
+            Err(VaultError::Damaged { .. }) => Ok(true),
+            Err(other) => Err(other),
+        }
     }
 
     pub(crate) async fn opened(&self) -> Result<InUse, VaultError> {
@@ -133,18 +116,40 @@ impl SqliteStore {
         F: for<'w> FnOnce(&'w mut Writing) -> Work<'w, T> + Send + 'static,
     {
         let opened = self.opened().await?;
-        let task = tokio::spawn(async move {
-            let mut writing = Writing::begin(opened).await?;
-            match work(&mut writing).await {
-                Ok(done) => writing.commit(old_pages).await.map(|()| done),
-                Err(error) => {
-                    writing.roll_back().await;
-                    Err(error)
-                }
-            }
-        });
-        task.await.unwrap_or_else(|_| Err(VaultError::Storage("the write was interrupted".into())))
+        run(old_pages, work, async move { Writing::begin(opened).await }).await
     }
+
+    /// The same where the vault does not stand as the newest: for the decision that it shall.
+    async fn write_anyway<T, F>(&self, work: F) -> Result<T, VaultError>
+    where
+        T: Send + 'static,
+        F: for<'w> FnOnce(&'w mut Writing) -> Work<'w, T> + Send + 'static,
+    {
+        let opened = self.opened().await?;
+        run(OldPages::Stay, work, async move { Writing::begin_whatever_stands(opened).await }).await
+    }
+}
+
+async fn run<T, F>(
+    old_pages: OldPages,
+    work: F,
+    begin: impl Future<Output = Result<Writing, VaultError>> + Send + 'static,
+) -> Result<T, VaultError>
+where
+    T: Send + 'static,
+    F: for<'w> FnOnce(&'w mut Writing) -> Work<'w, T> + Send + 'static,
+{
+    let task = tokio::spawn(async move {
+        let mut writing = begin.await?;
+        match work(&mut writing).await {
+            Ok(done) => writing.commit(old_pages).await.map(|()| done),
+            Err(error) => {
+                writing.roll_back().await;
+                Err(error)
+            }
+        }
+    });
+    task.await.unwrap_or_else(|_| Err(VaultError::Storage("the write was interrupted".into())))
 }
 
 /// Connections live as long as the pool: no reaper wakes the idle agent, and none is checked before use.
@@ -253,8 +258,27 @@ impl VaultStore for SqliteStore {
         self.write(OldPages::Stay, |writing| Box::pin(async move { writing.append_audit(&entries).await })).await
     }
 
-    async fn audit(&self, account: Option<AccountId>, limit: u32) -> Result<Vec<AuditEntry>, VaultError> {
-        self.opened().await?.audit(account, limit).await
+    async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditLine>, VaultError> {
+        self.opened().await?.audit(filter).await
+    }
+
+    async fn accept(&self) -> Result<(), VaultError> {
+        self.write_anyway(|writing| Box::pin(async move { writing.accept().await })).await
+    }
+
+    async fn check(&self) -> Result<CheckReport, VaultError> {
+        crate::check::check(self.opened().await?).await
+    }
+
+    async fn backup(&self, to: &Path, passphrase: Passphrase, now: UnixMillis) -> Result<BackupSummary, VaultError> {
+        let opened = self.opened().await?;
+        let time = opened.passphrase_time;
+        let cost = blocking(move || time.cost()).await?;
+        crate::backup::write(opened, to, passphrase, cost, now).await
+    }
+
+    async fn make_recovery_code(&self) -> Result<RecoveryCode, VaultError> {
+        self.write(OldPages::Go, |writing| Box::pin(async move { writing.make_recovery_code().await })).await
     }
 
     async fn close(&self) {
@@ -268,6 +292,9 @@ impl VaultStore for SqliteStore {
                 Err(error) => tracing::warn!(%error, "the write-ahead log could not be emptied"),
             }
             opened.writer.close().await;
+            if let Some(WitnessOf { witness, .. }) = &opened.witness {
+                witness.settle().await;
+            }
         });
         if let Err(error) = task.await {
             tracing::warn!(%error, "the vault did not close cleanly");

@@ -85,6 +85,7 @@ async fn after_closing_no_secret_that_went_through_the_vault_is_left_in_memory()
     let material = || UnlockMaterial {
         keyring: Some(KeyringSecret::new(std::array::from_fn(|at| !needles[3].1.0[at]))),
         passphrase: Some(Passphrase::new(needles[2].1.reveal())),
+        recovery: None,
     };
     let account = Account {
         id: AccountId::from_bytes([1; 16]),
@@ -97,6 +98,7 @@ async fn after_closing_no_secret_that_went_through_the_vault_is_left_in_memory()
         scopes: Vec::new(),
         signed_in_at: UnixMillis::default(),
         condition: Condition::SignedIn,
+        origin: holdfast_model::AccountOrigin::SignedIn,
     };
     let credential = |tail, kind| Credential {
         id: CredentialId::from_bytes([tail; 16]),

@@ -12,13 +12,13 @@ use crate::{ErrorCode, Timestamp};
 pub enum State {
     /// A valid token is there; its renewal is not due yet.
     Fresh,
-    /// Inside the lead window: renewal is about to start.
+    /// Inside the lead window: renewal is about to start, or a new token has to be entered soon.
     Due,
     /// A renewal is under way.
     Refreshing,
     /// Renewal is failing, the token is still valid.
     Stale,
-    /// The token is over; renewal is still being tried.
+    /// The token is over. Renewal is still being tried, unless the token was entered by hand; then `reason` says so.
     Expired,
     /// Only the person can go on; `reason` says why.
     NeedsSignIn,
@@ -36,7 +36,7 @@ pub enum State {
 #[cfg_attr(test, derive(ts_rs::TS), ts(export))]
 pub struct Reason {
     /// A stable word: `absolute_end`, `window_closed`, `no_refresh_token`, `refused`, `interaction_required`,
-    /// `reply_lost`, `client_refused`, `by_user`, `by_provider`, or an error code.
+    /// `reply_lost`, `client_refused`, `new_token_needed`, `by_user`, `by_provider`, or an error code.
     pub code: String,
     /// In words: what happened, what Holdfast did.
     pub text: String,
@@ -97,7 +97,7 @@ pub struct CredentialView {
     pub id: String,
     /// What it is.
     pub kind: CredentialKind,
-    /// How it gets its next value: `authorization_code`.
+    /// How it gets its next value: `authorization_code`, or `static` when a person enters it.
     pub source: String,
     /// Counts renewals.
     #[cfg_attr(test, ts(type = "number"))]
@@ -144,7 +144,7 @@ pub struct NextAction {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     #[cfg_attr(test, ts(type = "string"))]
     pub at: Timestamp,
-    /// `renew`, `retry` or `end`.
+    /// `renew`, `retry`, `remind` (of a token that only its person can replace) or `end`.
     pub action: String,
     /// Why then.
     pub why: String,
@@ -180,9 +180,9 @@ pub struct AccountView {
     pub provider_display_name: String,
     /// What the user calls it; unique.
     pub label: String,
-    /// The issuer of the ID token.
+    /// The issuer of the ID token; empty for a token that was entered by hand.
     pub issuer: String,
-    /// The subject of the ID token.
+    /// The subject of the ID token; empty when nobody told it.
     pub subject: String,
     /// What the provider calls the person.
     pub username: Option<String>,
@@ -220,6 +220,12 @@ pub struct AccountView {
     pub next: Option<NextAction>,
     /// What goes wrong at present.
     pub trouble: Option<TroubleView>,
+    /// Where a token that was entered by hand was made and can be ended.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// What its person noted of it.
+    #[serde(default)]
+    pub note: Option<String>,
     /// Counts changes of this view within one run of the agent.
     #[cfg_attr(test, ts(type = "number"))]
     pub revision: u64,

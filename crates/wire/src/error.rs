@@ -71,6 +71,12 @@ codes! {
     VaultDamaged = "vault_damaged", exit 1, http 500;
     /// The vault file cannot be used.
     VaultStorage = "vault_storage", exit 1, http 500;
+    /// The vault is an older copy or was restored, and nothing is written until the person decides.
+    VaultUnaccepted = "vault_unaccepted", exit 1, http 409;
+    /// A backup cannot be written, or is none, or was changed.
+    BackupUnusable = "backup_unusable", exit 1, http 422;
+    /// The recovery code does not open the vault.
+    WrongRecoveryCode = "wrong_recovery_code", exit 3, http 403;
     /// The disk is full.
     DiskFull = "disk_full", exit 1, http 507;
     /// This vault opens with a passphrase, and none was given.
@@ -108,6 +114,14 @@ codes! {
     AccountNotFound = "account_not_found", exit 6, http 404;
     /// Another account has that label.
     LabelTaken = "label_taken", exit 2, http 409;
+    /// What was to be imported or entered does not fit; the message says where. Nothing was kept.
+    ImportInvalid = "import_invalid", exit 2, http 422;
+    /// The password does not open the file that was to be imported.
+    ImportWrongPassword = "import_wrong_password", exit 1, http 422;
+    /// The same file is being imported at this moment.
+    ImportUnderWay = "import_under_way", exit 7, http 409;
+    /// The token was entered by hand, and nothing can renew it.
+    NotRenewable = "not_renewable", exit 1, http 422;
     /// There is no sign-in of that id.
     SignInNotFound = "sign_in_not_found", exit 6, http 404;
 

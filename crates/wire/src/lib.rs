@@ -7,8 +7,10 @@
 //! ends in `_s` (seconds). A member that is not known is `null`.
 
 mod account;
+mod care;
 mod error;
 mod event;
+mod import;
 mod log;
 mod provider;
 mod sign_in;
@@ -19,14 +21,22 @@ mod token;
 pub use account::{
     AccountList, AccountView, CredentialKind, CredentialView, Limit, NextAction, Origin, Reason, State, TroubleView,
 };
+pub use care::{
+    BackupReport, ChangeKey, CheckReport, CheckedTable, DamagedRecord, MakeBackup, MakeRecoveryCode, RecoveryCodeReply,
+    RestoreReport, RestoreVault, Standing,
+};
 pub use error::{ErrorBody, ErrorCode, ErrorReply};
 pub use event::{Event, Snapshot};
+pub use import::{
+    EnterOutcome, EnterToken, EnteredToken, ImportOidcAgent, ImportOutcome, ImportTokens, ImportedAccount,
+    ImportedTokens, TokenListFormat,
+};
 pub use jiff::Timestamp;
-pub use log::{LogEntry, LogReply};
+pub use log::{DamageKind, LogDamage, LogEntry, LogReply};
 pub use provider::{AddProvider, ClientAuthentication, ImportProviders, ProviderList, ProviderOrigin, ProviderView};
 pub use sign_in::{SignInStage, SignInView, StartSignIn};
 pub use sign_out::{RevocationResult, SignOutOutcome, SignOutReport};
-pub use status::{InitVault, Status, UnlockMethod, UnlockVault, VaultState, VaultStatus};
+pub use status::{InitVault, LockReason, Status, UnlockMethod, UnlockVault, VaultState, VaultStatus};
 pub use token::{TokenReply, TokenRequest};
 
 /// A secret on its way over the socket: wiped when dropped, never shown by `Debug`.

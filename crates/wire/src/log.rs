@@ -9,11 +9,14 @@ use crate::Timestamp;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export))]
 pub struct LogEntry {
+    /// Its number. Numbers have no holes, unless lines were taken out.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub seq: u64,
     /// When.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     #[cfg_attr(test, ts(type = "string"))]
     pub at: Timestamp,
-    /// What: `signed_in`, `token_handed_out`, `renewed`, `renewal_failed`, `revoked`, `signed_out`, `removed`,
+    /// What: `signed_in`, `imported`, `token_entered`, `token_handed_out`, `renewed`, `renewal_failed`, `revoked`, `signed_out`, `removed`,
     /// `unlocked`, `locked`.
     pub action: String,
     /// The account's id.
@@ -31,4 +34,37 @@ pub struct LogEntry {
 pub struct LogReply {
     /// Oldest first.
     pub entries: Vec<LogEntry>,
+    /// What is wrong with the part of the log that was read, oldest first; empty when all is well.
+    pub damage: Vec<LogDamage>,
+}
+
+/// Lines that are not as they were written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct LogDamage {
+    /// The number of the first of them.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub from_seq: u64,
+    /// The number of the last of them.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub to_seq: u64,
+    /// What is wrong: they are `missing`, or were `changed`.
+    pub what: DamageKind,
+}
+
+/// What is wrong with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub enum DamageKind {
+    /// Its seal does not open: it was changed, moved or cut.
+    Changed,
+    /// It was there and is gone.
+    Missing,
+    /// It is a version that Holdfast wrote once, and not the last one.
+    Older,
+    /// It had been deleted, and was put back.
+    Unknown,
 }

@@ -34,6 +34,24 @@ pub enum UnlockMethod {
     Both,
 }
 
+/// Why a vault was locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub enum LockReason {
+    /// Somebody asked for it.
+    Asked,
+    /// Nobody used it for the time that `config.toml` names.
+    Idle,
+    /// The machine was about to sleep.
+    Suspend,
+    /// The screen was locked.
+    ScreenLock,
+    /// Another user took the seat.
+    UserSwitch,
+}
+
 /// The vault as far as it shows itself without its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -45,6 +63,17 @@ pub struct VaultStatus {
     pub unlock: Option<UnlockMethod>,
     /// Why it did not open by itself, or cannot be read; `null` when nothing is wrong.
     pub problem: Option<crate::ErrorBody>,
+    /// Why it is locked; `null` while it is not, and when nobody locked it since the agent started.
+    pub locked_because: Option<LockReason>,
+    /// Whether what is open is the newest state of the vault; `null` while locked.
+    pub standing: Option<crate::Standing>,
+    /// By how many writes an older copy is behind, at least; `null` when it is none.
+    #[cfg_attr(test, ts(type = "number | null"))]
+    pub behind_by: Option<u64>,
+    /// How many records are not as Holdfast wrote them; `POST /v1/vault/check` names them. `null` while locked.
+    pub damaged: Option<u32>,
+    /// Whether a recovery code opens it; `null` while locked.
+    pub has_recovery_code: Option<bool>,
 }
 
 /// The agent and its vault.
@@ -96,4 +125,9 @@ pub struct UnlockVault {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password))]
     #[cfg_attr(test, ts(type = "string | null"))]
     pub passphrase: Option<SecretText>,
+    /// The recovery code, in place of all else.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password))]
+    #[cfg_attr(test, ts(type = "string | null"))]
+    pub recovery_code: Option<SecretText>,
 }

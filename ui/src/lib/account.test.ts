@@ -34,6 +34,8 @@ it('says the most urgent thing that is true', () => {
   expect(pill('fresh', 20 * M)).toBe('expiring');
   expect(pill('stale', 20 * M)).toBe('expiring');
   expect(pill('needs_sign_in', 20 * M)).toBe('needs');
+  const over = { code: 'new_token_needed', text: 'It was entered by hand and is over.', at: -M };
+  expect(shown(account(sketch(NOW, { ...base, state: 'expired', refreshToken: false, absolute: -M, reason: over })), NOW)).toBe('needs');
   expect(pill('revoked')).toBe('revoked');
   expect(pill('signed_out')).toBe('signedout');
   expect(pill('disposed')).toBe('signedout');

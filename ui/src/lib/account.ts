@@ -129,6 +129,8 @@ export function shown(of: Account, now: number): Shown {
     case 'disposed': return 'signedout';
     case 'needs_sign_in': return 'needs';
   }
+  // Nobody is trying to renew a token that was entered by hand.
+  if (of.state === 'expired' && of.reason?.code === 'new_token_needed') return 'needs';
   if (wallTone(of.life, 'active', now) !== 'far') return 'expiring';
   switch (of.state) {
     case 'refreshing': return 'refreshing';

@@ -6,7 +6,7 @@ import { clean } from './text';
 import { toasts } from './toasts.svelte';
 import { vault } from './vault.svelte';
 import { announce } from './announce.svelte';
-import { explain, outcomes, page, signOutText } from './words';
+import { explain, outcomes, page, signOutText, standing } from './words';
 
 let behind: Backend | undefined;
 
@@ -28,7 +28,14 @@ export function sayFailure(thrown: unknown): ErrorBody {
   return error;
 }
 
+/** Whether the vault must not be used yet; says why as a notice. Buttons are off then, but keys are not. */
+function undecided(): boolean {
+  if (vault.unaccepted) toasts.show(standing.decideFirst, standing.what[vault.unaccepted], 'warn');
+  return vault.unaccepted !== null;
+}
+
 export async function refresh(id: string, label: string): Promise<void> {
+  if (undecided()) return;
   try {
     await backend().refreshAccount(id);
     toasts.show(page.refreshed(label));
@@ -42,6 +49,7 @@ export async function refresh(id: string, label: string): Promise<void> {
  * in again.
  */
 export async function signIn(provider: string, label: string | null = null, scopes: string[] = []): Promise<void> {
+  if (undecided()) return;
   try {
     const { sign_in, browser_opened } = await backend().startSignIn({ provider, label, scopes });
     vault.noteSignIn(sign_in);
@@ -56,6 +64,18 @@ export async function lock(): Promise<void> {
     await backend().lockVault();
   } catch (thrown) {
     sayFailure(thrown);
+  }
+}
+
+/** Takes the vault as it is for the right one; says whether that worked. */
+export async function accept(): Promise<boolean> {
+  try {
+    await backend().acceptVault();
+    toasts.show(standing.accepted, standing.acceptedText);
+    return true;
+  } catch (thrown) {
+    sayFailure(thrown);
+    return false;
   }
 }
 

@@ -6,7 +6,9 @@ export type Route =
   | { at: 'add' }
   | { at: 'add-provider'; issuer: string }
   | { at: 'sign-in'; id: string; browserOpened: boolean }
-  | { at: 'sign-out-all' };
+  | { at: 'sign-out-all' }
+  /** `check` begins a check; `recovered` says that the recovery code opened the vault. */
+  | { at: 'vault'; check?: true; recovered?: true };
 
 class Router {
   now = $state.raw<Route>({ at: 'accounts' });

@@ -107,6 +107,12 @@ export const within = (when: string): string =>
 export const full = (t: number): string =>
   new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }).format(t);
 
+/** The local date as file names carry it: `2026-05-14`. */
+export function dayStamp(t: number): string {
+  const x = new Date(t);
+  return [x.getFullYear(), x.getMonth() + 1, x.getDate()].map((n) => String(n).padStart(2, '0')).join('-');
+}
+
 /** How long ago: `just now`, `14 min ago`. */
 export function ago(t: number, now: number): string {
   const passed = now - t;

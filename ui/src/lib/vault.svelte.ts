@@ -1,6 +1,6 @@
 /* What the agent says, as the window keeps it: a snapshot and the changes after it. No secret is ever in here. */
 import type {
-  AccountView, Backend, Connection, Event, ProviderView, SignInView, Status,
+  AccountView, Backend, Connection, Event, LockReason, ProviderView, SignInView, Standing, Status,
 } from './backend/backend';
 import { Clock, clock } from './clock.svelte';
 import { instant } from './time';
@@ -22,6 +22,8 @@ export class Vault {
   /** By name. */
   providers = $state.raw<readonly ProviderView[]>([]);
   signIns = $state.raw<ReadonlyMap<string, SignInView>>(new Map());
+  /** Why it was locked the last time that this window saw it locked. */
+  lastLock = $state.raw<LockReason | null>(null);
 
   readonly #clock: Clock;
   readonly #byId = new Map<string, AccountView>();
@@ -51,6 +53,12 @@ export class Vault {
       this.#clock.ondrift = undefined;
       this.#backend = this.#end = undefined;
     };
+  }
+
+  /** What is wrong with the age of the vault that is open; `null` while it may be used. Reactive. */
+  get unaccepted(): Exclude<Standing, 'current'> | null {
+    const standing = this.status?.vault.standing ?? 'current';
+    return standing === 'current' ? null : standing;
   }
 
   /** The account of that id. Reactive. */
@@ -137,6 +145,7 @@ export class Vault {
     if (now !== null) this.#clock.set(now);
     this.status = status;
     if (status.vault.state !== 'unlocked') {
+      this.lastLock = status.vault.locked_because ?? this.lastLock;
       // Locked: whatever the window knew by name goes.
       this.#forget();
       this.signIns = new Map();

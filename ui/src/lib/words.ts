@@ -2,7 +2,7 @@
  * Every sentence of the window, in one place, so that it can be checked and translated. Rules: what is true now, then
  * what happens next, then what to do; verbs on buttons; numbers and names instead of adjectives; no blame.
  */
-import type { ErrorBody, ErrorCode, SignOutOutcome, SignOutReport } from './backend/backend';
+import type { ErrorBody, ErrorCode, SignOutOutcome, SignOutReport, Standing } from './backend/backend';
 import type { Group, Account } from './account';
 import type { Shown } from './life';
 import { clean } from './text';
@@ -56,9 +56,39 @@ export const starting = {
   stripText: 'Times go on counting down from what it said last. Holdfast keeps trying to reach it.',
 };
 
+/** The strips above everything, while the vault that is open is not the one Holdfast knows. */
+export const standing = {
+  title: (of: Exclude<Standing, 'current'>, behind: number | null) => {
+    if (of === 'restored') return 'This vault was restored from a backup.';
+    if (of === 'unrecorded') return 'The record that this vault keeps of itself was changed.';
+    return behind === null
+      ? 'This is an older copy of your vault.'
+      : `This is an older copy of your vault: ${count(behind, 'change is', 'changes are')} missing.`;
+  },
+  what: {
+    older: 'Refresh tokens that were renewed since are spent in it. Using a spent one can end its session.',
+    restored: 'Refresh tokens that were renewed since the backup are spent in it. Using a spent one can end its session.',
+    unrecorded: 'So its age is not known, and its refresh tokens may be spent. Using a spent one can end its session.',
+  } satisfies Record<Exclude<Standing, 'current'>, string>,
+  did: 'Holdfast shows it, and uses, renews and hands out nothing of it until you decide.',
+  ifUsed: 'Once you use it, accounts whose tokens are spent ask you to sign in again.',
+  hold: 'Hold to use this copy',
+  again: 'Press again to use this copy',
+  lock: 'Lock',
+  status: 'Nothing is used yet',
+  paused: ['Paused', 'until you decide'] as const,
+  decideFirst: 'Decide about this copy of the vault first',
+  accepted: 'This copy is your vault now',
+  acceptedText: 'Accounts whose tokens are spent will ask you to sign in again.',
+  damaged: (n: number) => `${count(n, 'record is not as Holdfast wrote it', 'records are not as Holdfast wrote them')}.`,
+  damagedText: 'Nothing of them is used, and nothing was deleted. The others work.',
+  look: 'Look',
+};
+
 export const nav = {
   main: 'Main',
   accounts: 'Accounts',
+  vault: 'Vault',
   needYou: 'need you',
   signOutAll: 'Sign out of everything',
   lock: 'Lock now',
@@ -108,6 +138,7 @@ export const firstRun = {
   },
   addFirst: 'Add your first account',
   later: 'Later',
+  restore: 'Restore a backup',
 };
 
 type Fact = readonly [kind: 'ok' | 'note' | 'bad', fact: string, consequence: string];
@@ -156,6 +187,13 @@ export const unlock = {
     keyring: 'It opens with your desktop’s keyring.',
     both: 'Enter your passphrase. The keyring is asked as well.',
   },
+  why: {
+    asked: '',
+    idle: 'Holdfast locked it because nobody used it for a while.',
+    suspend: 'Holdfast locked it before the computer went to sleep.',
+    screen_lock: 'Holdfast locked it together with the screen.',
+    user_switch: 'Holdfast locked it when another user took over.',
+  },
   passphrase: 'Passphrase',
   submit: 'Unlock',
   opening: 'Opening the vault',
@@ -171,6 +209,12 @@ export const unlock = {
   pausedText: 'While locked, Holdfast cannot read refresh tokens.',
   helpers: 'Helper tools get “vault locked”.',
   helpersText: 'Nothing is handed out until you unlock.',
+  useCode: 'Use the recovery code',
+  usePassphrase: 'Use the passphrase',
+  backToUsual: 'Back',
+  code: 'Recovery code',
+  codeText: 'Enter the recovery code that you put on paper: eight groups of four.',
+  wrongCode: 'That recovery code does not open this vault.',
 };
 
 export const accounts = {
@@ -212,6 +256,7 @@ export function nextText(of: Account, pill: Shown, now: number): [string, string
   switch (of.next.action) {
     case 'retry': return [text, `to try ${(of.trouble?.attempts ?? 0) + 1}`];
     case 'renew': return [text, of.trouble ? `to try ${of.trouble.attempts + 1}` : left > 0 ? 'to refresh' : 'about to refresh'];
+    case 'remind': return [text, 'to a reminder'];
     default: return [text, 'to its end'];
   }
 }
@@ -465,6 +510,9 @@ const errors: Record<ErrorCode, Words> = {
   vault_too_new: ['A newer Holdfast wrote this vault', LEFT_VAULT, 'Install that version.'],
   vault_damaged: ['The vault cannot be read', 'Wrote nothing, and paused renewals.', 'Restore a backup of the vault file.', 'HF-VAULT-11'],
   vault_storage: ['The vault file cannot be used', LEFT_VAULT, 'Check that you may read and write it, then try again.', 'HF-VAULT-11'],
+  vault_unaccepted: ['Decide about this copy of the vault first', 'Used nothing of it, and changed nothing.', 'Use this copy, or lock it and put the newest one back.', 'HF-VAULT-12'],
+  backup_unusable: ['This backup cannot be used', 'Changed nothing.', 'Choose another file, or look at its folder.', 'HF-VAULT-13'],
+  wrong_recovery_code: ['That recovery code does not open this vault', 'Counts tries. Erases nothing.', 'Look at the paper again: eight groups of four.', 'HF-KEY-04'],
   disk_full: ['The disk is full', 'Wrote nothing, and kept what was there.', 'Free some space, then try again.', 'HF-VAULT-11'],
   passphrase_required: ['This vault opens with a passphrase', LEFT_VAULT, 'Enter the passphrase.'],
   wrong_passphrase: ['That passphrase does not open this vault', 'Counts tries. Erases nothing.', 'Try again.', 'HF-KEY-02'],
@@ -483,6 +531,10 @@ const errors: Record<ErrorCode, Words> = {
   provider_in_use: ['Accounts still use this provider', 'Left it as it is.', 'Remove those accounts first.'],
   account_not_found: ['This account is not in the vault any more', 'Changed nothing.', 'Go back to the list.'],
   label_taken: ['The account was not kept', 'Kept nothing, and changed no other account.', 'Sign in as the right person, or with another name.'],
+  import_invalid: ['This does not fit', KEPT_NOTHING, 'Correct the place that is named, then try again.'],
+  import_wrong_password: ['That password does not open the file', KEPT_NOTHING, 'Try again.'],
+  import_under_way: ['This file is being imported already', 'Started nothing.', 'Wait for it to end.'],
+  not_renewable: ['Nothing can renew this token', 'Changed nothing.', 'Make a new one at the service, and enter it.'],
   sign_in_not_found: ['This sign-in is over', KEPT_NOTHING, 'Start again.', 'HF-AUTH-01'],
   needs_sign_in: ['This account needs you', 'Stopped trying, and kept the account.', 'Sign in again.', 'HF-REF-01'],
   signed_out: ['This account is signed out', 'Handed nothing out.', 'Sign in again.'],
@@ -552,6 +604,7 @@ const reasons: Record<string, Words> = {
   interaction_required: ['The provider wants to ask you something', 'Stopped trying, and kept everything.', 'Sign in again.', 'HF-REF-01'],
   reply_lost: ['The answer to a renewal was lost', 'Tried the token that it had once more, and was refused.', 'Sign in again.'],
   client_refused: ['The provider refuses this app', 'Stopped trying, and kept everything.', 'Check the client ID in the provider’s settings, then sign in again.', 'HF-AUTH-03'],
+  new_token_needed: ['A new token is needed', 'Keeps the old one, and hands it out until its end.', 'Make a new one at the service, and enter it.'],
   by_user: ['You ended it here', 'Deleted the tokens on this computer.', 'Sign in again when you need it.'],
   by_provider: ['The provider revoked it', 'Stopped using the tokens.', 'Sign in again. If it repeats, ask the provider who ended it.', 'HF-REF-01'],
 };

@@ -14,6 +14,8 @@ import '../views/AddProvider.svelte';
 import '../views/FirstRun.svelte';
 import '../views/SignIn.svelte';
 import '../views/SignOutAll.svelte';
+import '../views/Changing.svelte';
+import '../views/Vault.svelte';
 
 /** Thursday 14 May 2026, 13:58:20. */
 export const NOW = Date.UTC(2026, 4, 14, 13, 58, 20);
@@ -23,6 +25,7 @@ export async function openWindow(options: MockOptions = {}): Promise<MockBackend
   vault.status = null;
   vault.accounts = [];
   vault.signIns = new Map();
+  vault.lastLock = null;
   route.go({ at: 'accounts' });
   remembered.forget();
   toasts.clear();

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { none, one, openWindow, press, settle, text, type } from '../test/window';
+import { sampleAccounts } from '../lib/backend/mock';
+import { none, NOW, one, openWindow, press, settle, text, type } from '../test/window';
 
 const off = () => (one('create-vault') as HTMLButtonElement).disabled;
 const fresh = { vault: 'uninitialised' } as const;
@@ -68,10 +69,60 @@ it('suggests a passphrase that has to be typed once more', async () => {
   await openWindow(fresh);
   press('first-run-continue');
   await settle();
-  document.querySelector<HTMLButtonElement>('.fr-sug')?.click();
+  press('passphrase-suggest');
   press('understood');
   await settle();
   expect((one('passphrase') as HTMLInputElement).type).toBe('text');
   expect((one('passphrase') as HTMLInputElement).value.split(' ')).toHaveLength(6);
   expect(off()).toBe(true);
+});
+
+it('restores a backup instead, and asks about it before anything of it is used', async () => {
+  const backend = await openWindow({ ...fresh, accounts: sampleAccounts(NOW) });
+  press('first-run-restore');
+  await settle();
+  type('restore-path', 'holdfast.backup');
+  type('restore-passphrase', 'wrong');
+  await settle();
+  expect((one('restore-submit') as HTMLButtonElement).disabled).toBe(true);
+  type('restore-path', '~/holdfast.backup');
+  await settle();
+  press('restore-submit');
+  await settle();
+  expect(text(one('restore-failed'))).toContain('That passphrase does not open this backup');
+  expect((one('restore-passphrase') as HTMLInputElement).value).toBe('');
+  type('restore-passphrase', 'correct horse battery staple');
+  await settle();
+  press('restore-submit');
+  await settle();
+  expect(text(one('restore-done'))).toContain('15 accounts');
+  expect(backend.asked).toEqual(Array(2).fill('restore ~/holdfast.backup for either'));
+  press('restore-go');
+  await settle();
+  expect(one('standing').dataset.standing).toBe('restored');
+});
+
+it('goes back from restoring, and restores for a passphrase only where no keyring answers', async () => {
+  await openWindow({ ...fresh, problem: 'keyring_absent' });
+  press('first-run-restore');
+  await settle();
+  expect((one('restore-unlock') as HTMLSelectElement).value).toBe('passphrase');
+  press('restore-back');
+  await settle();
+  expect(none('protection-passphrase')).toBe(false);
+});
+
+it('offers a recovery code once the vault is there, which can be left out', async () => {
+  const backend = await openWindow(fresh);
+  press('protection-keyring');
+  await settle();
+  press('create-vault');
+  await settle();
+  press('recovery-make');
+  await settle();
+  expect(text(one('recovery-code'))).toContain('K4QZ');
+  press('first-run-later');
+  await settle();
+  expect(backend.asked).toEqual(['init keyring', 'make recovery code']);
+  expect(document.documentElement.outerHTML).not.toContain('K4QZ');
 });

@@ -92,3 +92,15 @@ it('takes everything off the window when the vault is locked', async () => {
   expect(none('unlock')).toBe(false);
   expect(document.documentElement.outerHTML).not.toMatch(/Northwind|mara/);
 });
+
+it('says why it locked by itself, and nothing when it was asked to', async () => {
+  const backend = await openWindow({ accounts: sampleAccounts(NOW) });
+  backend.lock('suspend');
+  await settle();
+  expect(text(one('unlock-why'))).toBe('Holdfast locked it before the computer went to sleep.');
+  expect(text(one('unlock'))).toContain('went to sleep. Enter your passphrase');
+  await attempt('correct horse battery staple');
+  backend.lock('asked');
+  await settle();
+  expect(none('unlock-why')).toBe(true);
+});

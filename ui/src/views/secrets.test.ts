@@ -86,23 +86,29 @@ it('shows foreign text as text, never as markup', async () => {
 it('has no call and no wire type that could carry a token into the window', () => {
   const fields = Object.keys(sources).filter((path) => path.includes('/generated/')).flatMap((path) =>
     [...code(path).matchAll(/^([a-z_]+)\??: ([^,]+),/gm)].map(([, name, of]) => `${path.split('/').pop()?.replace('.ts', '')}.${name}: ${of}`));
-  const secret = fields.filter((field) => /\.\w*(token|secret|passphrase|password|ticket|jwt|cookie|_key)\w*: string/.test(field));
+  const secret = fields.filter((field) => /\.\w*(token|secret|recovery_code|passphrase|password|ticket|jwt|cookie|_key)\w*: string/.test(field));
   expect(secret.map((field) => field.split(':')[0]).sort()).toEqual([
     // Into the agent only; the window fills the passphrases, and leaves the client secret out.
-    'AddProvider.client_secret', 'InitVault.passphrase',
+    'AddProvider.client_secret', 'InitVault.passphrase', 'ChangeKey.passphrase', 'ChangeKey.new_passphrase',
+    'MakeBackup.passphrase', 'MakeBackup.backup_passphrase', 'MakeRecoveryCode.passphrase', 'RestoreVault.backup_passphrase',
+    'RestoreVault.passphrase', 'ChangeKey.recovery_code', 'UnlockVault.recovery_code',
+    // Out of the agent once, to be put on paper.
+    'RecoveryCodeReply.recovery_code',
     // Words, not values: `Bearer`, and which kind of token a result speaks of.
     'RevocationResult.token', 'CredentialView.token_type', 'UnlockVault.passphrase',
   ].sort());
   const commands = [...code('../lib/backend/tauri.ts').matchAll(/invoke(?:<[^>]*>)?\('([a-z_]+)'/g)].map(([, name]) => name);
-  expect(commands).toHaveLength(14);
-  for (const command of commands) expect(command).not.toMatch(/token|reveal|copy_(?!sign_in_link)/);
+  expect(commands).toHaveLength(21);
+  for (const command of commands) expect(command).not.toMatch(/token|reveal|copy_(?!sign_in_link|recovery_code)/);
 });
 
-it('asks for one secret only, the passphrase of the vault', () => {
+it('asks for passphrases and the recovery code only, through one part', () => {
   const asking = product.filter((path) => /['"]password['"]/.test(code(path)));
   expect(asking).toEqual(['../lib/ui/PassphraseField.svelte']);
   const using = product.filter((path) => /<PassphraseField\b/.test(code(path)));
-  expect(using.map((path) => path.split('/').pop()).sort()).toEqual(['FirstRun.svelte', 'Unlock.svelte']);
+  expect(using.map((path) => path.split('/').pop()).sort()).toEqual([
+    'NewPassphrase.svelte', 'RecoveryCode.svelte', 'Restore.svelte', 'Unlock.svelte', 'VaultBackup.svelte', 'VaultKey.svelte',
+  ]);
 });
 
 it('keeps to what the content security policy allows', () => {

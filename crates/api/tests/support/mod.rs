@@ -19,9 +19,9 @@ use holdfast_model::{
     Account, AuthorizationCode, Clock, CredentialSet, FailureKind, KeyringSecret, Provider, ProviderFailure,
     RefreshToken, RevocationOutcome, SecretValue, SignedIn, Timer, TokenGrant, TokenTypeHint, UnixMillis, VaultId,
     ports::{
-        AuthorizationRequest, AuthorizationServer, Client, CredentialSource, CredentialWrite, Keyring, KeyringError,
-        Listening, PendingAuthorization, RedirectReceiver, UnlockMaterial, UnlockMethod, VaultError, VaultFile,
-        VaultHeader, VaultStore,
+        AuthorizationRequest, AuthorizationServer, BackupSummary, Client, CredentialSource, CredentialWrite, Keyring,
+        KeyringError, Listening, PendingAuthorization, RedirectReceiver, UnlockMaterial, UnlockMethod, VaultError,
+        VaultFile, VaultHeader, VaultStore, WhichSecret,
     },
 };
 use tokio::{
@@ -117,7 +117,10 @@ impl Default for GatedKeyring {
 
 #[async_trait]
 impl Keyring for GatedKeyring {
-    async fn get(&self, _: VaultId) -> Result<KeyringSecret, KeyringError> {
+    async fn get(&self, _: VaultId, which: WhichSecret) -> Result<KeyringSecret, KeyringError> {
+        if which == WhichSecret::Next {
+            return Err(KeyringError::NotFound);
+        }
         struct Abandoned<'a>(Option<&'a AtomicBool>);
         impl Drop for Abandoned<'_> {
             fn drop(&mut self) {
@@ -133,10 +136,10 @@ impl Keyring for GatedKeyring {
         self.answered.add_permits(1);
         Err(KeyringError::NotFound)
     }
-    async fn put(&self, _: VaultId, _: &KeyringSecret) -> Result<(), KeyringError> {
+    async fn put(&self, _: VaultId, _: WhichSecret, _: &KeyringSecret) -> Result<(), KeyringError> {
         Err(KeyringError::Denied)
     }
-    async fn delete(&self, _: VaultId) -> Result<(), KeyringError> {
+    async fn delete(&self, _: VaultId, _: WhichSecret) -> Result<(), KeyringError> {
         Err(KeyringError::NotFound)
     }
     fn make_secret(&self) -> Result<KeyringSecret, KeyringError> {
@@ -172,6 +175,22 @@ impl VaultFile for Nothing {
     async fn create(&self, _: VaultId, _: UnlockMethod, _: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
         Err(VaultError::AlreadyThere)
     }
+    async fn try_key(&self, _: UnlockMaterial) -> Result<(), VaultError> {
+        Err(VaultError::WrongKey)
+    }
+    async fn rekey(&self, _: UnlockMaterial, _: UnlockMethod, _: UnlockMaterial) -> Result<(), VaultError> {
+        Err(VaultError::WrongKey)
+    }
+    async fn restore(
+        &self,
+        _: &std::path::Path,
+        _: holdfast_model::Passphrase,
+        _: VaultId,
+        _: UnlockMethod,
+        _: UnlockMaterial,
+    ) -> Result<(Arc<dyn VaultStore>, BackupSummary), VaultError> {
+        Err(VaultError::AlreadyThere)
+    }
     async fn open(&self, _: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
         Err(VaultError::WrongKey)
     }
@@ -194,6 +213,9 @@ impl AuthorizationServer for Nothing {
         offline()
     }
     async fn refresh(&self, _: &Client, _: &RefreshToken, _: &str) -> Result<TokenGrant, ProviderFailure> {
+        offline()
+    }
+    async fn take_over(&self, _: &Client, _: &RefreshToken) -> Result<SignedIn, ProviderFailure> {
         offline()
     }
     async fn revoke(

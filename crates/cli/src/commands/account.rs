@@ -1,13 +1,14 @@
 //! Accounts: listing, tokens, renewal, sign-out.
 
-use holdfast_client::{Client, HandOut};
+use holdfast_client::{Client, HandOut, LogLines};
 use holdfast_wire::{SignOutReport, Timestamp, TokenRequest};
 
 use super::show;
-use crate::arguments::{Log, Token};
+use crate::arguments::Token;
+use crate::arguments::care::Log;
 use crate::output::{self, Failure};
 use crate::text::plain;
-use crate::time::countdown;
+use crate::time::{When, countdown};
 use crate::view;
 
 /// `holdfast list`
@@ -77,12 +78,20 @@ pub fn ended(reports: Vec<SignOutReport>, many: bool, json: bool) -> Result<(), 
 
 /// `holdfast log`
 pub fn log(client: &Client, options: &Log, json: bool) -> Result<(), Failure> {
-    let log = client.log(options.account.as_deref(), options.limit)?;
+    let instant = |when: Option<When>| when.map(|when| when.instant(|| now(client))).transpose();
+    let lines = LogLines {
+        account: options.account.as_deref(),
+        action: options.action.as_deref(),
+        since: instant(options.since)?,
+        until: instant(options.until)?,
+        limit: Some(options.limit),
+    };
+    let log = client.log(&lines)?;
     show(&log, json, |log| {
         // Without the list the log still says everything, only less readably.
         let accounts = client.accounts().map(|list| list.accounts).unwrap_or_default();
         let labels = accounts.into_iter().map(|account| (account.id, account.label)).collect();
-        view::log(&log.entries, &labels)
+        view::log(log, &labels)
     })
 }
 

@@ -1,10 +1,9 @@
 //! The agent's own life.
 
 use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::time::Duration;
 
-use holdfast_client::{Client, agent_program};
+use holdfast_client::{Client, agent_command, agent_program};
 use holdfast_wire::ErrorCode;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -60,7 +59,7 @@ fn stop(json: bool) -> Result<(), Failure> {
 /// Becomes the agent. Returns only when that fails.
 fn foreground() -> Failure {
     let program = agent_program();
-    let error = Command::new(&program).exec();
+    let error = agent_command().exec();
     Failure::new(
         ErrorCode::AgentUnreachable,
         format!("The agent could not be started: {}: {error}.", program.display()),

@@ -1,7 +1,10 @@
 //! What each command does.
 
 mod account;
+mod add;
 mod agent;
+mod care;
+mod import;
 mod provider;
 mod sign_in;
 mod vault;
@@ -25,6 +28,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Agent(command) => agent::run(&client, &command, json),
         Command::Provider(command) => provider::run(&client, command, json),
         Command::SignIn(options) => sign_in::run(&client, options, json),
+        Command::Add(command) => add::run(&client, command, json),
+        Command::Import(command) => import::run(&client, command, json),
         Command::List => account::list(&client, json),
         Command::Show(which) => account::show_account(&client, &which.account, json),
         Command::Token(options) => account::token(&client, options, json),
@@ -34,6 +39,11 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Remove(which) => account::ended(vec![client.remove_account(&which.account)?], false, json),
         Command::Watch(options) => watch::run(&client, options.seconds, json),
         Command::Log(options) => account::log(&client, &options, json),
+        Command::Check(options) => care::check(&client, &options, json),
+        Command::Backup(options) => care::backup(&client, &options, json),
+        Command::Restore(options) => care::restore(&client, &options, json),
+        Command::Rekey(options) => care::rekey(&client, &options, json),
+        Command::RecoveryCode(options) => care::recovery_code(&client, &options, json),
     }
 }
 

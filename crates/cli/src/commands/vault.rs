@@ -45,24 +45,40 @@ fn unlock_of(options: &Init, can_ask: bool) -> UnlockMethod {
 }
 
 fn new_passphrase() -> Result<SecretText, Failure> {
-    secret_input::ask_new()
+    secret_input::ask_new("New passphrase: ")
 }
 
 /// `holdfast unlock`
 pub fn unlock(client: &Client, options: &Unlock, json: bool) -> Result<(), Failure> {
-    let status = if options.passphrase_stdin {
+    let by_code = options.recovery_code || options.recovery_code_stdin;
+    let status = if options.recovery_code_stdin {
+        with_recovery_code(client, secret_input::first_line_of_stdin("recovery code")?)?
+    } else if options.recovery_code {
+        with_recovery_code(client, secret_input::ask("Recovery code: ", "--recovery-code-stdin")?)?
+    } else if options.passphrase_stdin {
         with_passphrase(client, secret_input::first_line_of_stdin("passphrase")?)?
     } else {
         unlock_by_asking(client)?
     };
     show(&status, json, |status| {
         let accounts = status.accounts.map(|count| format!(" Accounts in it: {count}.")).unwrap_or_default();
-        vec![format!("The vault is unlocked.{accounts}")]
+        let mut lines = vec![format!("The vault is unlocked.{accounts}")];
+        if by_code {
+            lines.push(
+                "Choose now what opens it from here on; the code is the proof once more: holdfast rekey --recovery-code"
+                    .to_owned(),
+            );
+        }
+        lines
     })
 }
 
 fn with_passphrase(client: &Client, passphrase: SecretText) -> Result<Status, Failure> {
-    Ok(client.unlock_vault(&UnlockVault { passphrase: Some(passphrase) })?)
+    Ok(client.unlock_vault(&UnlockVault { passphrase: Some(passphrase), recovery_code: None })?)
+}
+
+fn with_recovery_code(client: &Client, code: SecretText) -> Result<Status, Failure> {
+    Ok(client.unlock_vault(&UnlockVault { passphrase: None, recovery_code: Some(code) })?)
 }
 
 /// The keyring first where it may open the vault, then the person.
@@ -71,7 +87,7 @@ fn unlock_by_asking(client: &Client) -> Result<Status, Failure> {
     if matches!(method, Some(UnlockMethod::Passphrase | UnlockMethod::Both)) {
         return with_passphrase(client, secret_input::ask("Passphrase: ", FLAG)?);
     }
-    match client.unlock_vault(&UnlockVault { passphrase: None }) {
+    match client.unlock_vault(&UnlockVault { passphrase: None, recovery_code: None }) {
         Err(holdfast_client::Error::Api(error))
             if method == Some(UnlockMethod::Either) && is_of_keyring(error.code) && secret_input::can_ask() =>
         {

@@ -131,10 +131,14 @@ pub fn everything(account: &AccountView, now: Timestamp) -> Vec<String> {
         ("issuer", plain(&account.issuer)),
         ("signed in as", plain(account.username.as_deref().unwrap_or(&account.subject))),
         ("subject", plain(&account.subject)),
+        ("made at", plain(account.url.as_deref().unwrap_or_default())),
+        ("note", plain(account.note.as_deref().unwrap_or_default())),
         ("scopes", plain(&account.scopes.join(" "))),
         ("state", state(account.state).to_owned()),
         ("signed in", clock(account.signed_in_at, now)),
     ];
+    // What a token that was entered by hand, or a provider that says little, does not have.
+    rows.retain(|(_, value)| !value.is_empty());
     if is_alive(account.state) {
         rows.push(("access ends", at(account.access_expires_at)));
         rows.push(("window closes", at(account.window_closes_at)));
@@ -235,6 +239,8 @@ mod tests {
             credentials: Vec::new(),
             next: None,
             trouble: None,
+            url: None,
+            note: None,
             revision: 1,
         }
     }

@@ -1,11 +1,13 @@
 //! What the agent answers, in words.
 
 pub mod account;
+pub mod care;
 
 use std::collections::BTreeMap;
 
 use holdfast_wire::{
-    ErrorBody, LogEntry, ProviderOrigin, ProviderView, SignOutOutcome, SignOutReport, Status, UnlockMethod, VaultState,
+    DamageKind, ErrorBody, LockReason, LogReply, ProviderOrigin, ProviderView, SignOutOutcome, SignOutReport, Status, UnlockMethod,
+    VaultState,
 };
 
 use crate::table::{pairs, table};
@@ -16,13 +18,14 @@ use crate::time::{day_and_time, length};
 pub fn status(status: &Status) -> Vec<String> {
     let vault = match status.vault.state {
         VaultState::Uninitialised => "none yet; make one with `holdfast init`".to_owned(),
-        VaultState::Locked => "locked; open it with `holdfast unlock`".to_owned(),
+        VaultState::Locked => locked(status.vault.locked_because),
         VaultState::Unlocked => "unlocked".to_owned(),
     };
     let mut rows = vec![("agent", format!("{}, pid {}", plain(&status.version), status.pid)), ("vault", vault)];
     if let Some(unlock) = status.vault.unlock {
         rows.push(("opens with", opens_with(unlock).to_owned()));
     }
+    rows.extend(care::of_open_vault(&status.vault));
     if let Some(accounts) = status.accounts {
         let needing = match status.accounts_needing_sign_in.unwrap_or_default() {
             0 => "none needs sign-in".to_owned(),
@@ -37,6 +40,18 @@ pub fn status(status: &Status) -> Vec<String> {
     let mut lines = pairs(&rows);
     lines.extend(status.vault.problem.as_ref().map(problem));
     lines
+}
+
+fn locked(because: Option<LockReason>) -> String {
+    let why = match because {
+        None => "",
+        Some(LockReason::Asked) => " as you asked",
+        Some(LockReason::Idle) => " after its idle time",
+        Some(LockReason::Suspend) => " before the computer slept",
+        Some(LockReason::ScreenLock) => " with the screen",
+        Some(LockReason::UserSwitch) => " when another user took over",
+    };
+    format!("locked{why}; open it with `holdfast unlock`")
 }
 
 fn problem(problem: &ErrorBody) -> String {
@@ -120,19 +135,31 @@ pub fn sign_out(reports: &[SignOutReport]) -> Vec<String> {
 }
 
 /// The audit log; accounts by their labels where `labels` knows them.
-pub fn log(entries: &[LogEntry], labels: &BTreeMap<String, String>) -> Vec<String> {
-    let rows: Vec<_> = entries
-        .iter()
-        .map(|entry| {
+pub fn log(log: &LogReply, labels: &BTreeMap<String, String>) -> Vec<String> {
+    let rows = log.entries.iter().map(|entry| {
+        (
+            entry.seq,
             [
                 day_and_time(entry.at),
                 plain(&entry.action),
                 plain(entry.account.as_ref().map_or("-", |id| labels.get(id).unwrap_or(id))),
                 plain(entry.program.as_deref().unwrap_or("-")),
                 plain(entry.detail.as_deref().unwrap_or_default()),
-            ]
-        })
-        .collect();
+            ],
+        )
+    });
+    // In its place, where nobody reads past it.
+    let damage = log.damage.iter().map(|damage| {
+        let lines = match (damage.from_seq, damage.to_seq) {
+            (from, to) if from == to => format!("line {from} "),
+            (from, to) => format!("lines {from} to {to} "),
+        };
+        let what = if damage.what == DamageKind::Missing { "missing" } else { "changed outside Holdfast" };
+        (damage.from_seq, ["!!".to_owned(), lines + what, "-".to_owned(), "-".to_owned(), String::new()])
+    });
+    let mut rows: Vec<(u64, [String; 5])> = rows.chain(damage).collect();
+    rows.sort_by_key(|(seq, _)| *seq);
+    let rows: Vec<[String; 5]> = rows.into_iter().map(|(_, row)| row).collect();
     table(["WHEN", "WHAT", "ACCOUNT", "PROGRAM", "DETAIL"], &rows)
 }
 
@@ -165,7 +192,8 @@ mod tests {
 
     #[test]
     fn the_log_calls_accounts_by_their_labels_and_those_that_are_gone_by_their_ids() {
-        let entry = |account: &str| LogEntry {
+        let entry = |seq: u64, account: &str| holdfast_wire::LogEntry {
+            seq,
             at: "2026-05-14T13:58:20Z".parse().unwrap(),
             action: "renewed".to_owned(),
             account: Some(account.to_owned()),
@@ -173,7 +201,14 @@ mod tests {
             detail: None,
         };
         let labels = BTreeMap::from([("01".to_owned(), "work".to_owned())]);
-        let lines = log(&[entry("01"), entry("02")], &labels);
-        assert!(lines[1].contains("work") && lines[2].contains("02"), "{lines:?}");
+        let damage = |from_seq, to_seq, what| holdfast_wire::LogDamage { from_seq, to_seq, what };
+        let reply = LogReply {
+            entries: vec![entry(1, "01"), entry(5, "02")],
+            damage: vec![damage(2, 4, DamageKind::Missing), damage(6, 6, DamageKind::Changed)],
+        };
+        let lines = log(&reply, &labels);
+        assert!(lines[1].contains("work") && lines[3].contains("02"), "{lines:?}");
+        assert!(lines[2].contains("lines 2 to 4 missing"), "in their place: {lines:?}");
+        assert!(lines[4].contains("line 6 changed outside Holdfast"), "{lines:?}");
     }
 }

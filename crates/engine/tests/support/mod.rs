@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
+pub mod oidc_agent;
 mod provider;
 mod time;
 mod vault;
@@ -13,40 +14,81 @@ use async_trait::async_trait;
 use holdfast_engine::{Caller, Engine, Ports, StartSignIn};
 use holdfast_model::{
     ClientAuthentication, KeyringSecret, Provider, ProviderOrigin, SignInState, VaultId,
-    ports::{Keyring, KeyringError, UnlockMethod},
+    ports::{Keyring, KeyringError, UnlockMethod, WhichSecret},
 };
 pub use provider::{FakeProvider, Says};
 pub use time::ManualTime;
 pub use vault::{MemoryVault, RIGHT};
 
-/// A keyring in memory, which may be made to wait for its person for ever.
+/// A keyring in memory, which may be made to wait for its person.
 #[derive(Default)]
-pub struct MemoryKeyring(std::sync::Mutex<BTreeMap<VaultId, [u8; 32]>>, std::sync::atomic::AtomicBool);
+pub struct MemoryKeyring(
+    std::sync::Mutex<BTreeMap<(VaultId, WhichSecret), [u8; 32]>>,
+    tokio::sync::watch::Sender<bool>,
+    std::sync::atomic::AtomicU8,
+    /// How many changes it still takes; `None` for any number.
+    std::sync::Mutex<Option<usize>>,
+);
 
 impl MemoryKeyring {
     pub fn waits_for_its_person(&self) {
-        self.1.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.1.send_replace(true);
+    }
+
+    /// It takes so many changes and then no more, as when its service ends.
+    pub fn breaks_after(&self, changes: usize) {
+        *self.3.lock().unwrap() = Some(changes);
+    }
+
+    /// It takes every change again.
+    pub fn is_repaired(&self) {
+        *self.3.lock().unwrap() = None;
+    }
+
+    fn change(&self) -> Result<(), KeyringError> {
+        match &mut *self.3.lock().unwrap() {
+            Some(0) => return Err(KeyringError::Absent),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The first byte of each secret that is there.
+    pub fn secrets(&self) -> Vec<(WhichSecret, u8)> {
+        self.0.lock().unwrap().iter().map(|((_, which), secret)| (*which, secret[0])).collect()
+    }
+
+    /// Who waits gets the secret, and nobody has to wait any more.
+    pub fn its_person_is_there(&self) {
+        self.1.send_replace(false);
     }
 }
 
 #[async_trait]
 impl Keyring for MemoryKeyring {
-    async fn get(&self, vault: VaultId) -> Result<KeyringSecret, KeyringError> {
-        if self.1.load(std::sync::atomic::Ordering::SeqCst) {
-            std::future::pending::<()>().await;
-        }
-        self.0.lock().unwrap().get(&vault).map(|bytes| KeyringSecret::new(*bytes)).ok_or(KeyringError::NotFound)
+    async fn get(&self, vault: VaultId, which: WhichSecret) -> Result<KeyringSecret, KeyringError> {
+        self.1.subscribe().wait_for(|waits| !waits).await.expect("the keyring lives");
+        self.0
+            .lock()
+            .unwrap()
+            .get(&(vault, which))
+            .map(|bytes| KeyringSecret::new(*bytes))
+            .ok_or(KeyringError::NotFound)
     }
-    async fn put(&self, vault: VaultId, secret: &KeyringSecret) -> Result<(), KeyringError> {
-        self.0.lock().unwrap().insert(vault, *secret.expose_secret());
+    async fn put(&self, vault: VaultId, which: WhichSecret, secret: &KeyringSecret) -> Result<(), KeyringError> {
+        self.change()?;
+        self.0.lock().unwrap().insert((vault, which), *secret.expose_secret());
         Ok(())
     }
-    async fn delete(&self, vault: VaultId) -> Result<(), KeyringError> {
-        self.0.lock().unwrap().remove(&vault);
+    async fn delete(&self, vault: VaultId, which: WhichSecret) -> Result<(), KeyringError> {
+        self.change()?;
+        self.0.lock().unwrap().remove(&(vault, which));
         Ok(())
     }
     fn make_secret(&self) -> Result<KeyringSecret, KeyringError> {
-        Ok(KeyringSecret::new([7; 32]))
+        let made = self.2.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Ok(KeyringSecret::new([made + 7; 32]))
     }
 }
 
@@ -92,11 +134,16 @@ impl World {
     }
 
     /// The agent dies without a word and starts again.
-    pub async fn restart(&mut self, sliding_s: Option<u64>, absolute_s: Option<u64>) {
+    pub fn start_anew(&mut self, sliding_s: Option<u64>, absolute_s: Option<u64>) {
         self.vault.kill();
         self.engine = engine(&self.time, &self.vault, &self.keyring, &self.provider);
         self.engine.set_file_providers(vec![profile("demo", sliding_s, absolute_s)]);
         drop(self.engine.start());
+    }
+
+    /// The same, and the vault is open again.
+    pub async fn restart(&mut self, sliding_s: Option<u64>, absolute_s: Option<u64>) {
+        self.start_anew(sliding_s, absolute_s);
         self.engine.unlock(None, &Caller::default()).await.expect("opens by the keyring");
     }
 
@@ -144,9 +191,14 @@ impl World {
     pub async fn pass(&self, seconds: i64) {
         for _ in 0..seconds * 10 {
             self.time.advance_ms(100);
-            for _ in 0..20 {
-                tokio::task::yield_now().await;
-            }
+            self.settle().await;
+        }
+    }
+
+    /// Lets everything happen that needs no time to pass.
+    pub async fn settle(&self) {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -39,6 +39,7 @@ struct Inside {
     revoked: Vec<(TokenTypeHint, String)>,
     revocation_down: bool,
     revocation_impossible: bool,
+    nobody_comes_back: bool,
 }
 
 /// An authorization server that rotates refresh tokens and ends the family when a spent one comes back.
@@ -50,6 +51,8 @@ pub struct FakeProvider {
     gate: Semaphore,
     /// Code exchanges wait here: closed by [`FakeProvider::hold_exchanges`].
     exchanges: Semaphore,
+    /// Revocations wait here: closed by [`FakeProvider::hold_revocations`].
+    revocations: Semaphore,
 }
 
 impl FakeProvider {
@@ -60,11 +63,21 @@ impl FakeProvider {
             inside: Mutex::default(),
             gate: Semaphore::new(1_000_000),
             exchanges: Semaphore::new(1_000_000),
+            revocations: Semaphore::new(1_000_000),
         }
     }
 
     pub fn next_person(&self, person: &str) {
         self.inside.lock().unwrap().person = person.into();
+    }
+
+    /// A refresh token that another program got here for `person`; an empty name is one that nobody tells.
+    pub fn issue_elsewhere(&self, person: &str) -> String {
+        let mut inside = self.inside.lock().unwrap();
+        inside.person = person.into();
+        let family = inside.serial;
+        let grant = self.grant(&mut inside, family);
+        grant.refresh_token.expect("a refresh token").expose_secret().to_owned()
     }
 
     /// Refresh requests arrive and are not answered until [`FakeProvider::release`].
@@ -83,6 +96,20 @@ impl FakeProvider {
 
     pub fn release_exchanges(&self) {
         self.exchanges.add_permits(1_000_000);
+    }
+
+    /// Revocations arrive and are not answered until [`FakeProvider::release_revocations`].
+    pub fn hold_revocations(&self) {
+        self.revocations.forget_permits(usize::MAX);
+    }
+
+    pub fn release_revocations(&self) {
+        self.revocations.add_permits(1_000_000);
+    }
+
+    /// From now on people leave their browser alone.
+    pub fn nobody_comes_back(&self) {
+        self.inside.lock().unwrap().nobody_comes_back = true;
     }
 
     pub fn says(&self, says: Says) {
@@ -206,12 +233,20 @@ impl AuthorizationServer for FakeProvider {
         }
     }
 
+    async fn take_over(&self, client: &Client, token: &RefreshToken) -> Result<SignedIn, ProviderFailure> {
+        let grant = self.refresh(client, token, "").await?;
+        let person = self.inside.lock().unwrap().person.clone();
+        let (issuer, username) = (client.provider.issuer.clone(), Some(person.clone()).filter(|name| !name.is_empty()));
+        Ok(SignedIn { grant, claims: IdentityClaims { issuer, subject: person, username } })
+    }
+
     async fn revoke(
         &self,
         _: &Client,
         token: &SecretValue,
         hint: TokenTypeHint,
     ) -> Result<RevocationOutcome, ProviderFailure> {
+        let _pass = self.revocations.acquire().await.expect("never closed");
         let mut inside = self.inside.lock().unwrap();
         if inside.revocation_down {
             return Err(ProviderFailure::new(FailureKind::ServerError, "revocation", "down").with_status(503));
@@ -227,6 +262,22 @@ impl AuthorizationServer for FakeProvider {
 
 /// A browser whose person signs in at once.
 struct AtOnce;
+
+/// A browser whose person never comes back.
+struct Never;
+
+#[async_trait]
+impl Listening for Never {
+    fn redirect_uri(&self) -> &str {
+        "http://127.0.0.1:1/callback"
+    }
+    async fn answer(
+        &mut self,
+        _: &PendingAuthorization,
+    ) -> (Result<AuthorizationCode, ProviderFailure>, Box<dyn BrowserPage>) {
+        std::future::pending().await
+    }
+}
 
 #[async_trait]
 impl Listening for AtOnce {
@@ -249,6 +300,6 @@ impl BrowserPage for AtOnce {
 #[async_trait]
 impl RedirectReceiver for FakeProvider {
     async fn listen(&self, _: Option<&str>) -> Result<Box<dyn Listening>, ProviderFailure> {
-        Ok(Box::new(AtOnce))
+        if self.inside.lock().unwrap().nobody_comes_back { Ok(Box::new(Never)) } else { Ok(Box::new(AtOnce)) }
     }
 }

@@ -23,6 +23,13 @@ impl ManualTime {
     }
 }
 
+impl ManualTime {
+    /// The clock goes on, and no timer ends by it: the machine slept.
+    pub fn sleep_ms(&self, millis: i64) {
+        self.now.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
 impl Clock for ManualTime {
     fn now(&self) -> UnixMillis {
         UnixMillis::from_millis(self.now.load(Ordering::SeqCst))

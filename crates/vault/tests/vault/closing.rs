@@ -31,7 +31,7 @@ async fn after_closing_every_call_says_locked_and_the_file_is_whole() {
         ("revocation_token", store.revocation_token(queued.id).await.map(|_| ())),
         ("delete_revocation", store.delete_revocation(queued.id).await),
         ("append_audit", store.append_audit(&[audit_entry(None, "x")]).await),
-        ("audit", store.audit(None, 1).await.map(|_| ())),
+        ("audit", store.audit(&newest(1)).await.map(|_| ())),
     ];
     for (call, answer) in answers {
         assert!(matches!(answer, Err(VaultError::Locked)), "{call}: {answer:?}");
@@ -64,7 +64,7 @@ async fn two_hundred_operations_at_once_all_end() {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), all).await.expect("they block each other");
-    assert_eq!(scene.store.audit(None, 1000).await.unwrap().len(), 40);
+    assert_eq!(scene.store.audit(&newest(1000)).await.unwrap().len(), 40);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +87,7 @@ async fn closing_waits_for_writes_under_way_and_refuses_those_after() {
         }
     }
     let reopened = scene.file.open(keyring()).await.unwrap();
-    assert_eq!(reopened.audit(None, 1000).await.unwrap().len(), written, "each answer was the truth");
+    assert_eq!(reopened.audit(&newest(1000)).await.unwrap().len(), written, "each answer was the truth");
 }
 
 #[tokio::test]

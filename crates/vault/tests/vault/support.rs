@@ -9,7 +9,9 @@ use holdfast_model::{
     Account, AccountId, AuditAction, AuditEntry, ClientAuthentication, Condition, Credential, CredentialId,
     CredentialKind, Fingerprint, KeyringSecret, Lifetime, Passphrase, Provider, ProviderOrigin, Revocation,
     RevocationId, SecretValue, Source, TokenTypeHint, UnixMillis, VaultId,
-    ports::{CredentialWrite, RefreshIntent, UnlockMaterial, UnlockMethod, VaultFile, VaultStore},
+    ports::{
+        AuditFilter, AuditLine, CredentialWrite, RefreshIntent, UnlockMaterial, UnlockMethod, VaultFile, VaultStore,
+    },
 };
 use holdfast_vault::SqliteVault;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
@@ -72,15 +74,15 @@ pub fn path_in(folder: &Path) -> PathBuf {
 }
 
 pub fn keyring() -> UnlockMaterial {
-    UnlockMaterial { keyring: Some(KeyringSecret::new(KEYRING)), passphrase: None }
+    UnlockMaterial { keyring: Some(KeyringSecret::new(KEYRING)), ..UnlockMaterial::default() }
 }
 
 pub fn passphrase(text: &str) -> UnlockMaterial {
-    UnlockMaterial { keyring: None, passphrase: Some(Passphrase::new(text.into())) }
+    UnlockMaterial { passphrase: Some(Passphrase::new(text.into())), ..UnlockMaterial::default() }
 }
 
 pub fn both(text: &str) -> UnlockMaterial {
-    UnlockMaterial { keyring: keyring().keyring, passphrase: passphrase(text).passphrase }
+    UnlockMaterial { keyring: keyring().keyring, ..passphrase(text) }
 }
 
 /// Runs statements on a database as any other program would.
@@ -148,6 +150,7 @@ pub fn account(number: u8) -> Account {
         scopes: vec!["openid".into()],
         signed_in_at: NOW,
         condition: Condition::SignedIn,
+        origin: holdfast_model::AccountOrigin::SignedIn,
     }
 }
 
@@ -216,6 +219,22 @@ pub fn audit_entry(account: Option<AccountId>, detail: &str) -> AuditEntry {
         program: Some("/usr/bin/git (4711)".into()),
         detail: Some(detail.into()),
     }
+}
+
+/// The newest lines of the log, whoever they are about.
+pub fn newest(limit: u32) -> AuditFilter {
+    AuditFilter { limit, ..AuditFilter::default() }
+}
+
+/// The lines of the log; anything else that was read is an error of the test.
+pub fn entries(lines: Vec<AuditLine>) -> Vec<AuditEntry> {
+    lines
+        .into_iter()
+        .map(|line| match line {
+            AuditLine::Entry { entry, .. } => entry,
+            other => panic!("{other:?}"),
+        })
+        .collect()
 }
 
 /// Short for a secret in a test.

@@ -2,26 +2,40 @@
  * The one door between the window and the rest of Holdfast. Views and stores know this interface only; what stands
  * behind it is the desktop process (tauri.ts), or a stand-in for tests and for work on the views (mock.ts).
  *
- * Nothing here can return a token: no such call exists.
+ * Nothing here can return a token: no such call exists. One call returns a secret: a recovery code that was made this
+ * moment, for the person to put on paper.
  */
 import type { AddProvider } from '../generated/AddProvider';
+import type { BackupReport } from '../generated/BackupReport';
+import type { ChangeKey } from '../generated/ChangeKey';
+import type { CheckReport } from '../generated/CheckReport';
 import type { ErrorBody } from '../generated/ErrorBody';
 import type { Event } from '../generated/Event';
+import type { MakeBackup } from '../generated/MakeBackup';
+import type { RestoreVault } from '../generated/RestoreVault';
 import type { SignInView } from '../generated/SignInView';
 import type { SignOutReport } from '../generated/SignOutReport';
 import type { UnlockMethod } from '../generated/UnlockMethod';
 
 export type { AccountView } from '../generated/AccountView';
 export type { AddProvider } from '../generated/AddProvider';
+export type { BackupReport } from '../generated/BackupReport';
+export type { ChangeKey } from '../generated/ChangeKey';
+export type { CheckReport } from '../generated/CheckReport';
 export type { CredentialView } from '../generated/CredentialView';
+export type { DamageKind } from '../generated/DamageKind';
 export type { ErrorBody } from '../generated/ErrorBody';
 export type { ErrorCode } from '../generated/ErrorCode';
 export type { Event } from '../generated/Event';
+export type { LockReason } from '../generated/LockReason';
+export type { MakeBackup } from '../generated/MakeBackup';
 export type { ProviderView } from '../generated/ProviderView';
+export type { RestoreVault } from '../generated/RestoreVault';
 export type { SignInView } from '../generated/SignInView';
 export type { SignOutOutcome } from '../generated/SignOutOutcome';
 export type { SignOutReport } from '../generated/SignOutReport';
 export type { Snapshot } from '../generated/Snapshot';
+export type { Standing } from '../generated/Standing';
 export type { State } from '../generated/State';
 export type { Status } from '../generated/Status';
 export type { UnlockMethod } from '../generated/UnlockMethod';
@@ -48,9 +62,24 @@ export interface Backend {
   subscribe(onEvent: (event: Event) => void, onConnection: (connection: Connection) => void): () => void;
 
   initVault(request: { unlock: UnlockMethod; passphrase: string | null }): Promise<void>;
-  /** Without a passphrase the keyring is asked. */
-  unlockVault(request: { passphrase: string | null }): Promise<void>;
+  /** Without a passphrase and a recovery code the keyring is asked. */
+  unlockVault(request: { passphrase: string | null; recovery_code?: string }): Promise<void>;
   lockVault(): Promise<void>;
+
+  /** Opens every record; changes nothing. */
+  checkVault(): Promise<CheckReport>;
+  /** Takes the vault as it is for the right one. */
+  acceptVault(): Promise<void>;
+  /** A path that begins with `~/` is in the person's home. */
+  backupVault(request: MakeBackup): Promise<BackupReport>;
+  /** Makes a vault from a backup where there is none; resolves to what was in it. */
+  restoreVault(request: RestoreVault): Promise<BackupReport>;
+  /** Seals the vault anew; it is locked meanwhile. */
+  changeKey(request: ChangeKey): Promise<void>;
+  /** Makes a recovery code. The one time that it is told. */
+  makeRecoveryCode(request: { passphrase: string | null }): Promise<string>;
+  /** Has the desktop copy it for 30 s; resolves to whether that worked. */
+  copyRecoveryCode(code: string): Promise<boolean>;
 
   addProvider(request: NewProvider): Promise<void>;
 

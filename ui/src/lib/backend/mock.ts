@@ -3,11 +3,14 @@
  * serves tests and work on the views; production builds leave it out (index.ts).
  */
 import type {
-  AccountView, Backend, Connection, CredentialView, ErrorBody, ErrorCode, Event, NewProvider, ProviderView, SignInView,
-  SignOutOutcome, SignOutReport, State, Status, UnlockMethod,
+  AccountView, Backend, BackupReport, ChangeKey, CheckReport, Connection, CredentialView, ErrorBody, ErrorCode, Event,
+  MakeBackup, NewProvider, ProviderView, RestoreVault, SignInView, SignOutOutcome, SignOutReport, Standing, State, Status,
+  UnlockMethod,
 } from './backend';
 import { D, H, M, S } from '../time';
 
+/** What a vault shows of itself while it is shut. */
+type Shut = Pick<Status['vault'], 'state' | 'unlock' | 'problem' | 'locked_because'>;
 /** Events as they are before they get their number. */
 type Unnumbered = Event extends infer E ? (E extends { seq: number } ? Omit<E, 'seq'> : never) : never;
 
@@ -16,6 +19,11 @@ export interface MockOptions {
   unlock?: UnlockMethod;
   problem?: ErrorCode;
   passphrase?: string;
+  /** What the vault is once it is open. */
+  standing?: Standing;
+  behindBy?: number;
+  damaged?: CheckReport['damaged'];
+  recoveryCode?: string;
   accounts?: AccountView[];
   providers?: ProviderView[];
   connection?: Connection['state'];
@@ -92,7 +100,7 @@ export function sketch(now: number, of: Sketch): AccountView {
     next: of.trouble ? { at: iso(now + of.trouble.retry), action: 'retry', why: 'the last renewal failed' }
       : of.next === undefined || of.next === null ? null : { at: iso(now + of.next), action: of.refreshToken === false ? 'end' : 'renew', why: 'the access token is near its end' },
     trouble: of.trouble ? { code: of.trouble.code, detail: of.trouble.detail, attempts: of.trouble.attempts, retry_at: iso(now + of.trouble.retry) } : null,
-    revision: 1,
+    url: null, note: null, revision: 1,
   };
 }
 
@@ -153,8 +161,12 @@ export class MockBackend implements Backend {
   /** What was asked, in order: for tests. */
   readonly asked: string[] = [];
 
-  #vault: Status['vault'];
-  readonly #passphrase: string;
+  #vault: Shut;
+  #passphrase: string;
+  #recoveryCode: string | null;
+  #standing: Standing;
+  readonly #behindBy: number | null;
+  #damaged: CheckReport['damaged'];
   readonly #now: () => number;
   readonly #pace: number;
   readonly #browserOpens: boolean;
@@ -165,18 +177,23 @@ export class MockBackend implements Backend {
     this.#now = options.now ?? Date.now;
     this.#pace = options.pace ?? 0;
     this.#passphrase = options.passphrase ?? 'correct horse battery staple';
+    this.#recoveryCode = options.recoveryCode ?? null;
+    this.#standing = options.standing ?? 'current';
+    this.#behindBy = options.behindBy ?? null;
+    this.#damaged = options.damaged ?? [];
     this.#browserOpens = options.browserOpens ?? true;
     this.#connection = { state: options.connection ?? 'connected' };
     const state = options.vault ?? 'unlocked';
     this.#vault = {
       state, unlock: state === 'uninitialised' ? null : (options.unlock ?? 'either'),
       problem: options.problem ? failure(options.problem, MESSAGES[options.problem] ?? 'Something is wrong with the vault.') : null,
+      locked_because: null,
     };
     this.accounts = new Map((options.accounts ?? []).map((account) => [account.id, account]));
     this.providers = options.providers ?? PROVIDERS;
   }
 
-  /** For `vite dev`: `?vault=locked&unlock=keyring&problem=keyring_locked&n=300&connection=lost&browser=no`. */
+  /** For `vite dev`: `?vault=locked&unlock=keyring&problem=keyring_locked&standing=older&damaged&n=300&connection=lost&browser=no`. */
   static fromAddress(query: URLSearchParams): MockBackend {
     const n = Number(query.get('n') ?? 15);
     const options: MockOptions = {
@@ -186,6 +203,11 @@ export class MockBackend implements Backend {
       browserOpens: query.get('browser') !== 'no',
       pace: Number(query.get('pace') ?? 700),
     };
+    if (query.has('standing')) Object.assign(options, { standing: query.get('standing'), behindBy: 12 });
+    if (query.has('damaged')) {
+      options.damaged = (['changed', 'missing', 'older', 'unknown'] as const).map((what, i) => (
+        { table: ['credentials', 'accounts', 'providers', 'audit'][i] ?? '', record: `0198-${i}f21`, what, text: '' }));
+    }
     if (query.has('unlock')) options.unlock = query.get('unlock') as UnlockMethod;
     if (query.has('problem')) options.problem = query.get('problem') as ErrorCode;
     const backend = new MockBackend(options);
@@ -198,6 +220,10 @@ export class MockBackend implements Backend {
   setConnection(connection: Connection): void {
     this.#connection = connection;
     for (const watcher of this.#watchers) watcher.onConnection(connection);
+  }
+
+  lock(because: NonNullable<Status['vault']['locked_because']>): void {
+    this.#setVault({ ...this.#vault, state: 'locked', locked_because: because });
   }
 
   change(id: string, changes: Partial<AccountView>): void {
@@ -235,7 +261,12 @@ export class MockBackend implements Backend {
     const open = this.#vault.state === 'unlocked';
     const all = [...this.accounts.values()];
     return {
-      version: '0.1.0', api_version: 1, pid: 4121, server_now: iso(this.#now()), vault: this.#vault,
+      version: '0.1.0', api_version: 1, pid: 4121, server_now: iso(this.#now()),
+      vault: {
+        ...this.#vault, standing: open ? this.#standing : null, damaged: open ? this.#damaged.length : null,
+        behind_by: open && this.#standing === 'older' ? this.#behindBy : null,
+        has_recovery_code: open ? this.#recoveryCode !== null : null,
+      },
       accounts: open ? all.length : null,
       accounts_needing_sign_in: open ? all.filter(({ state }) => state === 'needs_sign_in').length : null,
       queued_revocations: open ? 0 : null,
@@ -256,23 +287,87 @@ export class MockBackend implements Backend {
     this.asked.push(`init ${request.unlock}`);
     await this.#slowly();
     if (this.#vault.state !== 'uninitialised') throw failure('vault_exists', 'There is a vault already.');
-    this.#setVault({ state: 'unlocked', unlock: request.unlock, problem: null });
+    this.#setVault({ state: 'unlocked', unlock: request.unlock, problem: null, locked_because: null });
   }
 
-  async unlockVault(request: { passphrase: string | null }): Promise<void> {
-    this.asked.push(request.passphrase === null ? 'unlock with keyring' : 'unlock with passphrase');
+  async unlockVault(request: { passphrase: string | null; recovery_code?: string }): Promise<void> {
+    const code = request.recovery_code;
+    this.asked.push(`unlock with ${code !== undefined ? 'recovery code' : request.passphrase === null ? 'keyring' : 'passphrase'}`);
     await this.#slowly();
-    if (request.passphrase === null) {
+    if (code !== undefined) {
+      if (code !== this.#recoveryCode) throw failure('wrong_recovery_code', 'That recovery code does not open this vault. Nothing was changed.');
+    } else if (request.passphrase === null) {
       if (this.#vault.problem) throw this.#vault.problem;
     } else if (request.passphrase !== this.#passphrase) {
       throw failure('wrong_passphrase', 'That passphrase does not open this vault. Nothing was changed.', 'Try again.');
     }
-    this.#setVault({ ...this.#vault, state: 'unlocked', problem: null });
+    this.#setVault({ ...this.#vault, state: 'unlocked', problem: null, locked_because: null });
   }
 
   async lockVault(): Promise<void> {
     this.asked.push('lock');
-    this.#setVault({ ...this.#vault, state: 'locked' });
+    this.lock('asked');
+  }
+
+  async checkVault(): Promise<CheckReport> {
+    this.asked.push('check');
+    await this.#slowly();
+    return {
+      whole: this.#damaged.length === 0 && this.#standing === 'current', standing: this.#standing, damaged: this.#damaged, database: [],
+      opened: [{ table: 'accounts', records: this.accounts.size }, { table: 'credentials', records: 3 * this.accounts.size }],
+    };
+  }
+
+  async acceptVault(): Promise<void> {
+    this.asked.push('accept');
+    await this.#slowly();
+    this.#standing = 'current';
+    this.#damaged = this.#damaged.filter(({ what }) => what === 'changed');
+    this.#setVault(this.#vault);
+  }
+
+  async backupVault(request: MakeBackup): Promise<BackupReport> {
+    this.asked.push(`back up to ${request.path}${request.backup_passphrase === null ? '' : ' with its own passphrase'}`);
+    await this.#slowly();
+    this.#prove(request.passphrase);
+    if (request.path.includes('there-already')) throw failure('backup_unusable', 'There is a file of that name already. Nothing was written.');
+    return { ...this.#contents(), path: request.path };
+  }
+
+  async restoreVault(request: RestoreVault): Promise<BackupReport> {
+    this.asked.push(`restore ${request.path} for ${request.unlock}`);
+    await this.#slowly();
+    if (this.#vault.state !== 'uninitialised') throw failure('vault_exists', 'There is a vault already.');
+    if (request.backup_passphrase !== this.#passphrase) throw failure('wrong_passphrase', 'That passphrase does not open the backup. No vault was made.');
+    this.#standing = 'restored';
+    this.#setVault({ state: 'unlocked', unlock: request.unlock, problem: null, locked_because: null });
+    return { ...this.#contents(), path: request.path };
+  }
+
+  async changeKey(request: ChangeKey): Promise<void> {
+    this.asked.push(`change key to ${request.unlock}${request.new_passphrase === null ? '' : ' with a new passphrase'}`);
+    await this.#slowly();
+    if (request.recovery_code === null) this.#prove(request.passphrase);
+    else if (request.recovery_code !== this.#recoveryCode) throw failure('wrong_recovery_code', 'That recovery code does not open this vault.');
+    this.#setVault({ ...this.#vault, state: 'locked', locked_because: null });
+    await this.#slowly();
+    this.#passphrase = request.new_passphrase ?? this.#passphrase;
+    this.#recoveryCode = null;
+    this.#setVault({ ...this.#vault, state: 'unlocked', unlock: request.unlock ?? this.#vault.unlock });
+  }
+
+  async makeRecoveryCode(request: { passphrase: string | null }): Promise<string> {
+    this.asked.push('make recovery code');
+    await this.#slowly();
+    this.#prove(request.passphrase);
+    this.#recoveryCode = ['K4QZ', 'T7MA', '2XWB', 'LR5D', 'N3VE', 'J6PC', 'H2SY', 'F5GU'].join('-');
+    this.#setVault(this.#vault);
+    return this.#recoveryCode;
+  }
+
+  async copyRecoveryCode(): Promise<boolean> {
+    this.asked.push('copy recovery code');
+    return true;
   }
 
   async addProvider(request: NewProvider): Promise<void> {
@@ -374,6 +469,16 @@ export class MockBackend implements Backend {
 
   // ---- inside ----
 
+  #prove(passphrase: string | null): void {
+    if (this.#vault.unlock === 'keyring' || passphrase === this.#passphrase) return;
+    throw failure('wrong_passphrase', 'That passphrase does not open this vault. Nothing was changed.', 'Try again.');
+  }
+
+  #contents(): Omit<BackupReport, 'path'> {
+    const accounts = this.accounts.size;
+    return { made_at: iso(this.#now()), accounts, credentials: 3 * accounts, providers: this.providers.length, revocations: 0, audit_lines: 41, left_out: 0 };
+  }
+
   #known(id: string): AccountView {
     const account = this.accounts.get(id);
     if (!account) throw failure('account_not_found', 'There is no such account.');
@@ -411,7 +516,7 @@ export class MockBackend implements Backend {
     this.#send({ type: 'sign_in_changed', sign_in: signIn });
   }
 
-  #setVault(vault: Status['vault']): void {
+  #setVault(vault: Shut): void {
     this.#vault = vault;
     this.#send({ type: 'status_changed', status: this.status() });
     if (vault.state === 'unlocked') for (const watcher of this.#watchers) this.#snapshot(watcher);

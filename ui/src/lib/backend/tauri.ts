@@ -1,6 +1,8 @@
 /* The backend of the packaged window: commands of the desktop process. The only file that knows Tauri. */
 import { Channel, invoke } from '@tauri-apps/api/core';
-import type { Backend, Connection, Event, SignOutReport, StartedSignIn } from './backend';
+import type { RecoveryCodeReply } from '../generated/RecoveryCodeReply';
+import type { RestoreReport } from '../generated/RestoreReport';
+import type { Backend, BackupReport, CheckReport, Connection, Event, SignOutReport, StartedSignIn } from './backend';
 
 /** What the desktop process sends over the channel of `watch`. */
 type Message = { kind: 'event'; event: Event } | ({ kind: 'connection' } & Connection);
@@ -28,6 +30,14 @@ export const tauriBackend: Backend = {
   initVault: (request) => invoke('init_vault', { request }),
   unlockVault: (request) => invoke('unlock_vault', { request }),
   lockVault: () => invoke('lock_vault'),
+
+  checkVault: () => invoke<CheckReport>('check_vault'),
+  acceptVault: () => invoke('accept_vault'),
+  backupVault: (request) => invoke<BackupReport>('backup_vault', { request }),
+  restoreVault: async (request) => (await invoke<RestoreReport>('restore_vault', { request })).backup,
+  changeKey: (request) => invoke('rekey_vault', { request }),
+  makeRecoveryCode: async (request) => (await invoke<RecoveryCodeReply>('make_recovery_code', { request })).recovery_code,
+  copyRecoveryCode: (code) => done(invoke('copy_recovery_code', { code })),
 
   addProvider: (request) => invoke('add_provider', { request }),
 

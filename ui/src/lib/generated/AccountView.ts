@@ -27,11 +27,11 @@ provider_display_name: string,
  */
 label: string, 
 /**
- * The issuer of the ID token.
+ * The issuer of the ID token; empty for a token that was entered by hand.
  */
 issuer: string, 
 /**
- * The subject of the ID token.
+ * The subject of the ID token; empty when nobody told it.
  */
 subject: string, 
 /**
@@ -86,6 +86,14 @@ next: NextAction | null,
  * What goes wrong at present.
  */
 trouble: TroubleView | null, 
+/**
+ * Where a token that was entered by hand was made and can be ended.
+ */
+url: string | null, 
+/**
+ * What its person noted of it.
+ */
+note: string | null, 
 /**
  * Counts changes of this view within one run of the agent.
  */

@@ -16,7 +16,7 @@ id: string,
  */
 kind: CredentialKind, 
 /**
- * How it gets its next value: `authorization_code`.
+ * How it gets its next value: `authorization_code`, or `static` when a person enters it.
  */
 source: string, 
 /**

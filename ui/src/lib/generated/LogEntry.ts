@@ -5,11 +5,15 @@
  */
 export type LogEntry = { 
 /**
+ * Its number. Numbers have no holes, unless lines were taken out.
+ */
+seq: number, 
+/**
  * When.
  */
 at: string, 
 /**
- * What: `signed_in`, `token_handed_out`, `renewed`, `renewal_failed`, `revoked`, `signed_out`, `removed`,
+ * What: `signed_in`, `imported`, `token_entered`, `token_handed_out`, `renewed`, `renewal_failed`, `revoked`, `signed_out`, `removed`,
  * `unlocked`, `locked`.
  */
 action: string, 

@@ -9,7 +9,7 @@ export type NextAction = {
  */
 at: string, 
 /**
- * `renew`, `retry` or `end`.
+ * `renew`, `retry`, `remind` (of a token that only its person can replace) or `end`.
  */
 action: string, 
 /**

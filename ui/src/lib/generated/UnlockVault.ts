@@ -7,4 +7,8 @@ export type UnlockVault = {
 /**
  * The passphrase. Without one, the keyring is asked.
  */
-passphrase: string | null, };
+passphrase: string | null, 
+/**
+ * The recovery code, in place of all else.
+ */
+recovery_code: string | null, };

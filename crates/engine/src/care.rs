@@ -1,0 +1,189 @@
+//! Looking after the vault: checking it, deciding about an older copy, backing it up, restoring it, changing its key,
+//! printing a recovery code.
+
+use std::{path::Path, sync::Arc};
+
+use holdfast_model::{
+    AuditAction, Change, Passphrase, RecoveryCode, VaultId, VaultState,
+    ports::{BackupSummary, CheckReport, Standing, UnlockMethod, VaultError, VaultHeader, VaultStore, WhichSecret},
+};
+use tracing::info;
+
+use crate::{Caller, Engine, EngineError, Typed, vault::STOP_GRACE_MS};
+
+/// What the key of a vault is changed to.
+#[derive(Debug)]
+pub struct NewKey {
+    /// What opens the vault from then on; `None` for what opens it now.
+    pub unlock: Option<UnlockMethod>,
+    /// The new passphrase; `None` keeps the one that was typed as proof.
+    pub passphrase: Option<Passphrase>,
+}
+
+/// What a vault is restored from, and to.
+#[derive(Debug)]
+pub struct Restore<'a> {
+    /// The backup file.
+    pub from: &'a Path,
+    /// What opens the backup.
+    pub backup_passphrase: Passphrase,
+    /// What opens the new vault.
+    pub unlock: UnlockMethod,
+    /// Its passphrase, when one takes part; `None` for the backup's.
+    pub passphrase: Option<Passphrase>,
+}
+
+impl Engine {
+    fn store(&self) -> Result<Arc<dyn VaultStore>, EngineError> {
+        Ok(self.state().session_as_it_is()?.store.clone())
+    }
+
+    /// Opens everything that the vault holds and says what is wrong with it. Changes nothing.
+    pub async fn check(&self) -> Result<CheckReport, EngineError> {
+        Ok(self.store()?.check().await?)
+    }
+
+    /// The person's decision that the vault, as it is, shall count: an older or restored one is written from then on,
+    /// records that are gone are forgotten, those that were put back are taken over.
+    pub async fn accept(&self, caller: &Caller) -> Result<(), EngineError> {
+        let store = self.store()?;
+        store.accept().await?;
+        let contents = store.load().await?;
+        let now = self.now();
+        {
+            let mut state = self.state();
+            let session = state.session_as_it_is_mut()?;
+            session.standing = Standing::Current;
+            session.damaged = contents.damaged.len();
+            let found = session.take_over(contents, now);
+            for id in found.into_iter().chain(session.accounts.keys().copied().collect::<Vec<_>>()) {
+                session.replan(id, now, self.next_revision());
+            }
+        }
+        info!("the vault is accepted as it is");
+        self.audit(AuditAction::Accepted, None, caller, None);
+        self.announce(Change::Vault(VaultState::Unlocked));
+        self.shared.replanned.notify_one();
+        Ok(())
+    }
+
+    /// Writes a backup to a new file. It is sealed by `passphrase`, or without one by the vault's own, which `proof` has
+    /// to be where the vault has one.
+    pub async fn backup(
+        &self,
+        to: &Path,
+        proof: Option<Passphrase>,
+        passphrase: Option<Passphrase>,
+        caller: &Caller,
+    ) -> Result<BackupSummary, EngineError> {
+        let store = self.store()?;
+        self.prove(proof.clone()).await?;
+        let passphrase = crate::vault::strong_enough(passphrase.or(proof).ok_or(EngineError::PassphraseRequired)?)?;
+        let summary = store.backup(to, passphrase, self.now()).await?;
+        self.audit(AuditAction::BackedUp, None, caller, None);
+        Ok(summary)
+    }
+
+    /// Makes a vault from a backup where there is none, and opens it. It is not written until it is accepted.
+    pub async fn restore(&self, restore: Restore<'_>, caller: &Caller) -> Result<BackupSummary, EngineError> {
+        let _gate = self.shared.gate.lock().await;
+        let closings = self.state().closings;
+        match self.shared.ports.vault.header().await {
+            Err(VaultError::Absent) => {}
+            Ok(_) => return Err(EngineError::VaultExists),
+            Err(other) => return Err(other.into()),
+        }
+        let Restore { from, backup_passphrase, unlock, passphrase } = restore;
+        let passphrase = passphrase.or_else(|| Some(backup_passphrase.clone()));
+        let id = VaultId::make(self.now());
+        let material = self.new_material(id, WhichSecret::Current, unlock, passphrase).await?;
+        drop(self.shared.closing.lock().await);
+        match self.shared.ports.vault.restore(from, backup_passphrase, id, unlock, material).await {
+            Ok((store, summary)) => {
+                info!(vault = %id, "restored a vault");
+                self.open_session(VaultHeader { id, unlock }, store, closings, caller).await?;
+                Ok(summary)
+            }
+            Err(error) => {
+                self.drop_secret(id, WhichSecret::Current, unlock).await;
+                Err(match error {
+                    VaultError::WrongKey => EngineError::WrongBackupPassphrase,
+                    other => other.into(),
+                })
+            }
+        }
+    }
+
+    /// Makes a recovery code, which opens the vault by itself. An earlier one opens nothing any more.
+    pub async fn make_recovery_code(
+        &self,
+        proof: Option<Passphrase>,
+        caller: &Caller,
+    ) -> Result<RecoveryCode, EngineError> {
+        let store = self.store()?;
+        self.prove(proof).await?;
+        let code = store.make_recovery_code().await?;
+        if let Ok(session) = self.state().session_as_it_is_mut() {
+            session.has_recovery_code = true;
+        }
+        self.audit(AuditAction::RecoveryCodeMade, None, caller, None);
+        self.announce(Change::Vault(VaultState::Unlocked));
+        Ok(code)
+    }
+
+    /// Seals the whole vault anew under a new key, and changes what opens it if that is wanted. The vault is closed
+    /// meanwhile; requests that come then hear "locked". Interrupted at any instant, either the old key or the new one
+    /// opens the whole of it.
+    pub async fn rekey(&self, proof: Option<Typed>, new: NewKey, caller: &Caller) -> Result<(), EngineError> {
+        let _gate = self.shared.gate.lock().await;
+        self.state().session()?;
+        let typed_passphrase = match &proof {
+            Some(Typed::Passphrase(passphrase)) => Some(passphrase.clone()),
+            _ => None,
+        };
+        let (header, old) = self.proven(proof).await?;
+        let unlock = new.unlock.unwrap_or(header.unlock);
+        let passphrase = new.passphrase.or(typed_passphrase.filter(|_| header.unlock.uses_passphrase()));
+        let material = self.new_material(header.id, WhichSecret::Next, unlock, passphrase).await?;
+        let (secret, passphrase) = (material.keyring.clone(), material.passphrase.clone());
+
+        self.close_session(STOP_GRACE_MS, None).await;
+        let closings = self.state().closings;
+        let changed = self.shared.ports.vault.rekey(old(), unlock, material).await;
+        let (header, opening) = match &changed {
+            Ok(()) => {
+                let new = holdfast_model::ports::UnlockMaterial { keyring: secret.clone(), passphrase, recovery: None };
+                let header = VaultHeader { unlock, ..header };
+                self.settle_keyring(header, secret).await;
+                (header, new)
+            }
+            Err(_) => {
+                self.drop_secret(header.id, WhichSecret::Next, unlock).await;
+                (header, old())
+            }
+        };
+        // Whatever came of it, the vault is open again as it was before.
+        let store = self.shared.ports.vault.open(opening).await?;
+        self.open_session(header, store, closings, caller).await?;
+        changed?;
+        info!("changed the key of the vault");
+        self.audit(AuditAction::Rekeyed, None, caller, None);
+        Ok(())
+    }
+
+    /// Puts the new secret in force, or takes the old one away where the keyring takes no part any more.
+    async fn settle_keyring(&self, header: VaultHeader, secret: Option<holdfast_model::KeyringSecret>) {
+        match secret {
+            Some(secret) => self.finish_secret(header, Some(secret)).await,
+            None => self.forget_secret(header.id).await,
+        }
+    }
+
+    async fn forget_secret(&self, id: VaultId) {
+        use holdfast_model::ports::KeyringError;
+        match self.shared.ports.keyring.delete(id, WhichSecret::Current).await {
+            Ok(()) | Err(KeyringError::NotFound | KeyringError::Absent) => {}
+            Err(error) => tracing::warn!(%error, "a key that opens nothing any more stays in the keyring"),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Opening the vault, and proving that one could.
+
+use std::sync::Arc;
+
+use holdfast_model::{
+    KeyringSecret, Passphrase, RecoveryCode,
+    ports::{KeyringError, UnlockMaterial, UnlockMethod, VaultError, VaultHeader, VaultStore, WhichSecret},
+};
+use tracing::{info, warn};
+
+use crate::{Caller, Engine, EngineError};
+
+/// What a person typed.
+#[derive(Clone, Debug)]
+pub enum Typed {
+    /// The passphrase.
+    Passphrase(Passphrase),
+    /// The printed code.
+    RecoveryCode(RecoveryCode),
+}
+
+impl Typed {
+    /// What it adds to what the keyring gave.
+    fn with(self, keyring: Option<KeyringSecret>) -> UnlockMaterial {
+        match self {
+            Self::Passphrase(passphrase) => UnlockMaterial { keyring, passphrase: Some(passphrase), recovery: None },
+            Self::RecoveryCode(code) => UnlockMaterial { recovery: Some(code), ..UnlockMaterial::default() },
+        }
+    }
+}
+
+impl Engine {
+    /// Opens the vault with what was typed, or without it through the keyring. Opening an open vault changes nothing,
+    /// but what was typed is still checked.
+    pub async fn unlock(&self, typed: Option<Typed>, caller: &Caller) -> Result<(), EngineError> {
+        let closings = self.state().closings;
+        self.unlock_unless_closed_since(closings, typed, caller).await
+    }
+
+    /// The same, given up when the vault was closed after `closings` was read.
+    pub(crate) async fn unlock_unless_closed_since(
+        &self,
+        closings: u64,
+        typed: Option<Typed>,
+        caller: &Caller,
+    ) -> Result<(), EngineError> {
+        {
+            let state = self.state();
+            if state.stopping {
+                return Err(EngineError::ShuttingDown);
+            }
+            if typed.is_none() && state.session.is_some() {
+                return Ok(());
+            }
+        }
+        let header = self.shared.ports.vault.header().await?;
+        let typed = typed.filter(|typed| header.unlock.uses_passphrase() || matches!(typed, Typed::RecoveryCode(_)));
+        // Before the gate: a keyring that waits for its person must not keep a passphrase waiting.
+        let keyring = tokio::select! {
+            secret = self.keyring_secret(header, typed.as_ref()) => secret?,
+            () = self.closed_since(closings) => return Err(self.state().closed()),
+        };
+        let _gate = self.shared.gate.lock().await;
+        drop(self.shared.closing.lock().await);
+        if typed.is_none() && self.state().session.is_some() {
+            return Ok(());
+        }
+        self.may_try(typed.as_ref())?;
+        let store = self.open_store(header, keyring, typed.clone()).await;
+        let store = store.map_err(|error| self.count_try(typed.as_ref(), error))?;
+        let open_already = {
+            let mut state = self.state();
+            if typed.is_some() {
+                state.tries.right();
+            }
+            state.session.is_some()
+        };
+        if open_already {
+            store.close().await;
+            return Ok(());
+        }
+        self.open_session(header, store, closings, caller).await
+    }
+
+    /// The keyring's half, where this vault and what was typed need it.
+    async fn keyring_secret(
+        &self,
+        header: VaultHeader,
+        typed: Option<&Typed>,
+    ) -> Result<Option<KeyringSecret>, EngineError> {
+        let needed = match (header.unlock, typed) {
+            (_, Some(Typed::RecoveryCode(_))) => false,
+            (UnlockMethod::Passphrase | UnlockMethod::Both, None) => return Err(EngineError::PassphraseRequired),
+            (UnlockMethod::Keyring | UnlockMethod::Both, _) | (UnlockMethod::Either, None) => true,
+            (UnlockMethod::Passphrase | UnlockMethod::Either, Some(_)) => false,
+        };
+        if !needed {
+            return Ok(None);
+        }
+        let keyring = &self.shared.ports.keyring;
+        match keyring.get(header.id, WhichSecret::Current).await {
+            // A change of the key may have ended before the keyring was told.
+            Err(KeyringError::NotFound) => match keyring.get(header.id, WhichSecret::Next).await {
+                Ok(next) => Ok(Some(next)),
+                Err(_) => Err(KeyringError::NotFound.into()),
+            },
+            answer => Ok(Some(answer?)),
+        }
+    }
+
+    /// Opens the file. Where a change of the key was interrupted between file and keyring, the secret that was to come
+    /// into force does so now.
+    async fn open_store(
+        &self,
+        header: VaultHeader,
+        keyring: Option<KeyringSecret>,
+        typed: Option<Typed>,
+    ) -> Result<Arc<dyn VaultStore>, VaultError> {
+        let uses_keyring = keyring.is_some();
+        let material = |keyring| match typed.clone() {
+            Some(typed) => typed.with(keyring),
+            None => UnlockMaterial { keyring, ..UnlockMaterial::default() },
+        };
+        let vault = &self.shared.ports.vault;
+        let first = vault.open(material(keyring)).await;
+        let wrong = matches!(first, Err(VaultError::WrongKey));
+        if !uses_keyring || !(wrong || first.is_ok()) {
+            return first;
+        }
+        let Ok(next) = self.shared.ports.keyring.get(header.id, WhichSecret::Next).await else { return first };
+        if first.is_ok() {
+            // Left by a change that never reached the file, or by one that did and is finished below at last.
+            self.finish_secret(header, None).await;
+            return first;
+        }
+        match vault.open(material(Some(next.clone()))).await {
+            Ok(store) => {
+                info!("finished a change of the key that was interrupted");
+                self.finish_secret(header, Some(next)).await;
+                Ok(store)
+            }
+            Err(_) => first,
+        }
+    }
+
+    /// Puts the next secret in force, or only away when `next` is none of the file's.
+    pub(crate) async fn finish_secret(&self, header: VaultHeader, next: Option<KeyringSecret>) {
+        let keyring = &self.shared.ports.keyring;
+        let put = match &next {
+            Some(next) => keyring.put(header.id, WhichSecret::Current, next).await,
+            None => Ok(()),
+        };
+        let done = match put {
+            Ok(()) => keyring.delete(header.id, WhichSecret::Next).await,
+            failed => failed,
+        };
+        if let Err(error) = done {
+            warn!(%error, "the keyring still holds the key of a change that is over; the next unlock puts it away");
+        }
+    }
+
+    /// Whether another try may come now.
+    fn may_try(&self, typed: Option<&Typed>) -> Result<(), EngineError> {
+        match typed.and_then(|_| self.state().tries.wait_ms(self.now())) {
+            Some(wait_ms) => Err(EngineError::TooManyTries { wait_s: whole_seconds(wait_ms) }),
+            None => Ok(()),
+        }
+    }
+
+    /// What a failed opening means, and that it counts.
+    fn count_try(&self, typed: Option<&Typed>, error: VaultError) -> EngineError {
+        match (error, typed) {
+            (VaultError::WrongKey, Some(typed)) => {
+                let wait_s = whole_seconds(self.state().tries.wrong(self.now()).unwrap_or(0));
+                match typed {
+                    Typed::Passphrase(_) => EngineError::WrongPassphrase { wait_s },
+                    Typed::RecoveryCode(_) => EngineError::WrongRecoveryCode { wait_s },
+                }
+            }
+            (VaultError::WrongKey, None) => EngineError::KeyringKeyWrong,
+            (other, _) => other.into(),
+        }
+    }
+
+    /// Has a person who asks for something sensitive prove that the vault is theirs, where it has a passphrase. A vault
+    /// of the keyring alone asks nothing that an open session has not answered already.
+    pub(crate) async fn prove(&self, passphrase: Option<Passphrase>) -> Result<(), EngineError> {
+        self.proven(passphrase.map(Typed::Passphrase)).await.map(|_| ())
+    }
+
+    /// The same, for acts that need what was proven again: the header, and what opens the vault.
+    pub(crate) async fn proven(
+        &self,
+        typed: Option<Typed>,
+    ) -> Result<(VaultHeader, impl Fn() -> UnlockMaterial + use<>), EngineError> {
+        let header = self.shared.ports.vault.header().await?;
+        let typed = typed.filter(|typed| header.unlock.uses_passphrase() || matches!(typed, Typed::RecoveryCode(_)));
+        if header.unlock.uses_passphrase() && typed.is_none() {
+            return Err(EngineError::PassphraseRequired);
+        }
+        let keyring = self.keyring_secret(header, typed.as_ref()).await?;
+        self.may_try(typed.as_ref())?;
+        let proof = typed.clone();
+        let material = move || match proof.clone() {
+            Some(typed) => typed.with(keyring.clone()),
+            None => UnlockMaterial { keyring: keyring.clone(), ..UnlockMaterial::default() },
+        };
+        let tried = self.shared.ports.vault.try_key(material()).await;
+        tried.map_err(|error| self.count_try(typed.as_ref(), error))?;
+        self.state().tries.right();
+        Ok((header, material))
+    }
+}
+
+/// Milliseconds as whole seconds, rounded up: whoever waits that long has waited long enough.
+fn whole_seconds(millis: i64) -> u64 {
+    u64::try_from(millis.max(0)).unwrap_or(0).div_ceil(1000)
+}

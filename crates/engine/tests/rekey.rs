@@ -1,0 +1,214 @@
+//! Changing the key of the vault: whole or not at all, wherever it ends between the file and the keyring.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use holdfast_engine::{Caller, EngineError, NewKey, TokenDemand, Typed};
+use holdfast_model::{
+    AuditAction, Passphrase, VaultState,
+    ports::{UnlockMethod, VaultError, WhichSecret},
+};
+use support::{RIGHT, World};
+use UnlockMethod::{Both, Either, Keyring};
+
+const NEW: &str = "another copper wagon";
+
+fn caller() -> Caller {
+    Caller::default()
+}
+
+fn typed(text: &str) -> Option<Typed> {
+    Some(Typed::Passphrase(Passphrase::new(text.into())))
+}
+
+fn new_key(unlock: UnlockMethod, passphrase: Option<&str>) -> NewKey {
+    NewKey { unlock: Some(unlock), passphrase: passphrase.map(|text| Passphrase::new(text.into())) }
+}
+
+/// An open vault of this kind, with the passphrase [`RIGHT`] where one takes part.
+async fn open(unlock: UnlockMethod) -> World {
+    let world = World::locked_with(unlock).await;
+    world.engine.unlock(typed(RIGHT).filter(|_| unlock.uses_passphrase()), &caller()).await.expect("opens");
+    world
+}
+
+/// Opens it anew with what should open it, after the agent died.
+async fn opens_after_a_restart(world: &mut World, passphrase: Option<&str>) {
+    world.start_anew(None, None);
+    let opened = world.engine.unlock(passphrase.and_then(typed), &caller()).await;
+    opened.unwrap_or_else(|error| panic!("with {passphrase:?}: {error}; the keyring has {:?}", world.keyring.secrets()));
+}
+
+#[tokio::test]
+async fn the_vault_is_open_again_after_its_key_was_changed_and_the_log_says_so() {
+    let mut world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let before = world.keyring.secrets();
+    world.engine.rekey(None, NewKey { unlock: None, passphrase: None }, &caller()).await.expect("changed");
+    world.engine.token(&account, &TokenDemand::default(), &caller()).await.expect("it works on");
+    let after = world.keyring.secrets();
+    assert_eq!(after.len(), 1, "{after:?}");
+    assert_eq!(after[0].0, WhichSecret::Current);
+    assert_ne!(after, before, "a new secret");
+    world.settle().await;
+    assert!(world.vault.audit_lines().iter().any(|line| line.action == AuditAction::Rekeyed));
+    opens_after_a_restart(&mut world, None).await;
+}
+
+#[tokio::test]
+async fn what_opens_the_vault_can_be_changed_from_each_way_to_each() {
+    for from in [Keyring, UnlockMethod::Passphrase, Either, Both] {
+        for to in [Keyring, UnlockMethod::Passphrase, Either, Both] {
+            let mut world = open(from).await;
+            let proof = typed(RIGHT).filter(|_| from.uses_passphrase());
+            let change = new_key(to, Some(NEW).filter(|_| to.uses_passphrase()));
+            world.engine.rekey(proof, change, &caller()).await.unwrap_or_else(|error| panic!("{from:?} {to:?}: {error}"));
+            assert_eq!(world.engine.status().await.unlock, Some(to));
+            let kept: Vec<_> = world.keyring.secrets().into_iter().map(|(which, _)| which).collect();
+            let expected = if to.uses_keyring() { vec![WhichSecret::Current] } else { Vec::new() };
+            assert_eq!(kept, expected, "{from:?} {to:?}");
+            let needed = Some(NEW).filter(|_| matches!(to, UnlockMethod::Passphrase | Both));
+            opens_after_a_restart(&mut world, needed).await;
+            if to.uses_passphrase() {
+                let old = world.engine.unlock(typed(RIGHT), &caller()).await;
+                assert!(matches!(old, Err(EngineError::WrongPassphrase { .. })), "{from:?} {to:?}: {old:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_present_passphrase_is_kept_where_no_new_one_is_given() {
+    let mut world = open(UnlockMethod::Passphrase).await;
+    world.engine.rekey(typed(RIGHT), new_key(Both, None), &caller()).await.expect("changed");
+    opens_after_a_restart(&mut world, Some(RIGHT)).await;
+}
+
+#[tokio::test]
+async fn without_proof_or_with_a_weak_new_passphrase_nothing_is_changed() {
+    let world = open(UnlockMethod::Passphrase).await;
+    let unproven = world.engine.rekey(None, new_key(Keyring, None), &caller()).await;
+    assert!(matches!(unproven, Err(EngineError::PassphraseRequired)), "{unproven:?}");
+    let weak = world.engine.rekey(typed(RIGHT), new_key(Both, Some("short")), &caller()).await;
+    assert!(matches!(weak, Err(EngineError::PassphraseTooWeak { .. })), "{weak:?}");
+    assert_eq!(world.keyring.secrets(), [], "and the keyring has nothing that opens nothing");
+    assert!(world.vault.is_open());
+}
+
+#[tokio::test]
+async fn a_full_disk_leaves_the_old_key_in_force_and_no_stray_one_in_the_keyring() {
+    let mut world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let before = world.keyring.secrets();
+    world.vault.disk_is_full(true);
+    let full = world.engine.rekey(None, NewKey { unlock: None, passphrase: None }, &caller()).await;
+    assert!(matches!(&full, Err(EngineError::Vault(error)) if matches!(**error, VaultError::DiskFull)), "{full:?}");
+    assert_eq!(world.keyring.secrets(), before);
+    world.engine.token(&account, &TokenDemand::default(), &caller()).await.expect("it is open as before");
+    world.vault.disk_is_full(false);
+    opens_after_a_restart(&mut world, None).await;
+}
+
+#[tokio::test]
+async fn a_change_that_reached_the_file_and_failed_after_it_is_finished() {
+    for (from, to) in [(Keyring, Keyring), (Keyring, UnlockMethod::Passphrase), (UnlockMethod::Passphrase, Keyring)] {
+        let mut world = open(from).await;
+        world.vault.rekey_is_unsure();
+        let proof = typed(RIGHT).filter(|_| from.uses_passphrase());
+        let change = new_key(to, Some(NEW).filter(|_| to.uses_passphrase()));
+        world.engine.rekey(proof, change, &caller()).await.expect_err("it says that something is wrong");
+        assert!(world.vault.is_open(), "{from:?} {to:?}: it is open all the same");
+        assert_eq!(world.engine.status().await.unlock, Some(to), "{from:?} {to:?}");
+        opens_after_a_restart(&mut world, Some(NEW).filter(|_| to.uses_passphrase())).await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_died_between_file_and_keyring_is_finished_by_the_next_unlock() {
+    for from in [Keyring, UnlockMethod::Passphrase, Either, Both] {
+        for to in [Keyring, UnlockMethod::Passphrase, Either, Both] {
+            let mut world = open(from).await;
+            // What the file needs is in the keyring, and nothing after that.
+            world.keyring.breaks_after(if to.uses_keyring() { 1 } else { 0 });
+            let proof = typed(RIGHT).filter(|_| from.uses_passphrase());
+            let change = new_key(to, Some(NEW).filter(|_| to.uses_passphrase()));
+            world.engine.rekey(proof, change, &caller()).await.expect("the file has its new key");
+            world.keyring.is_repaired();
+
+            let needed = Some(NEW).filter(|_| matches!(to, UnlockMethod::Passphrase | Both));
+            // Twice: what the first one tidies up must not be what the second one needs.
+            opens_after_a_restart(&mut world, needed).await;
+            opens_after_a_restart(&mut world, needed).await;
+            let next = world.keyring.secrets().into_iter().any(|(which, _)| which == WhichSecret::Next);
+            assert!(!next, "{from:?} {to:?}: {:?}", world.keyring.secrets());
+            assert_eq!(world.engine.status().await.vault, VaultState::Unlocked);
+            // And it can be changed once more.
+            let proof = typed(NEW).filter(|_| to.uses_passphrase());
+            world.engine.rekey(proof, new_key(Keyring, None), &caller()).await.expect("changed");
+            opens_after_a_restart(&mut world, None).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_of_a_change_that_never_reached_the_file_is_put_away() {
+    let mut world = World::new().await;
+    let kept = world.keyring.secrets();
+    world.vault.disk_is_full(true);
+    // The secret for the new key is put into the keyring; taking it out again comes too late.
+    world.keyring.breaks_after(1);
+    world.engine.rekey(None, NewKey { unlock: None, passphrase: None }, &caller()).await.expect_err("no room");
+    world.keyring.is_repaired();
+    world.vault.disk_is_full(false);
+    assert_eq!(world.keyring.secrets().len(), 2, "{:?}", world.keyring.secrets());
+    opens_after_a_restart(&mut world, None).await;
+    assert_eq!(world.keyring.secrets(), kept);
+}
+
+#[tokio::test]
+async fn a_second_change_loses_nothing_that_an_interrupted_one_left_in_the_keyring() {
+    let mut world = open(Either).await;
+    world.keyring.breaks_after(1);
+    world.engine.rekey(typed(RIGHT), new_key(Either, Some(NEW)), &caller()).await.expect("the file has its new key");
+    world.keyring.is_repaired();
+    // The passphrase opens it, so nobody asked the keyring yet; now the second one fails at the file.
+    opens_after_a_restart(&mut world, Some(NEW)).await;
+    world.vault.disk_is_full(true);
+    world.engine.rekey(typed(NEW), new_key(Either, None), &caller()).await.expect_err("no room");
+    world.vault.disk_is_full(false);
+    opens_after_a_restart(&mut world, None).await;
+}
+
+#[tokio::test]
+async fn whoever_asks_while_the_key_is_changed_hears_that_the_vault_is_locked() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.vault.derives_keys();
+    let change = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.rekey(None, NewKey { unlock: None, passphrase: None }, &caller()).await })
+    };
+    world.until("it is closed", |world| !world.vault.is_open()).await;
+    let token = world.engine.token(&account, &TokenDemand::default(), &caller()).await;
+    assert!(matches!(token, Err(EngineError::VaultLocked)), "{token:?}");
+    world.vault.keys_are_derived();
+    change.await.expect("no panic").expect("changed");
+    world.engine.token(&account, &TokenDemand::default(), &caller()).await.expect("it works on");
+}
+
+#[tokio::test]
+async fn a_lock_while_the_key_is_changed_wins_and_the_change_is_not_called_a_failure() {
+    let mut world = World::new().await;
+    world.vault.derives_keys();
+    let change = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.rekey(None, NewKey { unlock: None, passphrase: None }, &caller()).await })
+    };
+    world.until("it is closed", |world| !world.vault.is_open()).await;
+    world.engine.lock(&caller()).await.expect("locks at once");
+    world.vault.keys_are_derived();
+    change.await.expect("no panic").expect("the key is changed");
+    assert_eq!(world.engine.status().await.vault, VaultState::Locked);
+    opens_after_a_restart(&mut world, None).await;
+}

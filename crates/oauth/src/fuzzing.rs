@@ -1,0 +1,133 @@
+//! Ways in for the fuzz targets (`fuzz/`): what reads bytes from browsers and providers, without the network around it.
+
+use holdfast_model::{
+    AccessToken, AuthorizationCode, ClientAuthentication, IdToken, Provider, ProviderFailure, ProviderOrigin,
+    TokenGrant, UnixMillis, ports::PendingAuthorization,
+};
+use jsonwebtoken::Algorithm;
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::{
+    callback::{Address, Expectation},
+    discovery::metadata_in,
+    http::Answer,
+    id_token::{self, Expected, Fault, Occasion, Signature},
+    keys::keys_in,
+    oauth_error::Carried,
+    token_answer::{Arrival, TokenAnswer},
+};
+
+/// The issuer that every document here is expected to come from.
+pub const ISSUER: &str = "https://id.example";
+/// Where the redirect of the pretended sign-in is received.
+pub const HOST: &str = "127.0.0.1:49152";
+/// Its path.
+pub const PATH: &str = "/callback";
+/// Its `state`.
+pub const STATE: &str = "state-7f3a";
+/// The refresh token that the pretended request carries; no message may repeat it.
+pub const SENT_TOKEN: &str = "sent-refresh-token";
+/// The present.
+pub const NOW: UnixMillis = UnixMillis::from_secs(1_900_000_000);
+
+/// The query of a request of the browser, when it is for us.
+pub fn query_of(head: &[u8]) -> Option<Zeroizing<String>> {
+    Address { path: PATH.to_owned(), hosts: vec![HOST.to_owned()] }.query_of(head).ok()
+}
+
+/// Judges the query of a redirect.
+pub fn judge(pending: &PendingAuthorization, query: &str) -> Option<Result<AuthorizationCode, ProviderFailure>> {
+    Expectation::of(pending).judge(query)
+}
+
+/// The provider of every document here.
+///
+/// # Panics
+/// Never: the name is one.
+pub fn provider() -> Provider {
+    Provider {
+        #[allow(clippy::unwrap_used, reason = "fuzzing only")]
+        name: "demo".parse().unwrap(),
+        display_name: "Demonstration".to_owned(),
+        issuer: ISSUER.to_owned(),
+        metadata_url: None,
+        client_id: "native".to_owned(),
+        client_authentication: ClientAuthentication::None,
+        redirect_uri: None,
+        scopes: Vec::new(),
+        refresh_absolute_s: None,
+        refresh_sliding_s: None,
+        access_lifetime_s: None,
+        extra: [].into(),
+        origin: ProviderOrigin::Added,
+    }
+}
+
+fn address(path: &str) -> Url {
+    #[allow(clippy::unwrap_used, reason = "fuzzing only")]
+    format!("{ISSUER}{path}").parse().unwrap()
+}
+
+fn answer(status: u16, body: &[u8]) -> Answer {
+    let status = http::StatusCode::from_u16(status).unwrap_or_default();
+    Answer { status, headers: http::HeaderMap::new(), body: Zeroizing::new(body.to_vec()) }
+}
+
+/// Reads an answer of the token endpoint to a code, or to a refresh token.
+pub fn token_answer(status: u16, body: &[u8], to_refresh: bool) -> Result<TokenGrant, ProviderFailure> {
+    let url = address("/token");
+    let answer = answer(status, body);
+    let carried = if to_refresh { Carried::RefreshToken } else { Carried::AuthorizationCode };
+    if !answer.status.is_success() || answer.oauth_error().is_some() {
+        return Err(answer.oauth_failure(&url, "token", carried, NOW, &[SENT_TOKEN]));
+    }
+    let answer: TokenAnswer = answer.json(&url, "token", "a token")?;
+    let arrival = Arrival { at: NOW, provider_clock: None, status };
+    answer.into_grant(arrival, carried, &[SENT_TOKEN]).map(|granted| granted.grant)
+}
+
+/// The addresses that provider metadata names, when it is believed.
+pub fn discovery(body: &[u8]) -> Result<Vec<Url>, ProviderFailure> {
+    let metadata = metadata_in(&answer(200, body), &address("/metadata"), &address(""), &provider())?;
+    let required = [metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri];
+    Ok(required.into_iter().chain(metadata.revocation_endpoint).chain(metadata.userinfo_endpoint).collect())
+}
+
+/// How many keys of a key set could be the one of a token, over every algorithm and a few names.
+pub fn jwks(body: &[u8]) -> Result<usize, ProviderFailure> {
+    let keys = keys_in(&answer(200, body), &address("/jwks"))?;
+    let algorithms = [Algorithm::RS256, Algorithm::PS512, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA];
+    let names = [None, Some("1"), Some("key")];
+    Ok(algorithms.into_iter().flat_map(|alg| names.map(|kid| keys.candidates(alg, kid).count())).sum())
+}
+
+/// What becomes of an ID token under the keys of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its words are refused.
+    Refused,
+    /// Its words would do, and no key signed it.
+    Unsigned,
+    /// It is believed.
+    Good,
+}
+
+/// Examines an ID token of a sign-in whose nonce was `nonce`.
+pub fn id_token(token: &str, keys: &[u8]) -> Verdict {
+    let Ok(keys) = keys_in(&answer(200, keys), &address("/jwks")) else { return Verdict::Refused };
+    let (token, access_token) = (IdToken::new(token.to_owned()), AccessToken::new("an-access-token".to_owned()));
+    let provider = provider();
+    let expected = Expected {
+        issuer: &provider.issuer,
+        client_id: &provider.client_id,
+        access_token: &access_token,
+        occasion: Occasion::SignIn { nonce: "nonce-1" },
+        now: NOW,
+    };
+    match id_token::check(&token, &expected) {
+        Err(Fault::Contradiction(_) | Fault::Unproven(_) | Fault::Unchecked(_)) => Verdict::Refused,
+        Ok(checked) if id_token::verify(&token, &checked, &keys) == Signature::Good => Verdict::Good,
+        Ok(_) => Verdict::Unsigned,
+    }
+}

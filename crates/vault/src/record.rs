@@ -1,0 +1,149 @@
+//! What the vault records of itself, in one sealed place: how often it was written, the state of its register, the ends
+//! of its audit log, its keyslots.
+
+use holdfast_model::{
+    VaultId,
+    ports::{Damage, VaultError},
+};
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+
+use crate::{
+    error::database,
+    register::{self, BUCKETS},
+    seals::{Place, Seals, damaged, stored_generation},
+};
+
+pub(crate) const META: &str = "meta";
+
+/// The table that a witness's statements are sealed for. It is in no file of ours.
+const WITNESS: &str = "witness";
+
+/// The record. Its JSON is sealed into `meta.overview`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// Counts the writes of this vault, over all its copies.
+    pub(crate) counter: u64,
+    /// The counter at which each bucket of the register was written last.
+    pub(crate) buckets: Vec<u64>,
+    /// Ids of the keyslots, as hexadecimal digits.
+    pub(crate) keyslots: Vec<String>,
+    /// The audit log.
+    pub(crate) log: LogEnds,
+    /// It was made from a backup, and nobody has decided yet.
+    pub(crate) restored: bool,
+}
+
+/// Where the audit log begins and ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogEnds {
+    /// The number of the oldest line that is kept.
+    pub(crate) first: u64,
+    /// The number of the newest line; one less than `first` when there is none.
+    pub(crate) last: u64,
+    /// The tag of the newest line's envelope, as hexadecimal digits; empty when there is none.
+    pub(crate) tag: String,
+}
+
+impl Record {
+    /// Of a vault that holds nothing yet.
+    pub(crate) fn new(keyslots: Vec<String>) -> Self {
+        Self {
+            counter: 0,
+            buckets: vec![0; BUCKETS],
+            keyslots,
+            log: LogEnds { first: 1, last: 0, tag: String::new() },
+            restored: false,
+        }
+    }
+
+    /// Reads the record. [`Damage::Changed`] when it does not open.
+    pub(crate) async fn read(connection: &mut SqliteConnection, seals: &Seals) -> Result<Self, VaultError> {
+        let (generation, overview): (i64, Vec<u8>) =
+            sqlx::query_as("SELECT generation, overview FROM meta WHERE one = 1")
+                .fetch_one(connection)
+                .await
+                .map_err(database)?;
+        Self::open(seals, generation, &overview)
+    }
+
+    pub(crate) fn open(seals: &Seals, generation: i64, overview: &[u8]) -> Result<Self, VaultError> {
+        let vault = seals.vault();
+        let generation = stored_generation(META, vault.as_bytes(), generation)?;
+        let place = Place { table: META, row: vault.as_bytes(), generation };
+        let record: Self = seals.open_overview(place, overview)?;
+        let whole = record.buckets.len() == BUCKETS && record.counter == generation && record.log.first > 0;
+        if whole { Ok(record) } else { Err(place.damaged()) }
+    }
+
+    /// Writes the record in its present state.
+    pub(crate) async fn write(&self, connection: &mut SqliteConnection, seals: &Seals) -> Result<(), VaultError> {
+        let vault = seals.vault();
+        let place = Place { table: META, row: vault.as_bytes(), generation: self.counter };
+        let overview = seals.seal_overview(place, self)?;
+        sqlx::query("UPDATE meta SET generation = ?, overview = ? WHERE one = 1")
+            .bind(place.generation_column()?)
+            .bind(overview)
+            .execute(connection)
+            .await
+            .map_err(database)?;
+        Ok(())
+    }
+
+    /// Makes record and register from the rows that are there, whatever they said before, and writes both.
+    pub(crate) async fn rebuild(
+        mut self,
+        connection: &mut SqliteConnection,
+        seals: &Seals,
+    ) -> Result<Self, VaultError> {
+        self.log = crate::audit::ends(connection).await?;
+        let ids: Vec<Vec<u8>> = sqlx::query_scalar("SELECT id FROM keyslots ORDER BY id")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(database)?;
+        self.keyslots = ids.iter().map(|id| hex(id)).collect();
+        let buckets = register::from_rows(connection).await?;
+        for (bucket, entries) in (0..=u8::MAX).zip(&buckets) {
+            let written = &mut self.buckets[usize::from(bucket)];
+            *written = if entries.is_empty() && *written == 0 { 0 } else { self.counter };
+            if *written != 0 {
+                register::write(connection, seals, bucket, self.counter, entries).await?;
+            }
+        }
+        self.write(connection, seals).await?;
+        Ok(self)
+    }
+
+    /// Compares the keyslots that are there with those that were written.
+    pub(crate) fn judge_keyslots(&self, there: &[String]) -> Vec<VaultError> {
+        let slot = |id: &String, how| VaultError::Damaged { table: "keyslots", row: id.clone(), how };
+        let missing = self.keyslots.iter().filter(|id| !there.contains(id)).map(|id| slot(id, Damage::Missing));
+        let unknown = there.iter().filter(|id| !self.keyslots.contains(id)).map(|id| slot(id, Damage::Unknown));
+        missing.chain(unknown).collect()
+    }
+}
+
+/// What a witness keeps: the counter, sealed, so that nobody else can make a statement.
+pub(crate) fn statement(seals: &Seals, counter: u64) -> Result<Vec<u8>, VaultError> {
+    seals.seal_bytes(witness_place(seals.vault().as_bytes()), &counter.to_be_bytes())
+}
+
+/// Reads a statement; `None` for one that is not about this vault, or was made under an earlier key.
+pub(crate) fn read_statement(seals: &Seals, statement: &[u8]) -> Option<u64> {
+    let bytes = seals.open_bytes(witness_place(seals.vault().as_bytes()), statement).ok()?;
+    Some(u64::from_be_bytes(bytes.as_slice().try_into().ok()?))
+}
+
+const fn witness_place(vault: &[u8; 16]) -> Place<'_> {
+    Place { table: WITNESS, row: vault, generation: 1 }
+}
+
+/// The record itself, as one that does not open is named.
+pub(crate) fn unrecorded(vault: VaultId) -> VaultError {
+    damaged(META, vault.as_bytes(), Damage::Changed)
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

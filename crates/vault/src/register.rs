@@ -1,0 +1,219 @@
+//! The register: which records there are, and at which generation. A seal proves that a record is authentic; only the
+//! register proves that none is missing and that each is the newest.
+//!
+//! It is kept in 256 sealed buckets, so that a write rewrites a little of it and not all. The generations of the
+//! buckets stand in the vault's record of itself (`record`), whose counter a witness outside the file knows.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use holdfast_model::ports::{Damage, VaultError};
+use sqlx::SqliteConnection;
+
+use crate::{
+    accounts::ACCOUNTS,
+    credentials::{CREDENTIALS, REFRESH_JOURNAL},
+    error::database,
+    providers::PROVIDERS,
+    revocations::REVOCATIONS,
+    seals::{Place, Seals, damaged, stored_generation},
+};
+
+pub(crate) const REGISTER: &str = "register";
+
+/// How many buckets there are. At 10,000 accounts one holds about 160 entries, 4 KiB.
+pub(crate) const BUCKETS: usize = 256;
+
+/// Table, row id, generation.
+const ENTRY_BYTES: usize = 1 + 16 + 8;
+
+/// The tables whose rows are registered; an entry names them by their place here, which is part of the format.
+const TABLES: [&str; 5] = [PROVIDERS, ACCOUNTS, CREDENTIALS, REFRESH_JOURNAL, REVOCATIONS];
+
+/// What an entry is about.
+pub(crate) type Name = (&'static str, [u8; 16]);
+
+/// The entries of one bucket.
+pub(crate) type Bucket = BTreeMap<Name, u64>;
+
+/// The bucket of everything that belongs to a record of this id: a credential is registered with its account, so that a
+/// renewal rewrites few of them.
+pub(crate) const fn bucket_of(owner: &[u8; 16]) -> u8 {
+    owner[15]
+}
+
+fn place(bucket: &[u8; 1], generation: u64) -> Place<'_> {
+    Place { table: REGISTER, row: bucket, generation }
+}
+
+fn to_bytes(bucket: &Bucket) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(bucket.len() * ENTRY_BYTES);
+    for ((table, row), generation) in bucket {
+        let code = TABLES.iter().position(|known| known == table).and_then(|at| u8::try_from(at).ok());
+        bytes.push(code.unwrap_or(u8::MAX));
+        bytes.extend_from_slice(row);
+        bytes.extend_from_slice(&generation.to_be_bytes());
+    }
+    bytes
+}
+
+fn from_bytes(bytes: &[u8]) -> Option<Bucket> {
+    let (entries, rest) = bytes.as_chunks::<ENTRY_BYTES>();
+    if !rest.is_empty() {
+        return None;
+    }
+    let entry = |entry: &[u8; ENTRY_BYTES]| {
+        let table = TABLES.get(usize::from(entry[0]))?;
+        Some(((*table, entry[1..17].try_into().ok()?), u64::from_be_bytes(entry[17..].try_into().ok()?)))
+    };
+    entries.iter().map(entry).collect()
+}
+
+/// Reads one bucket; `generation` is what the vault's record says of it, 0 when it was never written.
+pub(crate) async fn read(
+    connection: &mut SqliteConnection,
+    seals: &Seals,
+    bucket: u8,
+    generation: u64,
+) -> Result<Bucket, VaultError> {
+    let row: Option<(i64, Vec<u8>)> = sqlx::query_as("SELECT generation, overview FROM register WHERE bucket = ?")
+        .bind(i64::from(bucket))
+        .fetch_optional(connection)
+        .await
+        .map_err(database)?;
+    open(seals, bucket, generation, row.as_ref().map(|(generation, overview)| (*generation, overview.as_slice())))
+}
+
+fn open(seals: &Seals, bucket: u8, generation: u64, row: Option<(i64, &[u8])>) -> Result<Bucket, VaultError> {
+    let row_id = [bucket];
+    let failed = |how| Err(damaged(REGISTER, &row_id, how));
+    match row {
+        None if generation == 0 => Ok(Bucket::new()),
+        None => failed(Damage::Missing),
+        Some((stored, overview)) => {
+            let stored = stored_generation(REGISTER, &row_id, stored)?;
+            let bytes = seals.open_bytes(place(&row_id, stored), overview)?;
+            if stored != generation {
+                return failed(if stored < generation { Damage::Older } else { Damage::Unknown });
+            }
+            from_bytes(&bytes).map_or_else(|| failed(Damage::Changed), Ok)
+        }
+    }
+}
+
+/// Writes one bucket.
+pub(crate) async fn write(
+    connection: &mut SqliteConnection,
+    seals: &Seals,
+    bucket: u8,
+    generation: u64,
+    entries: &Bucket,
+) -> Result<(), VaultError> {
+    let row_id = [bucket];
+    let place = place(&row_id, generation);
+    let overview = seals.seal_bytes(place, &to_bytes(entries))?;
+    sqlx::query("INSERT OR REPLACE INTO register (bucket, generation, overview) VALUES (?, ?, ?)")
+        .bind(i64::from(bucket))
+        .bind(place.generation_column()?)
+        .bind(overview)
+        .execute(connection)
+        .await
+        .map_err(database)?;
+    Ok(())
+}
+
+/// All rows that are there, opened or not, by bucket: what a bucket that does not open is made from again.
+pub(crate) async fn from_rows(connection: &mut SqliteConnection) -> Result<Vec<Bucket>, VaultError> {
+    // Whose a row is comes first; for most it is their own id.
+    const ROWS: [(&str, &str); 5] = [
+        (PROVIDERS, "SELECT id, id, generation FROM providers"),
+        (ACCOUNTS, "SELECT id, id, generation FROM accounts"),
+        (CREDENTIALS, "SELECT account_id, id, generation FROM credentials"),
+        (REFRESH_JOURNAL, "SELECT credential_id, credential_id, generation FROM refresh_journal"),
+        (REVOCATIONS, "SELECT id, id, generation FROM revocations"),
+    ];
+    let mut buckets = vec![Bucket::new(); BUCKETS];
+    for (table, sql) in ROWS {
+        let rows: Vec<(Vec<u8>, Vec<u8>, i64)> =
+            sqlx::query_as(sql).fetch_all(&mut *connection).await.map_err(database)?;
+        for (owner, row, generation) in rows {
+            let (Ok(owner), Ok(row)) = (owner.as_slice().try_into(), row.as_slice().try_into()) else { continue };
+            let Ok(generation) = u64::try_from(generation) else { continue };
+            buckets[usize::from(bucket_of(owner))].insert((table, row), generation);
+        }
+    }
+    Ok(buckets)
+}
+
+/// The whole register, for comparing it with the rows.
+pub(crate) struct Register {
+    entries: HashMap<Name, u64>,
+    /// Buckets that do not open: what belongs into them cannot be judged.
+    blind: HashSet<u8>,
+    /// Why they do not.
+    pub(crate) damaged: Vec<VaultError>,
+}
+
+/// What stands in the `register` table: bucket, generation, overview.
+pub(crate) type RegisterRow = (i64, i64, Vec<u8>);
+
+impl Register {
+    /// Opens all buckets; `generations` is what the vault's record says of each.
+    pub(crate) fn open(seals: &Seals, rows: &[RegisterRow], generations: &[u64]) -> Self {
+        let mut register = Self { entries: HashMap::new(), blind: HashSet::new(), damaged: Vec::new() };
+        let rows: HashMap<i64, &RegisterRow> = rows.iter().map(|row| (row.0, row)).collect();
+        for (bucket, generation) in (0..=u8::MAX).zip(generations) {
+            let row = rows.get(&i64::from(bucket)).map(|(_, stored, overview)| (*stored, overview.as_slice()));
+            match open(seals, bucket, *generation, row) {
+                Ok(entries) => register.entries.extend(entries),
+                Err(error) => {
+                    register.blind.insert(bucket);
+                    register.damaged.push(error);
+                }
+            }
+        }
+        register
+    }
+
+    /// A register that knows nothing: the vault's record does not open.
+    pub(crate) fn blind() -> Self {
+        Self { entries: HashMap::new(), blind: (0..=u8::MAX).collect(), damaged: Vec::new() }
+    }
+
+    /// Judges a row that opened, and takes its entry out.
+    pub(crate) fn judge(&mut self, name: Name, owner: &[u8; 16], generation: u64) -> Result<(), VaultError> {
+        match self.entries.remove(&name) {
+            Some(registered) if registered == generation => Ok(()),
+            Some(_) => Err(damaged(name.0, &name.1, Damage::Older)),
+            None if self.blind.contains(&bucket_of(owner)) => Ok(()),
+            None => Err(damaged(name.0, &name.1, Damage::Unknown)),
+        }
+    }
+
+    /// A row that did not open is reported as that, and not as missing too.
+    pub(crate) fn set_aside(&mut self, name: Name) {
+        self.entries.remove(&name);
+    }
+
+    /// What is registered and was not there, in the order of tables and ids.
+    pub(crate) fn missing(self) -> Vec<VaultError> {
+        let mut names: Vec<Name> = self.entries.into_keys().collect();
+        names.sort_unstable();
+        names.into_iter().map(|(table, row)| damaged(table, &row, Damage::Missing)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_the_same_after_writing_and_reading_and_nothing_else_is_read() {
+        let bucket: Bucket = [((ACCOUNTS, [7; 16]), 3), ((CREDENTIALS, [1; 16]), u64::MAX)].into();
+        let bytes = to_bytes(&bucket);
+        assert_eq!(bytes.len(), 50);
+        assert_eq!(from_bytes(&bytes).unwrap(), bucket);
+        assert_eq!(from_bytes(&bytes[..49]), None);
+        assert_eq!(from_bytes(&[9; 25]), None, "no such table");
+    }
+}
