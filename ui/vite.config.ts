@@ -21,6 +21,8 @@ export default defineConfig(({ mode }) => ({
     include: ['src/**/*.test.ts'],
     setupFiles: ['src/test/setup.ts'],
     restoreMocks: true,
+    // Whole windows are drawn: seconds, when the machine is busy with other builds.
+    testTimeout: 30_000,
     env: { TZ: 'UTC' },
   },
 }));

@@ -2,13 +2,13 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
 use holdfast_client::{Client, HandOut as _, SocketPath, StartAgent};
-use holdfast_wire::{TokenRequest, UnlockVault};
+use holdfast_wire::{SecretText, TokenRequest, UnlockVault};
 
 use crate::{
     Run,
@@ -26,35 +26,34 @@ const REST: Duration = Duration::from_secs(3);
 /// A label that every vault of a run has.
 const LABEL: &str = "person-00000@bench";
 
-/// An agent in a home of its own, unlocked.
+/// An agent in a home of its own.
 struct Agent {
-    child: Child,
+    pid: u32,
     home: PathBuf,
     client: Client,
 }
 
 impl Agent {
+    /// Starts it as people do: with `holdfast`, which gives it the environment that suits it.
     fn start(run: &Run, vault: &Path, name: &str) -> anyhow::Result<Self> {
         let home = run.folder.join(name);
         move_vault(vault, &home.join("vault.db"))?;
-        let child = command(run, "holdfast-agent", &home).stdin(Stdio::null()).stderr(Stdio::null()).spawn();
-        let child = child.context("the agent does not start; `cargo xtask bench` builds it")?;
+        peers::run(command(run, "holdfast", &home).args(["agent", "start"]), "").context("starting the agent")?;
         let client = Client::new(SocketPath::at(home.join("run/agent.sock")), StartAgent::Never);
-        let agent = Self { child, home, client };
-        until("the agent's socket", || agent.client.status_of_running().is_ok())?;
-        Ok(agent)
+        let pid = client.status()?.pid;
+        Ok(Self { pid, home, client })
     }
 
     fn unlock(&self) -> anyhow::Result<()> {
-        let passphrase = Some(PASSPHRASE.to_owned().into());
-        let status = self.client.unlock_vault(&UnlockVault { passphrase, ..UnlockVault::default() })?;
+        let passphrase = Some(SecretText::new(PASSPHRASE.into()));
+        let status = self.client.unlock_vault(&UnlockVault { passphrase, recovery_code: None })?;
         ensure!(status.accounts.is_some(), "the vault stays locked");
         Ok(())
     }
 
     fn memory(&self) -> anyhow::Result<Memory> {
         rest(REST);
-        Memory::of(self.child.id())
+        Memory::of(self.pid)
     }
 
     fn token(&self) -> anyhow::Result<Duration> {
@@ -64,10 +63,12 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        if self.client.stop_agent().is_err() {
-            let _ = self.child.kill();
+        // Its home goes next, so it has to be gone.
+        let stopped = self.client.stop_agent().is_ok();
+        let gone = until("the end of the agent", || !Path::new(&format!("/proc/{}", self.pid)).exists());
+        if !stopped || gone.is_err() {
+            eprintln!("the agent {} does not stop", self.pid);
         }
-        let _ = self.child.wait();
     }
 }
 
@@ -132,7 +133,7 @@ pub fn token(run: &Run, vaults: &Vaults) -> anyhow::Result<Section> {
     let rounds = run.rounds * 20;
     let what = "`holdfast token`, the whole command";
     let oidc = run.folder.join("oidc-agent");
-    match peers::version(oidc_agent::PROGRAM) {
+    match run.peer(oidc_agent::PROGRAM) {
         Some(version) => {
             let theirs = OidcAgent::start(&oidc)?;
             let [ours, nothing, theirs] = in_turns(rounds, &mut [&mut ours, &mut nothing, &mut || theirs.token()])?;
@@ -143,7 +144,7 @@ pub fn token(run: &Run, vaults: &Vaults) -> anyhow::Result<Section> {
         None => {
             let [ours, nothing] = in_turns(rounds, &mut [&mut ours, &mut nothing])?;
             section.figures.push(Figure::time(what, &ours).beside("/bin/true", nothing.median()));
-            section.remarks.push("oidc-agent is not installed here, so its `oidc-token` is missing.".into());
+            section.remarks.push("oidc-agent was not measured beside it, so its `oidc-token` is missing.".into());
         }
     }
     drop(agent);

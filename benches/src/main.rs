@@ -25,9 +25,10 @@ use tokio::runtime::Runtime;
 use crate::{figures::Section, peers::echo, vault::Vaults};
 
 const USAGE: &str = "\
-usage: holdfast-benches [--smoke] [--only WORD] [--write FILE]
+usage: holdfast-benches [--smoke] [--no-peers] [--only WORD] [--write FILE]
 
   --smoke        sizes of a handful: that everything still runs; the figures mean nothing
+  --no-peers     only ours, which is quicker
   --only WORD    only the subjects with this in their name: unlock, rotation, audit, care, passphrase, memory, token
   --write FILE   also write the table, as Markdown";
 
@@ -41,17 +42,24 @@ pub struct Run {
     log_lengths: [u64; 3],
     rounds: usize,
     calls: usize,
+    with_peers: bool,
 }
 
 impl Run {
     fn say(&self, what: &str) {
         eprintln!("... {what}");
     }
+
+    /// The version of a program that is to be measured beside ours.
+    fn peer(&self, program: &str) -> Option<String> {
+        self.with_peers.then(|| peers::version(program)).flatten()
+    }
 }
 
 #[derive(Default)]
 struct Options {
     smoke: bool,
+    no_peers: bool,
     only: Option<String>,
     write: Option<PathBuf>,
 }
@@ -61,6 +69,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--smoke" => options.smoke = true,
+            "--no-peers" => options.no_peers = true,
             "--only" => options.only = Some(arguments.next().context("--only takes a word")?),
             "--write" => options.write = Some(arguments.next().context("--write takes a file")?.into()),
             other => bail!("there is no option {other}\n{USAGE}"),
@@ -87,6 +96,7 @@ fn main() -> anyhow::Result<()> {
         log_lengths: if options.smoke { [10, 20, 30] } else { [1_000, 100_000, 1_000_000] },
         rounds: if options.smoke { 1 } else { 15 },
         calls: if options.smoke { 20 } else { 2_000 },
+        with_peers: !options.no_peers,
     };
     let sections = measure(&run, options.only.as_deref().unwrap_or(""))?;
     let text = document(&sections, options.smoke);

@@ -17,6 +17,12 @@ pub fn until(what: &str, mut done: impl FnMut() -> bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// For how long this process has had a processor, all its threads together. What else the machine does is not in it.
+pub fn computed() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// Lets a process come to rest.
 #[allow(clippy::disallowed_methods, reason = "nothing says when a process is at rest")]
 pub fn rest(time: Duration) {

@@ -43,6 +43,14 @@ pub fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, 
     Ok((done, began.elapsed()))
 }
 
+/// The same for what is awaited.
+#[allow(clippy::disallowed_methods, reason = "taking the time is what is done here")]
+pub async fn timed_async<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<(T, Duration), E> {
+    let began = Instant::now();
+    let done = work.await?;
+    Ok((done, began.elapsed()))
+}
+
 /// Does `rounds` rounds; in each, every one of `works` once. The first round warms up and does not count.
 pub fn in_turns<const N: usize>(
     rounds: usize,

@@ -12,7 +12,7 @@ use holdfast_crypto::PassphraseCost;
 use holdfast_engine::Caller;
 use holdfast_model::{
     AccountId, AuditAction, AuditEntry, Passphrase,
-    ports::{AuditFilter, AuditLine, UnlockMethod, VaultFile as _, VaultStore},
+    ports::{AuditFilter, AuditLine, UnlockMethod, VaultFile as _},
 };
 use holdfast_vault::SqliteVault;
 
@@ -21,12 +21,16 @@ use crate::{
     accounts::{PASSPHRASE, SignedIn, by_keyring, by_passphrase, make_vault, move_vault, now, open},
     engine,
     figures::{Figure, Section},
-    peers::{self, keepassxc},
-    sample::{Samples, in_turns, timed},
+    peers::keepassxc,
+    process::computed,
+    sample::{Samples, in_turns, timed, timed_async},
 };
 
 /// How long a passphrase is to take on every machine: the agent's default.
 const PASSPHRASE_TIME: Duration = Duration::from_millis(500);
+
+/// How many accounts the lines of the log are about.
+const ACCOUNTS_IN_LOG: u64 = 500;
 
 /// Vaults of each size, made once for all subjects.
 pub struct Vaults {
@@ -64,13 +68,16 @@ pub fn unlock_to_list(run: &Run, vaults: &Vaults) -> anyhow::Result<Section> {
     let floor = run.keepassxc(1)?;
     for ((accounts, path, _), budget) in vaults.all.iter().zip(budgets) {
         let engine = engine::on(path)?;
+        let mut computing = Samples::default();
         let mut ours = || {
             run.runtime.block_on(async {
-                let (listed, took) = {
-                    let began = std::time::Instant::now();
+                let before = computed();
+                let (listed, took) = timed_async(async {
                     engine.unlock(None, &Caller::default()).await?;
-                    (engine.accounts()?.len(), began.elapsed())
-                };
+                    engine.accounts().map(|accounts| accounts.len())
+                })
+                .await?;
+                computing.push(computed().saturating_sub(before));
                 ensure!(listed as u64 == *accounts, "{listed} accounts were listed");
                 engine.lock(&Caller::default()).await?;
                 Ok(took)
@@ -94,6 +101,7 @@ pub fn unlock_to_list(run: &Run, vaults: &Vaults) -> anyhow::Result<Section> {
             figure = figure.below(budget);
         }
         section.figures.push(figure);
+        section.figures.push(Figure::time("of that computing, all threads together", &computing));
     }
     section.remarks.push(
         "Ours: open the file, open every sealed overview, compare it with the register, plan every account, list. \
@@ -121,13 +129,11 @@ pub fn rotation(run: &Run, vaults: &Vaults) -> anyhow::Result<Section> {
             let intent = signed_in.intent();
             let writes = signed_in.renewed();
             run.runtime.block_on(async {
-                let began = std::time::Instant::now();
-                store.begin_refresh(&intent).await?;
-                let begun = began.elapsed();
-                store.commit_refresh(&intent, &signed_in.account, writes).await?;
-                let took = began.elapsed();
-                commits.push(took - begun);
-                Ok(took)
+                let ((), begun) = timed_async(store.begin_refresh(&intent)).await?;
+                let write = store.commit_refresh(&intent, &signed_in.account, writes);
+                let ((), committed) = timed_async(write).await?;
+                commits.push(committed);
+                Ok(begun + committed)
             })
         };
         let [rotations, syncs] = in_turns(run.rounds * 20, &mut [&mut rotate, &mut || sync.once()])?;
@@ -176,7 +182,7 @@ pub fn audit(run: &Run, vaults: &Vaults) -> anyhow::Result<Section> {
     let mut section = Section::new("Audit log");
     let path = copy_of(vaults.smallest().1, "audit")?;
     let one = vaults.all[0].2[0].account.id;
-    let others: Vec<AccountId> = (0..499).map(|_| AccountId::make(now())).collect();
+    let others: Vec<AccountId> = (1..ACCOUNTS_IN_LOG).map(|_| AccountId::make(now())).collect();
     let store = run.runtime.block_on(open(&path))?;
     let mut lines = 0;
     for length in run.log_lengths {
@@ -187,21 +193,19 @@ pub fn audit(run: &Run, vaults: &Vaults) -> anyhow::Result<Section> {
             run.runtime.block_on(store.append_audit(&page))?;
         }
         let line = [entry(0, one, &others)];
-        let mut append = || Ok(run.runtime.block_on(async { timed_async(store.append_audit(&line)).await })?);
+        let mut append = || Ok(run.runtime.block_on(timed_async(store.append_audit(&line)))?.1);
         let read = |account, wanted| {
             let filter = AuditFilter { account, limit: 100, ..AuditFilter::default() };
-            let (found, took) = run.runtime.block_on(async {
-                let began = std::time::Instant::now();
-                store.audit(&filter).await.map(|lines| (lines, began.elapsed()))
-            })?;
+            let (found, took) = run.runtime.block_on(timed_async(store.audit(&filter)))?;
             let whole = found.iter().all(|line| matches!(line, AuditLine::Entry { .. }));
             ensure!(whole && found.len() >= wanted, "{} lines were read", found.len());
             Ok(took)
         };
+        let hundred = |lines: u64| usize::try_from(lines.min(100)).unwrap_or(100);
         let [appended, newest, of_one] = in_turns(
             run.rounds * 5,
-            &mut [&mut append, &mut || read(None, 100), &mut || {
-                read(Some(one), usize::try_from(length / 500).unwrap_or(0).min(100))
+            &mut [&mut append, &mut || read(None, hundred(length)), &mut || {
+                read(Some(one), hundred(length / ACCOUNTS_IN_LOG))
             }],
         )?;
         section.figures.push(Figure::time(format!("{length} lines: append one, durable"), &appended));
@@ -211,17 +215,12 @@ pub fn audit(run: &Run, vaults: &Vaults) -> anyhow::Result<Section> {
             .push(Figure::time(format!("{length} lines: the newest hundred of one account"), &of_one).below(20.0));
     }
     run.runtime.block_on(store.close());
-    section.remarks.push("The log belongs to 500 accounts in turn. Appending has to stay flat.".into());
+    section.remarks.push(format!("The lines are of {ACCOUNTS_IN_LOG} accounts in turn. Appending has to stay flat."));
     Ok(section)
 }
 
-async fn timed_async<E>(work: impl Future<Output = Result<(), E>>) -> Result<Duration, E> {
-    let began = std::time::Instant::now();
-    work.await.map(|()| began.elapsed())
-}
-
 fn entry(number: u64, one: AccountId, others: &[AccountId]) -> AuditEntry {
-    let which = usize::try_from(number % 500).unwrap_or(0);
+    let which = usize::try_from(number % ACCOUNTS_IN_LOG).unwrap_or(0);
     AuditEntry {
         at: now(),
         action: AuditAction::TokenHandedOut,
@@ -282,7 +281,7 @@ pub fn care(run: &Run, vaults: &Vaults) -> anyhow::Result<Section> {
 }
 
 /// What a passphrase costs on this machine.
-pub fn passphrase(run: &Run) -> anyhow::Result<Section> {
+pub fn passphrase(run: &Run, _: &Vaults) -> anyhow::Result<Section> {
     let mut section = Section::new("Passphrase");
     let floor = PassphraseCost::default();
     let mut once = || Ok(timed(|| Ok(floor.try_out()?))?.1);
@@ -320,7 +319,7 @@ fn copy_of(path: &Path, what: &str) -> anyhow::Result<std::path::PathBuf> {
 impl Run {
     /// A database of KeePassXC's with so many entries; `None` where it is not installed.
     fn keepassxc(&self, entries: u64) -> anyhow::Result<Option<keepassxc::Database>> {
-        if peers::version(keepassxc::PROGRAM).is_none() {
+        if self.peer(keepassxc::PROGRAM).is_none() {
             return Ok(None);
         }
         let folder = self.folder.join("keepassxc");

@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, process::Command};
 
 use holdfast_wire::{AccountView, CredentialKind, State};
+use serde_json::Value;
 
 use crate::{
     agent::Agent,
@@ -48,7 +49,8 @@ impl FaultyWorld {
         world
     }
 
-    fn spawn(&mut self) {
+    /// Starts the agent, and waits for nothing but its socket.
+    pub fn spawn(&mut self) {
         // Hundreds of agents are started; their words are not what is looked at.
         let mut environment = vec![("HOLDFAST_LOG", "info")];
         environment.extend(self.session.environment());
@@ -87,12 +89,32 @@ impl FaultyWorld {
     /// # Panics
     /// When neither comes.
     pub fn wait_for_log(&self, action: &str) -> bool {
-        let request = Request::new("GET", "/v1/log?limit=1");
-        wait::until(&format!("{action} in the log"), SOON, || match request.send_unix(&self.home.socket()) {
-            Err(_) => Ok(false),
-            Ok(reply) if reply.json()["entries"][0]["action"] == action => Ok(true),
-            Ok(reply) => Err(reply.text()),
+        self.wait_for_newer(action, None)
+    }
+
+    fn wait_for_newer(&self, action: &str, than: Option<&Value>) -> bool {
+        wait::until(&format!("{action} in the log"), SOON, || match self.newest_line() {
+            None => Ok(false),
+            Some(line) if line["action"] == action && Some(&line) != than => Ok(true),
+            Some(line) => Err(line.to_string()),
         })
+    }
+
+    fn newest_line(&self) -> Option<Value> {
+        let reply = Request::new("GET", "/v1/log?limit=1").send_unix(&self.home.socket()).ok()?;
+        Some(reply.json()["entries"][0].clone())
+    }
+
+    /// Has a token handed out, and waits for its line in the log: every line before it is written, too, and nothing else
+    /// is on its way to the disk.
+    ///
+    /// # Panics
+    /// When the account has no token, or the line does not come.
+    pub fn settle(&self, label: &str) {
+        let before = self.newest_line();
+        let reply = Request::new("POST", &format!("/v1/accounts/{label}/token")).send_unix(&self.home.socket());
+        assert!(reply.is_ok_and(|reply| reply.status == 200), "{label} has a token");
+        assert!(self.wait_for_newer("token_handed_out", before.as_ref()));
     }
 
     /// Has the agent stop, and says whether it did: one that was killed on the way did not.
@@ -111,7 +133,7 @@ impl FaultyWorld {
     /// Signs a person in as far as the agent lives for it: whether the browser was told that it is done.
     ///
     /// # Panics
-    /// When the agent is dead at the beginning.
+    /// When the agent refuses to begin.
     pub fn try_sign_in(&self, label: &str, login: &str) -> bool {
         self.sign_in_page(label, login).is_ok_and(|page| page.status == 200)
     }
@@ -125,10 +147,10 @@ impl FaultyWorld {
     /// As [`Self::try_sign_in`].
     pub fn sign_in_page(&self, label: &str, login: &str) -> std::io::Result<Reply> {
         let order = serde_json::json!({"provider": "demo", "label": label});
-        let started = self.agent().post("/v1/sign-ins", &order).json();
-        let url = started["authorization_url"].as_str().unwrap_or_else(|| panic!("no sign-in: {started}")).to_owned();
+        let started = Request::new("POST", "/v1/sign-ins").json(&order).send_unix(&self.home.socket())?.json();
+        let url = started["authorization_url"].as_str().unwrap_or_else(|| panic!("no sign-in: {started}"));
         let password = format!("{login}-pw");
-        person::try_follow(&url, Answer::Allow { login, password: &password })
+        person::try_follow(url, Answer::Allow { login, password: &password })
     }
 
     /// What the agent says about an account; `None` when it says that there is none.

@@ -27,6 +27,8 @@ pub mod person;
 pub mod process;
 pub mod scan;
 pub mod source;
+pub mod stage;
+pub mod vault_file;
 pub mod wait;
 pub mod webdriver;
 pub mod window;

@@ -136,8 +136,7 @@ fn an_error_at_any_one_operation_of_a_rotation_loses_nothing() {
     for errno in [Errno::NoSpace, Errno::Io, Errno::ReadOnly] {
         let mut failures = 0;
         for number in 1.. {
-            assert_eq!(post(&world.home, "/v1/accounts/other/token").status, 200);
-            assert!(world.wait_for_log("token_handed_out"));
+            world.settle("other");
             world.faults.order(Order::FailOnce(number, errno));
             let reply = refresh(&world);
             let when = format!("{errno:?} at operation {number}");

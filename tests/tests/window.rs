@@ -6,72 +6,17 @@ use std::{collections::HashSet, time::Duration};
 use holdfast_system_tests::{
     browser::Browser,
     cli,
-    display::Display,
-    home::Home,
-    idp::{Idp, Lifetimes},
-    keyring::{Keyring, Session},
+    idp::Lifetimes,
     memory,
     scan::{Mark, findings},
+    stage::Stage,
     wait,
-    window::{SystemBrowser, Window, by},
+    window::by,
     world::{self, PASSPHRASE, SOON},
 };
 use holdfast_wire::State;
 
 const LABEL_OF_ALICE: &str = "[data-testid=\"account-row\"]";
-
-/// Everything around the window. Dropped from the top: the window first, the home last.
-struct Stage {
-    window: Option<Window>,
-    browser: SystemBrowser,
-    idp: Idp,
-    _keyring: Option<Keyring>,
-    _session: Session,
-    display: Display,
-    home: Home,
-}
-
-impl Stage {
-    fn new(lifetimes: Lifetimes, with_keyring: bool) -> Self {
-        let home = Home::new();
-        let idp = Idp::start(&home, "idp", lifetimes);
-        home.provision("demo.toml", &idp.provider_table("demo"));
-        let display = Display::start(&home);
-        let session = Session::start(&home, None);
-        let keyring = with_keyring.then(|| Keyring::start(&home, &session));
-        let browser = SystemBrowser::register(&home);
-        let window = Some(Window::open(&home, &display, &session));
-        Self { window, browser, idp, _keyring: keyring, _session: session, display, home }
-    }
-
-    fn window(&self) -> &Window {
-        self.window.as_ref().expect("the window is open")
-    }
-
-    /// First run with a passphrase.
-    fn make_vault(&self) {
-        let page = self.window().page();
-        page.wait_for(&by("first-run"));
-        page.click(&by("protection-passphrase"));
-        page.click(&by("first-run-continue"));
-        page.fill(&by("passphrase"), PASSPHRASE);
-        page.fill(&by("passphrase-again"), PASSPHRASE);
-        page.click(&by("understood"));
-        page.click(&by("create-vault"));
-        page.wait_for(&by("first-run-ready"));
-    }
-
-    /// Add account, provider, browser, done: as a person does it, from the list of providers on.
-    fn sign_in_as(&self, login: &str, password: &str) {
-        let page = self.window().page();
-        page.click(&by("provider-demo"));
-        page.wait_for(&by("sign-in-waiting"));
-        let address = self.browser.next_address();
-        let chromium = Browser::start(&self.home);
-        chromium.sign_in(&address, login, password);
-        page.wait_for(&by("sign-in-done"));
-    }
-}
 
 #[test]
 fn a_new_vault_one_sign_in_and_the_window_shows_the_account_with_two_countdowns() {

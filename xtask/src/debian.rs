@@ -42,6 +42,9 @@ pub const TESTS: &[&str] = &[
     "python3-argon2",
 ];
 
+/// The programs that the benchmarks measure beside ours.
+pub const PEERS: &[&str] = &["keepassxc", "oidc-agent-cli"];
+
 /// Makes sure that all of `wanted` are installed.
 pub fn ensure(wanted: &[&str], install: bool) -> Outcome<()> {
     if !is_there("dpkg-query") {

@@ -1,7 +1,8 @@
 //! `cargo xtask run` shows Holdfast with everything it needs; `cargo xtask test` runs every test there is; `cargo xtask fuzz`
-//! looks for more.
+//! looks for more; `cargo xtask bench` measures it beside its peers.
 //! Uses the standard library alone, so that it builds before anything is installed.
 
+mod bench;
 mod browser;
 mod counts;
 mod debian;
@@ -22,9 +23,15 @@ const USAGE: &str = "\
 usage: cargo xtask run  [--for SECONDS] [--no-install]   the demonstration: identity provider, agent and window
        cargo xtask test [--no-install]                   every test
        cargo xtask fuzz [TARGET] [--seconds N]           the fuzz targets; docs/fuzzing.md
+       cargo xtask bench [--only WORD] [--no-peers] [--write] [--smoke] [--no-install]
+                                                         what it costs; docs/benchmarks.md
 
   --for SECONDS   how long the terminal shows countdowns when there is no display (default 60, 0 for ever)
-  --no-install    do not install Debian packages that are missing";
+  --no-install    do not install Debian packages that are missing
+  --only WORD     one subject: unlock, rotation, audit, memory, token, care, passphrase
+  --no-peers      only Holdfast itself, which is quicker
+  --write         write docs/benchmarks.md
+  --smoke         only that the benchmarks run, with a handful of accounts";
 
 /// What was asked for.
 struct Options {
@@ -54,6 +61,7 @@ fn go(arguments: &[String]) -> Outcome<()> {
         Some((command, rest)) if command == "run" => demo::run(&options(rest)?),
         Some((command, rest)) if command == "test" => suite::run(&options(rest)?),
         Some((command, rest)) if command == "fuzz" => fuzz::run_asked(rest),
+        Some((command, rest)) if command == "bench" => bench::run(rest),
         _ => Err(Failure::new(USAGE)),
     }
 }

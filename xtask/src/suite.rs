@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use crate::{
-    Options,
+    Options, bench,
     counts::{self, Group},
     debian,
     failure::{Failure, Outcome},
@@ -41,6 +41,7 @@ pub fn run(options: &Options) -> Outcome<()> {
         run_and_read("Rust and system tests", cargo().arg("test").args(DESKTOP_FOR_TESTS).arg("--no-fail-fast"))?;
     groups.extend(counts::cargo_groups(&lines));
     let fuzzed = fuzz::run_short();
+    let measured = bench::run_small();
 
     say("what ran");
     for group in &groups {
@@ -60,6 +61,7 @@ pub fn run(options: &Options) -> Outcome<()> {
         )));
     }
     fuzzed?;
+    measured?;
     nothing_was_empty(&groups)
 }
 

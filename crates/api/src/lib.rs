@@ -4,9 +4,9 @@
 //! engine, and its result into the words of the wire. Nothing is decided here twice.
 
 mod authorization;
+mod care;
 mod errors;
 mod events;
-mod care;
 mod imports;
 mod limits;
 mod openapi;

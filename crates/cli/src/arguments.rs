@@ -5,9 +5,9 @@ pub mod import;
 
 use std::path::PathBuf;
 
+use care::{Backup, Check, Log, MakeRecoveryCode, Rekey, Restore};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use holdfast_wire::UnlockMethod;
-use care::{Backup, Check, Log, MakeRecoveryCode, Rekey, Restore};
 use import::{AddCommand, ImportCommand};
 
 /// A desktop vault for the accounts you are signed in to

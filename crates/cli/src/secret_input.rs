@@ -60,18 +60,8 @@ pub fn ask_new(prompt: &str) -> Result<SecretText, Failure> {
     Err(Failure::new(ErrorCode::BadRequest, "The two passphrases differ. Nothing was made.", "Try again."))
 }
 
-/// Asks a question that is no unless it is answered with yes.
-///
-/// # Errors
-/// `bad_request` when there is no terminal; `flag` answers in its place.
-pub fn confirm(question: &str, flag: &str) -> Result<bool, Failure> {
-    if !can_ask() {
-        return Err(Failure::new(
-            ErrorCode::BadRequest,
-            "This has to be decided, and there is no terminal to ask at. Nothing was changed.",
-            format!("To decide it in a script: {flag}"),
-        ));
-    }
+/// Asks a question on the terminal; it is answered with no unless it is answered with yes.
+pub fn confirm(question: &str) -> Result<bool, Failure> {
     let mut err = io::stderr().lock();
     write!(err, "{question} [y/N] ").and_then(|()| err.flush())?;
     drop(err);

@@ -4,10 +4,13 @@
 use std::{path::Path, sync::Arc};
 
 use holdfast_model::{
-    AuditAction, Change, Passphrase, RecoveryCode, VaultId, VaultState,
-    ports::{BackupSummary, CheckReport, Standing, UnlockMethod, VaultError, VaultHeader, VaultStore, WhichSecret},
+    AuditAction, AuditEntry, Change, Passphrase, RecoveryCode, VaultId, VaultState,
+    ports::{
+        BackupSummary, CheckReport, Standing, UnlockMaterial, UnlockMethod, VaultError, VaultHeader, VaultStore,
+        WhichSecret,
+    },
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{Caller, Engine, EngineError, Typed, vault::STOP_GRACE_MS};
 
@@ -144,30 +147,70 @@ impl Engine {
         let (header, old) = self.proven(proof).await?;
         let unlock = new.unlock.unwrap_or(header.unlock);
         let passphrase = new.passphrase.or(typed_passphrase.filter(|_| header.unlock.uses_passphrase()));
+        if unlock.uses_keyring() {
+            self.settle_interrupted(header, old()).await?;
+        }
         let material = self.new_material(header.id, WhichSecret::Next, unlock, passphrase).await?;
         let (secret, passphrase) = (material.keyring.clone(), material.passphrase.clone());
+        let new = || UnlockMaterial { keyring: secret.clone(), passphrase: passphrase.clone(), recovery: None };
 
         self.close_session(STOP_GRACE_MS, None).await;
         let closings = self.state().closings;
-        let changed = self.shared.ports.vault.rekey(old(), unlock, material).await;
-        let (header, opening) = match &changed {
-            Ok(()) => {
-                let new = holdfast_model::ports::UnlockMaterial { keyring: secret.clone(), passphrase, recovery: None };
-                let header = VaultHeader { unlock, ..header };
-                self.settle_keyring(header, secret).await;
-                (header, new)
-            }
-            Err(_) => {
-                self.drop_secret(header.id, WhichSecret::Next, unlock).await;
-                (header, old())
-            }
+        let vault = &self.shared.ports.vault;
+        let changed = vault.rekey(old(), unlock, material).await;
+        // A failure may come after the file has its new key. Nothing is thrown away before it is known which one opens
+        // it; where neither does at present, the next unlock puts the keyring in order.
+        let has_new_key = changed.is_ok()
+            || if vault.try_key(old()).await.is_ok() {
+                false
+            } else if vault.try_key(new()).await.is_ok() {
+                true
+            } else {
+                return Ok(changed?);
+            };
+        let (header, opening) = if has_new_key {
+            let header = VaultHeader { unlock, ..header };
+            self.settle_keyring(header, secret.clone()).await;
+            (header, new())
+        } else {
+            self.drop_secret(header.id, WhichSecret::Next, unlock).await;
+            (header, old())
         };
         // Whatever came of it, the vault is open again as it was before.
-        let store = self.shared.ports.vault.open(opening).await?;
-        self.open_session(header, store, closings, caller).await?;
-        changed?;
-        info!("changed the key of the vault");
-        self.audit(AuditAction::Rekeyed, None, caller, None);
+        let store = vault.open(opening).await?;
+        if has_new_key {
+            info!("changed the key of the vault");
+            // Here and not through the session: a lock may keep that from coming about.
+            let (at, program) = (self.now(), caller.program.clone());
+            let entry = AuditEntry { at, action: AuditAction::Rekeyed, account: None, program, detail: None };
+            if let Err(error) = store.append_audit(&[entry]).await {
+                warn!(%error, "the audit log could not take a line");
+            }
+        }
+        match self.open_session(header, store, closings, caller).await {
+            // Somebody locked it meanwhile. Its key is what it is all the same.
+            Ok(()) | Err(EngineError::VaultLocked) => Ok(changed?),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts away what an earlier change of the key, interrupted between file and keyring, left in the keyring: the
+    /// change that begins would overwrite it, and it may be the half that the file needs.
+    async fn settle_interrupted(&self, header: VaultHeader, old: UnlockMaterial) -> Result<(), EngineError> {
+        use holdfast_model::ports::KeyringError;
+        let keyring = &self.shared.ports.keyring;
+        let next = match keyring.get(header.id, WhichSecret::Next).await {
+            Err(KeyringError::NotFound) => return Ok(()),
+            next => next?,
+        };
+        let with_next = UnlockMaterial { keyring: Some(next.clone()), passphrase: old.passphrase, recovery: None };
+        let with_next = match header.unlock {
+            // Its keyring slot is by itself.
+            UnlockMethod::Either => UnlockMaterial { passphrase: None, ..with_next },
+            _ => with_next,
+        };
+        let opens = header.unlock.uses_keyring() && self.shared.ports.vault.try_key(with_next).await.is_ok();
+        self.finish_secret(header, Some(next).filter(|_| opens)).await;
         Ok(())
     }
 
@@ -183,7 +226,7 @@ impl Engine {
         use holdfast_model::ports::KeyringError;
         match self.shared.ports.keyring.delete(id, WhichSecret::Current).await {
             Ok(()) | Err(KeyringError::NotFound | KeyringError::Absent) => {}
-            Err(error) => tracing::warn!(%error, "a key that opens nothing any more stays in the keyring"),
+            Err(error) => warn!(%error, "a key that opens nothing any more stays in the keyring"),
         }
     }
 }

@@ -44,7 +44,7 @@ pub use import::{ImportOidcAgent, ImportOutcome, ImportReport};
 pub use provider_file::{ProviderFileError, parse_provider_file, scopes_or_default};
 pub use providers::NewProvider;
 pub use sign_in::{SignInSnapshot, StartSignIn};
-pub use static_tokens::{EnteredToken, TokenListFormat};
 pub use sign_out::{SignOutKind, SignOutReport, TokenEnd, TokenReport};
+pub use static_tokens::{EnteredToken, TokenListFormat};
 pub use unlock::Typed;
 pub use view::{AccountSnapshot, EngineStatus};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AccountId, AccountOrigin, AuditAction, AuditEntry, Change, Condition, CredentialSet, Disposition, FailureKind, Limit,
-    NeedsSignIn, Provider, ProviderFailure, RefreshToken, Trouble, UnixMillis,
+    Account, AccountId, AccountOrigin, AuditAction, AuditEntry, Change, Condition, CredentialSet, Disposition,
+    FailureKind, Limit, NeedsSignIn, Provider, ProviderFailure, RefreshToken, Trouble, UnixMillis,
     ports::{Client, CredentialWrite, RefreshIntent, VaultError, VaultStore},
     retry_at,
 };

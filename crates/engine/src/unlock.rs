@@ -19,6 +19,13 @@ pub enum Typed {
     RecoveryCode(RecoveryCode),
 }
 
+/// A secret of the keyring, and under which name it lies there.
+#[derive(Clone)]
+pub(crate) struct Found {
+    which: WhichSecret,
+    secret: KeyringSecret,
+}
+
 impl Typed {
     /// What it adds to what the keyring gave.
     fn with(self, keyring: Option<KeyringSecret>) -> UnlockMaterial {
@@ -83,11 +90,7 @@ impl Engine {
     }
 
     /// The keyring's half, where this vault and what was typed need it.
-    async fn keyring_secret(
-        &self,
-        header: VaultHeader,
-        typed: Option<&Typed>,
-    ) -> Result<Option<KeyringSecret>, EngineError> {
+    async fn keyring_secret(&self, header: VaultHeader, typed: Option<&Typed>) -> Result<Option<Found>, EngineError> {
         let needed = match (header.unlock, typed) {
             (_, Some(Typed::RecoveryCode(_))) => false,
             (UnlockMethod::Passphrase | UnlockMethod::Both, None) => return Err(EngineError::PassphraseRequired),
@@ -98,13 +101,14 @@ impl Engine {
             return Ok(None);
         }
         let keyring = &self.shared.ports.keyring;
+        let found = |which| move |secret| Some(Found { which, secret });
         match keyring.get(header.id, WhichSecret::Current).await {
             // A change of the key may have ended before the keyring was told.
             Err(KeyringError::NotFound) => match keyring.get(header.id, WhichSecret::Next).await {
-                Ok(next) => Ok(Some(next)),
-                Err(_) => Err(KeyringError::NotFound.into()),
+                Err(KeyringError::NotFound) => Err(KeyringError::NotFound.into()),
+                answer => Ok(answer.map(found(WhichSecret::Next))?),
             },
-            answer => Ok(Some(answer?)),
+            answer => Ok(answer.map(found(WhichSecret::Current))?),
         }
     }
 
@@ -113,34 +117,38 @@ impl Engine {
     async fn open_store(
         &self,
         header: VaultHeader,
-        keyring: Option<KeyringSecret>,
+        keyring: Option<Found>,
         typed: Option<Typed>,
     ) -> Result<Arc<dyn VaultStore>, VaultError> {
-        let uses_keyring = keyring.is_some();
         let material = |keyring| match typed.clone() {
             Some(typed) => typed.with(keyring),
             None => UnlockMaterial { keyring, ..UnlockMaterial::default() },
         };
         let vault = &self.shared.ports.vault;
-        let first = vault.open(material(keyring)).await;
-        let wrong = matches!(first, Err(VaultError::WrongKey));
-        if !uses_keyring || !(wrong || first.is_ok()) {
-            return first;
-        }
-        let Ok(next) = self.shared.ports.keyring.get(header.id, WhichSecret::Next).await else { return first };
-        if first.is_ok() {
-            // Left by a change that never reached the file, or by one that did and is finished below at last.
-            self.finish_secret(header, None).await;
-            return first;
-        }
-        match vault.open(material(Some(next.clone()))).await {
-            Ok(store) => {
+        let first = vault.open(material(keyring.clone().map(|found| found.secret))).await;
+        match (&first, keyring) {
+            // The file has the new key, and the keyring was not told.
+            (Ok(_), Some(Found { which: WhichSecret::Next, secret })) => {
                 info!("finished a change of the key that was interrupted");
-                self.finish_secret(header, Some(next)).await;
-                Ok(store)
+                self.finish_secret(header, Some(secret)).await;
             }
-            Err(_) => first,
+            // Left by a change that never reached the file.
+            (Ok(_), Some(Found { which: WhichSecret::Current, .. }))
+                if self.shared.ports.keyring.get(header.id, WhichSecret::Next).await.is_ok() =>
+            {
+                self.finish_secret(header, None).await;
+            }
+            (Err(VaultError::WrongKey), Some(Found { which: WhichSecret::Current, .. })) => {
+                let Ok(next) = self.shared.ports.keyring.get(header.id, WhichSecret::Next).await else { return first };
+                if let Ok(store) = vault.open(material(Some(next.clone()))).await {
+                    info!("finished a change of the key that was interrupted");
+                    self.finish_secret(header, Some(next)).await;
+                    return Ok(store);
+                }
+            }
+            _ => {}
         }
+        first
     }
 
     /// Puts the next secret in force, or only away when `next` is none of the file's.
@@ -198,7 +206,7 @@ impl Engine {
         if header.unlock.uses_passphrase() && typed.is_none() {
             return Err(EngineError::PassphraseRequired);
         }
-        let keyring = self.keyring_secret(header, typed.as_ref()).await?;
+        let keyring = self.keyring_secret(header, typed.as_ref()).await?.map(|found| found.secret);
         self.may_try(typed.as_ref())?;
         let proof = typed.clone();
         let material = move || match proof.clone() {

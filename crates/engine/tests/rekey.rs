@@ -4,13 +4,13 @@
 
 mod support;
 
+use UnlockMethod::{Both, Either, Keyring};
 use holdfast_engine::{Caller, EngineError, NewKey, TokenDemand, Typed};
 use holdfast_model::{
     AuditAction, Passphrase, VaultState,
     ports::{UnlockMethod, VaultError, WhichSecret},
 };
 use support::{RIGHT, World};
-use UnlockMethod::{Both, Either, Keyring};
 
 const NEW: &str = "another copper wagon";
 
@@ -37,7 +37,8 @@ async fn open(unlock: UnlockMethod) -> World {
 async fn opens_after_a_restart(world: &mut World, passphrase: Option<&str>) {
     world.start_anew(None, None);
     let opened = world.engine.unlock(passphrase.and_then(typed), &caller()).await;
-    opened.unwrap_or_else(|error| panic!("with {passphrase:?}: {error}; the keyring has {:?}", world.keyring.secrets()));
+    opened
+        .unwrap_or_else(|error| panic!("with {passphrase:?}: {error}; the keyring has {:?}", world.keyring.secrets()));
 }
 
 #[tokio::test]
@@ -63,7 +64,11 @@ async fn what_opens_the_vault_can_be_changed_from_each_way_to_each() {
             let mut world = open(from).await;
             let proof = typed(RIGHT).filter(|_| from.uses_passphrase());
             let change = new_key(to, Some(NEW).filter(|_| to.uses_passphrase()));
-            world.engine.rekey(proof, change, &caller()).await.unwrap_or_else(|error| panic!("{from:?} {to:?}: {error}"));
+            world
+                .engine
+                .rekey(proof, change, &caller())
+                .await
+                .unwrap_or_else(|error| panic!("{from:?} {to:?}: {error}"));
             assert_eq!(world.engine.status().await.unlock, Some(to));
             let kept: Vec<_> = world.keyring.secrets().into_iter().map(|(which, _)| which).collect();
             let expected = if to.uses_keyring() { vec![WhichSecret::Current] } else { Vec::new() };
@@ -101,6 +106,7 @@ async fn a_full_disk_leaves_the_old_key_in_force_and_no_stray_one_in_the_keyring
     let mut world = World::new().await;
     let account = world.sign_in("alice").await;
     let before = world.keyring.secrets();
+    world.settle().await;
     world.vault.disk_is_full(true);
     let full = world.engine.rekey(None, NewKey { unlock: None, passphrase: None }, &caller()).await;
     assert!(matches!(&full, Err(EngineError::Vault(error)) if matches!(**error, VaultError::DiskFull)), "{full:?}");
@@ -155,6 +161,7 @@ async fn a_change_that_died_between_file_and_keyring_is_finished_by_the_next_unl
 async fn a_secret_of_a_change_that_never_reached_the_file_is_put_away() {
     let mut world = World::new().await;
     let kept = world.keyring.secrets();
+    world.settle().await;
     world.vault.disk_is_full(true);
     // The secret for the new key is put into the keyring; taking it out again comes too late.
     world.keyring.breaks_after(1);
@@ -174,6 +181,7 @@ async fn a_second_change_loses_nothing_that_an_interrupted_one_left_in_the_keyri
     world.keyring.is_repaired();
     // The passphrase opens it, so nobody asked the keyring yet; now the second one fails at the file.
     opens_after_a_restart(&mut world, Some(NEW)).await;
+    world.settle().await;
     world.vault.disk_is_full(true);
     world.engine.rekey(typed(NEW), new_key(Either, None), &caller()).await.expect_err("no room");
     world.vault.disk_is_full(false);

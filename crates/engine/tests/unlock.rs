@@ -11,8 +11,9 @@ use support::{RIGHT, World};
 #[tokio::test]
 async fn after_five_wrong_passphrases_even_the_right_one_waits_and_then_opens() {
     let world = World::locked_with(UnlockMethod::Passphrase).await;
-    let try_one =
-        async |typed: &str| world.engine.unlock(Some(Typed::Passphrase(Passphrase::new(typed.into()))), &Caller::default()).await;
+    let try_one = async |typed: &str| {
+        world.engine.unlock(Some(Typed::Passphrase(Passphrase::new(typed.into()))), &Caller::default()).await
+    };
     for _ in 0..4 {
         let error = try_one("a wrong one").await.expect_err("wrong");
         assert!(matches!(error, EngineError::WrongPassphrase { wait_s: 0 }), "{error:?}");

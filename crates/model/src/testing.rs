@@ -1,8 +1,8 @@
 //! Accounts and credentials for the tests of this crate.
 
 use crate::{
-    Account, AccountId, AccountOrigin, Condition, Credential, CredentialId, CredentialKind, CredentialSet, Fingerprint, Known,
-    Lifetime, Origin, ProviderName, Source, UnixMillis,
+    Account, AccountId, AccountOrigin, Condition, Credential, CredentialId, CredentialKind, CredentialSet, Fingerprint,
+    Known, Lifetime, Origin, ProviderName, Source, UnixMillis,
 };
 
 /// Some instant from which the tests count.

@@ -212,10 +212,10 @@ struct Reading<'f> {
 
 impl<'f> Reading<'f> {
     fn new(filter: &'f AuditFilter, ends: Option<LogEnds>) -> Self {
-        let ends = ends.filter(|_| filter.account.is_none());
-        let (first, expected, tag) = match ends {
-            Some(LogEnds { first, last, tag }) => (Some(first), Some(last), Some(tag)),
-            None => (None, None, None),
+        let first = ends.as_ref().map(|ends| ends.first);
+        let (expected, tag) = match ends.filter(|_| filter.account.is_none()) {
+            Some(LogEnds { last, tag, .. }) => (Some(last), Some(tag)),
+            None => (None, None),
         };
         Self { filter, first, expected, tag, lines: VecDeque::new(), entries: 0 }
     }
@@ -229,10 +229,12 @@ impl<'f> Reading<'f> {
         if let Some(expected) = self.expected
             && seq < expected
         {
-            self.lines.push_front(AuditLine::Missing { from: seq + 1, to: expected });
+            self.miss(seq + 1, expected);
             self.tag = None;
         }
+        // A line before the first was deleted for its age, and was put back.
         let fits = self.expected.is_none_or(|expected| seq <= expected)
+            && self.first.is_none_or(|first| seq >= first)
             && self.tag.as_ref().is_none_or(|expected| *expected == tag(&row.2));
         let line = open_line(seals, row).ok().filter(|_| fits);
         if self.filter.account.is_none() {
@@ -260,10 +262,16 @@ impl<'f> Reading<'f> {
 
     /// No line is left; those that there should be before are missing.
     fn reach_the_beginning(&mut self) {
-        if let (Some(first), Some(expected)) = (self.first, self.expected)
-            && expected >= first
-        {
-            self.lines.push_front(AuditLine::Missing { from: first, to: expected });
+        if let (Some(first), Some(expected)) = (self.first, self.expected) {
+            self.miss(first, expected);
+        }
+    }
+
+    /// There should be lines there, as far as the log reaches back.
+    fn miss(&mut self, from: u64, to: u64) {
+        let from = from.max(self.first.unwrap_or(0));
+        if from <= to {
+            self.lines.push_front(AuditLine::Missing { from, to });
         }
     }
 }

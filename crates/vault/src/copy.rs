@@ -165,7 +165,8 @@ impl<'v> Filling<'v> {
             }
             Record::Unfinished { intent } => {
                 let row = intent.credential;
-                let place = Place { table: REFRESH_JOURNAL, row: row.as_bytes(), generation: intent.generation };
+                let generation = self.record.counter;
+                let place = Place { table: REFRESH_JOURNAL, row: row.as_bytes(), generation };
                 let sql = "INSERT INTO refresh_journal (generation, overview, credential_id) VALUES (?, ?, ?)";
                 self.insert(sql, place, &intent, None, None).await
             }

@@ -138,9 +138,11 @@ impl Writing {
 
     pub(crate) async fn begin_refresh(&mut self, intent: &RefreshIntent) -> Result<(), VaultError> {
         self.require_generation(intent).await?;
-        let place = Place { table: REFRESH_JOURNAL, row: intent.credential.as_bytes(), generation: intent.generation };
+        // The counter, because the line that is replaced is of the same credential at the same generation: the second try
+        // after a lost reply. The line of the first try must not fit any more.
+        let generation = self.record.counter;
+        let place = Place { table: REFRESH_JOURNAL, row: intent.credential.as_bytes(), generation };
         let overview = self.seals().seal_overview(place, intent)?;
-        // A line that is there is of the same generation: the second try after a lost reply.
         sqlx::query("INSERT OR REPLACE INTO refresh_journal (credential_id, generation, overview) VALUES (?, ?, ?)")
             .bind(place.row)
             .bind(place.generation_column()?)
@@ -149,7 +151,7 @@ impl Writing {
             .await
             .map_err(database)?;
         let id = intent.credential.as_bytes();
-        self.note(REFRESH_JOURNAL, id, id, Some(intent.generation));
+        self.note(REFRESH_JOURNAL, id, id, Some(generation));
         Ok(())
     }
 

@@ -94,12 +94,16 @@ impl SqliteVault {
     }
 
     async fn open_key(&self, material: UnlockMaterial) -> Result<(VaultHeader, Seals), VaultError> {
-        let Inspected { header, keyslots } = inspect(&self.path).await?;
+        let Inspected { header, keyslots, unusable } = inspect(&self.path).await?;
         let VaultHeader { id, unlock } = header;
-        let key =
-            blocking(move || open_keyslots(id, unlock, &keyslots, &material).map_err(|error| unlocking(error, unlock)))
-                .await?;
-        Ok((header, Seals::new(id, key)))
+        let opened =
+            blocking(move || open_keyslots(id, unlock, &keyslots, &material).map_err(|error| unlocking(error, unlock)));
+        match (opened.await, unusable) {
+            (Ok(key), _) => Ok((header, Seals::new(id, key))),
+            // The one that would have opened it: that is told, and not that there is none.
+            (Err(VaultError::Damaged { .. } | VaultError::MissingKey(_)), Some(unusable)) => Err(unusable),
+            (Err(error), _) => Err(error),
+        }
     }
 
     pub(crate) async fn open_store(&self, material: UnlockMaterial) -> Result<(VaultHeader, SqliteStore), VaultError> {

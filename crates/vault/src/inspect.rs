@@ -22,6 +22,8 @@ const MOST_KEYSLOTS: i64 = 16;
 pub(crate) struct Inspected {
     pub(crate) header: VaultHeader,
     pub(crate) keyslots: Vec<Keyslot>,
+    /// Why another keyslot cannot be used. Those that can still open the vault.
+    pub(crate) unusable: Option<VaultError>,
 }
 
 /// Reads the header and the keyslots. Writes nothing, whatever the file turns out to be.
@@ -63,8 +65,14 @@ async fn read(connection: &mut SqliteConnection) -> Result<Inspected, VaultError
         return Err(VaultError::Storage(why.into()));
     }
     let header = header(connection).await?;
-    let keyslots = keyslots(connection, header.unlock).await?;
-    Ok(Inspected { header, keyslots })
+    let (mut usable, mut unusable) = (Vec::new(), None);
+    for slot in keyslots(connection, header.unlock).await? {
+        match slot {
+            Ok(slot) => usable.push(slot),
+            Err(error) => unusable = unusable.or(Some(error)),
+        }
+    }
+    Ok(Inspected { header, keyslots: usable, unusable })
 }
 
 pub(crate) async fn header(connection: &mut SqliteConnection) -> Result<VaultHeader, VaultError> {
@@ -84,7 +92,10 @@ pub(crate) async fn header(connection: &mut SqliteConnection) -> Result<VaultHea
 
 type KeyslotRow = (Vec<u8>, String, Vec<u8>, Option<i64>, Option<i64>, Option<i64>, Vec<u8>);
 
-async fn keyslots(connection: &mut SqliteConnection, method: UnlockMethod) -> Result<Vec<Keyslot>, VaultError> {
+async fn keyslots(
+    connection: &mut SqliteConnection,
+    method: UnlockMethod,
+) -> Result<Vec<Result<Keyslot, VaultError>>, VaultError> {
     let rows: Vec<KeyslotRow> = sqlx::query_as(
         "SELECT id, kind, salt, argon2_memory_kib, argon2_passes, argon2_lanes, wrapped_key FROM keyslots LIMIT ?",
     )
@@ -92,7 +103,7 @@ async fn keyslots(connection: &mut SqliteConnection, method: UnlockMethod) -> Re
     .fetch_all(connection)
     .await
     .map_err(database)?;
-    rows.into_iter().map(|row| keyslot(row, method)).collect()
+    Ok(rows.into_iter().map(|row| keyslot(row, method)).collect())
 }
 
 fn keyslot(row: KeyslotRow, method: UnlockMethod) -> Result<Keyslot, VaultError> {

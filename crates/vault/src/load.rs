@@ -1,18 +1,23 @@
 //! Reading everything but the secret values, and comparing it with the register.
 
+use std::num::NonZero;
+
+use futures_util::TryStreamExt as _;
 use holdfast_model::{
-    Credential,
-    ports::{Damage, Standing, VaultContents, VaultError},
+    Account, Credential, Provider, Revocation,
+    ports::{Damage, RefreshIntent, Standing, VaultContents, VaultError},
 };
 use serde::de::DeserializeOwned;
 use sqlx::{Sqlite, SqliteConnection, Transaction};
+use tokio::runtime::Handle;
 
 use crate::{
     accounts::ACCOUNTS,
     credentials::{CREDENTIALS, REFRESH_JOURNAL},
     error::database,
+    keyslots::{self, SlotRow},
     providers::PROVIDERS,
-    record::{Record, hex, unrecorded},
+    record::{Record, unrecorded},
     register::{Register, RegisterRow},
     revocations::REVOCATIONS,
     seals::{Place, Seals, damaged, stored_generation},
@@ -22,28 +27,51 @@ use crate::{
 /// Whose it is, id, generation, overview.
 type SealedRow = (Vec<u8>, Vec<u8>, i64, Vec<u8>);
 
-/// All rows of one instant, still sealed.
+/// Rows that are opened at a time: enough to be worth a second thread, and little memory while they are sealed.
+const ROWS_AT_ONCE: usize = 1024;
+
+/// Fewer rows are opened sooner than a thread is there.
+const ROWS_FOR_A_THREAD: usize = 128;
+
+/// Threads that open rows. More would wait for the one that reads.
+const THREADS_MAX: usize = 4;
+
+/// A row whose seal was tried.
+struct Row<T> {
+    owner: [u8; 16],
+    id: [u8; 16],
+    /// What is in it, and its generation.
+    opened: Result<(T, u64), VaultError>,
+}
+
+/// The rows of a table; one whose ids are none is an error by itself.
+type Rows<T> = Vec<Result<Row<T>, VaultError>>;
+
+/// All rows of one instant, not yet compared with the register.
 pub(crate) struct Snapshot {
     pub(crate) record: Result<Record, VaultError>,
     register: Vec<RegisterRow>,
-    keyslots: Vec<(Vec<u8>, String)>,
-    providers: Vec<SealedRow>,
-    accounts: Vec<SealedRow>,
-    credentials: Vec<SealedRow>,
-    revocations: Vec<SealedRow>,
-    journal: Vec<SealedRow>,
+    keyslots: Vec<SlotRow>,
+    providers: Rows<Provider>,
+    accounts: Rows<Account>,
+    credentials: Rows<Credential>,
+    revocations: Rows<Revocation>,
+    journal: Rows<RefreshIntent>,
 }
 
 /// Opens every overview. Rows that are not as they should be are named in `damaged` and stay in the file as they are.
 pub(crate) async fn load(opened: InUse) -> Result<VaultContents, VaultError> {
-    let mut transaction = opened.readers.begin().await.map_err(database)?;
-    let snapshot = Snapshot::read(&mut transaction, &opened.seals).await?;
-    end(transaction).await;
-    let standing = opened.known().standing;
+    let runtime = Handle::current();
     // Thousands of seals take many milliseconds of pure computing.
-    tokio::task::spawn_blocking(move || snapshot.open(&opened.seals, standing))
-        .await
-        .map_err(|_| VaultError::Storage("loading was interrupted".into()))
+    let loading = tokio::task::spawn_blocking(move || {
+        runtime.block_on(async {
+            let mut transaction = opened.readers.begin().await.map_err(database)?;
+            let snapshot = Snapshot::read(&mut transaction, &opened.seals).await;
+            end(transaction).await;
+            Ok(snapshot?.open(&opened.seals, opened.known().standing))
+        })
+    });
+    loading.await.unwrap_or_else(|_| Err(VaultError::Storage("loading was interrupted".into())))
 }
 
 pub(crate) async fn end(transaction: Transaction<'static, Sqlite>) {
@@ -53,10 +81,16 @@ pub(crate) async fn end(transaction: Transaction<'static, Sqlite>) {
 }
 
 impl Snapshot {
+    /// Reads and opens everything but the secret values. Computes between its awaits, a few milliseconds each time.
     pub(crate) async fn read(connection: &mut SqliteConnection, seals: &Seals) -> Result<Self, VaultError> {
         macro_rules! all {
             ($sql:literal) => {
                 sqlx::query_as($sql).fetch_all(&mut *connection).await.map_err(database)?
+            };
+        }
+        macro_rules! rows {
+            ($table:expr, $sql:literal, $belongs:expr) => {
+                read_rows(connection, seals, $table, $sql, $belongs).await?
             };
         }
         Ok(Self {
@@ -65,86 +99,137 @@ impl Snapshot {
                 done => Ok(done?),
             },
             register: all!("SELECT bucket, generation, overview FROM register"),
-            keyslots: all!("SELECT id, kind FROM keyslots"),
-            providers: all!("SELECT id, id, generation, overview FROM providers ORDER BY rowid"),
-            accounts: all!("SELECT id, id, generation, overview FROM accounts ORDER BY rowid"),
-            credentials: all!("SELECT account_id, id, generation, overview FROM credentials ORDER BY rowid"),
-            revocations: all!("SELECT id, id, generation, overview FROM revocations ORDER BY rowid"),
-            journal: all!(
-                "SELECT credential_id, credential_id, generation, overview FROM refresh_journal ORDER BY rowid"
+            keyslots: keyslots::read(connection).await?,
+            providers: rows!(PROVIDERS, "SELECT id, id, generation, overview FROM providers ORDER BY rowid", |_, _| {
+                true
+            }),
+            accounts: rows!(ACCOUNTS, "SELECT id, id, generation, overview FROM accounts ORDER BY rowid", |_, _| true),
+            // The column tells whose credential it is without the key; only the seal proves it.
+            credentials: rows!(
+                CREDENTIALS,
+                "SELECT account_id, id, generation, overview FROM credentials ORDER BY rowid",
+                |credential: &Credential, owner| credential.account.as_bytes() == owner
+            ),
+            revocations: rows!(
+                REVOCATIONS,
+                "SELECT id, id, generation, overview FROM revocations ORDER BY rowid",
+                |_, _| true
+            ),
+            journal: rows!(
+                REFRESH_JOURNAL,
+                "SELECT credential_id, credential_id, generation, overview FROM refresh_journal ORDER BY rowid",
+                |_, _| true
             ),
         })
     }
 
     pub(crate) fn open(self, seals: &Seals, standing: Standing) -> VaultContents {
-        let mut judging = Judging { seals, register: Register::blind(), damaged: Vec::new() };
+        let mut judging = Judging { register: Register::blind(), damaged: Vec::new() };
         match &self.record {
             Ok(record) => {
                 judging.register = Register::open(seals, &self.register, &record.buckets);
-                let slots: Vec<String> = self.keyslots.iter().map(|(id, _)| hex(id)).collect();
-                judging.damaged.extend(record.judge_keyslots(&slots));
+                judging.damaged.extend(record.judge_keyslots(seals, &self.keyslots));
             }
             Err(_) => judging.damaged.push(unrecorded(seals.vault())),
         }
         judging.damaged.append(&mut judging.register.damaged);
         VaultContents {
-            providers: judging.all_of(PROVIDERS, &self.providers),
-            accounts: judging.all_of(ACCOUNTS, &self.accounts),
-            credentials: judging.credentials(&self.credentials),
-            revocations: judging.all_of(REVOCATIONS, &self.revocations),
-            unfinished: judging.all_of(REFRESH_JOURNAL, &self.journal),
-            has_recovery_code: self.keyslots.iter().any(|(_, kind)| kind == "recovery"),
+            providers: judging.all_of(PROVIDERS, self.providers),
+            accounts: judging.all_of(ACCOUNTS, self.accounts),
+            credentials: judging.all_of(CREDENTIALS, self.credentials),
+            revocations: judging.all_of(REVOCATIONS, self.revocations),
+            unfinished: judging.all_of(REFRESH_JOURNAL, self.journal),
+            has_recovery_code: self.keyslots.iter().any(|slot| slot.kind == "recovery"),
             standing,
             damaged: judging.finish(),
         }
     }
 }
 
-/// Opens rows and holds them against the register.
-struct Judging<'s> {
-    seals: &'s Seals,
+/// Opens the rows of a table while the next ones are read.
+async fn read_rows<T: DeserializeOwned + Send>(
+    connection: &mut SqliteConnection,
+    seals: &Seals,
+    table: &'static str,
+    sql: &'static str,
+    belongs: fn(&T, &[u8; 16]) -> bool,
+) -> Result<Rows<T>, VaultError> {
+    let mut rows = Vec::new();
+    let mut sealed: Vec<SealedRow> = Vec::new();
+    let mut reading = sqlx::query_as(sql).fetch(connection);
+    loop {
+        let row = reading.try_next().await.map_err(database)?;
+        let is_last = row.is_none();
+        sealed.extend(row);
+        if is_last || sealed.len() == ROWS_AT_ONCE {
+            open_rows(seals, table, &sealed, belongs, &mut rows);
+            sealed.clear();
+        }
+        if is_last {
+            return Ok(rows);
+        }
+    }
+}
+
+/// Opens rows on as many threads as are of use, and appends them in their order.
+fn open_rows<T: DeserializeOwned + Send>(
+    seals: &Seals,
+    table: &'static str,
+    sealed: &[SealedRow],
+    belongs: fn(&T, &[u8; 16]) -> bool,
+    rows: &mut Rows<T>,
+) {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
+    let threads = cores.min(sealed.len() / ROWS_FOR_A_THREAD).max(1);
+    let open = |part: &[SealedRow]| part.iter().map(|row| open_row(seals, table, row, belongs)).collect::<Rows<T>>();
+    let (first, rest) = sealed.split_at(sealed.len().div_ceil(threads));
+    std::thread::scope(|scope| {
+        let others: Vec<_> = rest.chunks(first.len().max(1)).map(|part| scope.spawn(move || open(part))).collect();
+        rows.extend(open(first));
+        for other in others {
+            match other.join() {
+                Ok(opened) => rows.extend(opened),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+}
+
+fn open_row<T: DeserializeOwned>(
+    seals: &Seals,
+    table: &'static str,
+    (owner, row, generation, overview): &SealedRow,
+    belongs: fn(&T, &[u8; 16]) -> bool,
+) -> Result<Row<T>, VaultError> {
+    let (Ok(owner), Ok(id)) = (owner.as_slice().try_into(), row.as_slice().try_into()) else {
+        return Err(damaged(table, row, Damage::Changed));
+    };
+    let opened = stored_generation(table, row, *generation).and_then(|generation| {
+        let opened = seals.open_overview(Place { table, row, generation }, overview)?;
+        if belongs(&opened, &owner) { Ok((opened, generation)) } else { Err(damaged(table, row, Damage::Changed)) }
+    });
+    Ok(Row { owner, id, opened })
+}
+
+/// Holds rows against the register.
+struct Judging {
     register: Register,
     damaged: Vec<VaultError>,
 }
 
-impl Judging<'_> {
-    fn all_of<T: DeserializeOwned>(&mut self, table: &'static str, rows: &[SealedRow]) -> Vec<T> {
-        rows.iter().filter_map(|row| self.kept(table, row, |opened| Ok(opened))).collect()
+impl Judging {
+    fn all_of<T>(&mut self, table: &'static str, rows: Rows<T>) -> Vec<T> {
+        rows.into_iter().filter_map(|row| self.kept(table, row)).collect()
     }
 
-    /// The column tells whose credential it is without the key; only the seal proves it.
-    fn credentials(&mut self, rows: &[SealedRow]) -> Vec<Credential> {
-        rows.iter()
-            .filter_map(|row| {
-                self.kept(CREDENTIALS, row, |credential: Credential| {
-                    let owner = credential.account.as_bytes().as_slice();
-                    if owner == row.0 { Ok(credential) } else { Err(damaged(CREDENTIALS, &row.1, Damage::Changed)) }
-                })
-            })
-            .collect()
-    }
-
-    fn kept<T: DeserializeOwned>(
-        &mut self,
-        table: &'static str,
-        (owner, row, generation, overview): &SealedRow,
-        and: impl FnOnce(T) -> Result<T, VaultError>,
-    ) -> Option<T> {
-        let opened = stored_generation(table, row, *generation).and_then(|generation| {
-            let opened = self.seals.open_overview(Place { table, row, generation }, overview).and_then(and)?;
-            Ok((opened, generation))
-        });
-        let (Ok(owner), Ok(id)) = (owner.as_slice().try_into(), row.as_slice().try_into()) else {
-            self.damaged.push(damaged(table, row, Damage::Changed));
-            return None;
-        };
-        let judged = match opened {
-            Ok((opened, generation)) => self.register.judge((table, id), owner, generation).map(|()| opened),
+    fn kept<T>(&mut self, table: &'static str, row: Result<Row<T>, VaultError>) -> Option<T> {
+        let judged = row.and_then(|Row { owner, id, opened }| match opened {
+            Ok((opened, generation)) => self.register.judge((table, id), &owner, generation).map(|()| opened),
             Err(error) => {
                 self.register.set_aside((table, id));
                 Err(error)
             }
-        };
+        });
         judged.map_err(|error| self.damaged.push(error)).ok()
     }
 

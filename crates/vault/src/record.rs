@@ -1,6 +1,8 @@
 //! What the vault records of itself, in one sealed place: how often it was written, the state of its register, the ends
 //! of its audit log, its keyslots.
 
+use std::collections::BTreeMap;
+
 use holdfast_model::{
     VaultId,
     ports::{Damage, VaultError},
@@ -10,6 +12,7 @@ use sqlx::SqliteConnection;
 
 use crate::{
     error::database,
+    keyslots::{self, SlotRow},
     register::{self, BUCKETS},
     seals::{Place, Seals, damaged, stored_generation},
 };
@@ -28,6 +31,10 @@ pub(crate) struct Record {
     pub(crate) buckets: Vec<u64>,
     /// Ids of the keyslots, as hexadecimal digits.
     pub(crate) keyslots: Vec<String>,
+    /// The mark of each keyslot by its id: what it was when it was written. A keyslot that an earlier version wrote has
+    /// none.
+    #[serde(default)]
+    pub(crate) keyslot_marks: BTreeMap<String, String>,
     /// The audit log.
     pub(crate) log: LogEnds,
     /// It was made from a backup, and nobody has decided yet.
@@ -52,6 +59,7 @@ impl Record {
             counter: 0,
             buckets: vec![0; BUCKETS],
             keyslots,
+            keyslot_marks: BTreeMap::new(),
             log: LogEnds { first: 1, last: 0, tag: String::new() },
             restored: false,
         }
@@ -97,11 +105,11 @@ impl Record {
         seals: &Seals,
     ) -> Result<Self, VaultError> {
         self.log = crate::audit::ends(connection).await?;
-        let ids: Vec<Vec<u8>> = sqlx::query_scalar("SELECT id FROM keyslots ORDER BY id")
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(database)?;
-        self.keyslots = ids.iter().map(|id| hex(id)).collect();
+        let slots = keyslots::read(connection).await?;
+        self.keyslots = slots.iter().map(|slot| hex(&slot.id)).collect();
+        self.keyslot_marks = slots.iter().map(|slot| (hex(&slot.id), slot.mark(seals))).collect();
+        // What an earlier register says of buckets that this one does not have would be taken for put back.
+        sqlx::query("DELETE FROM register").execute(&mut *connection).await.map_err(database)?;
         let buckets = register::from_rows(connection).await?;
         for (bucket, entries) in (0..=u8::MAX).zip(&buckets) {
             let written = &mut self.buckets[usize::from(bucket)];
@@ -115,11 +123,19 @@ impl Record {
     }
 
     /// Compares the keyslots that are there with those that were written.
-    pub(crate) fn judge_keyslots(&self, there: &[String]) -> Vec<VaultError> {
-        let slot = |id: &String, how| VaultError::Damaged { table: "keyslots", row: id.clone(), how };
-        let missing = self.keyslots.iter().filter(|id| !there.contains(id)).map(|id| slot(id, Damage::Missing));
-        let unknown = there.iter().filter(|id| !self.keyslots.contains(id)).map(|id| slot(id, Damage::Unknown));
-        missing.chain(unknown).collect()
+    pub(crate) fn judge_keyslots(&self, seals: &Seals, there: &[SlotRow]) -> Vec<VaultError> {
+        let damaged = |id: &str, how| VaultError::Damaged { table: "keyslots", row: id.to_owned(), how };
+        let is_there = |id: &String| there.iter().any(|slot| hex(&slot.id) == *id);
+        let missing = self.keyslots.iter().filter(|id| !is_there(id)).map(|id| damaged(id, Damage::Missing));
+        let wrong = there.iter().filter_map(|slot| {
+            let id = hex(&slot.id);
+            if !self.keyslots.contains(&id) {
+                return Some(damaged(&id, Damage::Unknown));
+            }
+            let changed = self.keyslot_marks.get(&id).is_some_and(|mark| *mark != slot.mark(seals));
+            changed.then(|| damaged(&id, Damage::Changed))
+        });
+        missing.chain(wrong).collect()
     }
 }
 

@@ -15,7 +15,7 @@ use holdfast_model::{
         VaultError, VaultStore,
     },
 };
-use sqlx::{SqlitePool, sqlite::SqlitePoolOptions};
+use sqlx::{SqliteConnection, SqlitePool, sqlite::SqlitePoolOptions};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::{
@@ -71,6 +71,7 @@ impl SqliteStore {
         let writer = pool(1).connect_with(format::writing(path)).await.map_err(database)?;
         let mut connection = writer.acquire().await.map_err(database)?;
         format::migrate(&mut connection, &seals).await?;
+        require_writable(&mut connection).await?;
         let record = Record::read(&mut connection, &seals).await;
         drop(connection);
         let known = standing(record, &seals, settings.witness.as_ref()).await?;
@@ -150,6 +151,15 @@ where
         }
     });
     task.await.unwrap_or_else(|_| Err(VaultError::Storage("the write was interrupted".into())))
+}
+
+/// SQLite opens a file that cannot be written for reading, and says nothing. A vault has to say so before a person signs
+/// in and the tokens find no place.
+async fn require_writable(connection: &mut SqliteConnection) -> Result<(), VaultError> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(database)?;
+    let written = sqlx::query("UPDATE meta SET one = one").execute(&mut *connection).await.map_err(database);
+    sqlx::query("ROLLBACK").execute(connection).await.map_err(database)?;
+    written.map(drop)
 }
 
 /// Connections live as long as the pool: no reaper wakes the idle agent, and none is checked before use.

@@ -6,7 +6,8 @@ import { clean } from './text';
 import { toasts } from './toasts.svelte';
 import { vault } from './vault.svelte';
 import { announce } from './announce.svelte';
-import { explain, outcomes, page, signOutText, standing } from './words';
+import { standing } from './standing-words';
+import { explain, outcomes, page, signOutText } from './words';
 
 let behind: Backend | undefined;
 

@@ -106,7 +106,7 @@ export const contents = (report: BackupReport): string =>
   [
     count(report.accounts, 'account', 'accounts'),
     count(report.credentials, 'token', 'tokens'),
-    count(report.providers, 'provider', 'providers'),
+    ...(report.providers ? [count(report.providers, 'provider', 'providers')] : []),
     ...(report.revocations ? [count(report.revocations, 'queued revocation', 'queued revocations')] : []),
     count(report.audit_lines, 'line of the log', 'lines of the log'),
   ].join(', ');
@@ -124,6 +124,7 @@ export const restore = {
   working: 'Restoring the backup',
   workingText: 'The backup is opened, and each record is sealed again under a new key.',
   wrong: 'That passphrase does not open this backup',
+  noKeyringYou: 'Let a passphrase open the new vault, or install gnome-keyring or KWallet.',
   wrongYou: 'It is the one that the backup was made with.',
   done: 'The backup is restored',
   madeAt: (when: string) => `Made ${when}.`,

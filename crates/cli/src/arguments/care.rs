@@ -18,7 +18,9 @@ pub struct Check {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Lines of stdin, as far as they are needed: the vault's passphrase, the backup's own passphrase.")]
+#[command(
+    after_help = "Lines of stdin, as far as they are needed: the vault's passphrase, the backup's own passphrase."
+)]
 pub struct Backup {
     /// The new file; one that is there is never overwritten
     pub file: PathBuf,
@@ -31,7 +33,9 @@ pub struct Backup {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Lines of stdin, as far as they are needed: the backup's passphrase, the new vault's passphrase.")]
+#[command(
+    after_help = "Lines of stdin, as far as they are needed: the backup's passphrase, the new vault's passphrase."
+)]
 pub struct Restore {
     /// The backup
     pub file: PathBuf,
@@ -47,8 +51,10 @@ pub struct Restore {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Lines of stdin, as far as they are needed: the present passphrase or the recovery code, the new \
-                        passphrase.")]
+#[command(
+    after_help = "Lines of stdin, as far as they are needed: the present passphrase or the recovery code, the new \
+                        passphrase."
+)]
 pub struct Rekey {
     /// What opens the vault from then on [default: what opens it now]
     #[arg(long, value_enum, value_name = "METHOD")]

@@ -41,13 +41,17 @@ fn look(client: &Client) -> Result<(CheckReport, Option<u64>), Failure> {
 }
 
 fn is_accepted(report: &CheckReport, behind_by: Option<u64>, yes: bool) -> Result<bool, Failure> {
+    if !yes && !secret_input::can_ask() {
+        return Err(Failure::new(
+            ErrorCode::BadRequest,
+            "This is for a person to decide, and there is no terminal to ask at. Nothing was changed.",
+            "holdfast check says what is wrong. To accept it in a script: holdfast check --accept --yes",
+        ));
+    }
     for line in view::care::what_accepting_means(report, behind_by) {
         output::note(&line);
     }
-    if yes {
-        return Ok(true);
-    }
-    secret_input::confirm("Take the vault as it is?", "--yes")
+    if yes { Ok(true) } else { secret_input::confirm("Take the vault as it is?") }
 }
 
 fn not_whole(report: &CheckReport, behind_by: Option<u64>) -> Failure {
@@ -76,7 +80,7 @@ pub fn backup(client: &Client, options: &Backup, json: bool) -> Result<(), Failu
         _ => None,
     };
     let own = options.own_passphrase || passphrase.is_none();
-    let backup_passphrase = if own { Some(source.new("New passphrase for the backup: ")?) } else { None };
+    let backup_passphrase = if own { Some(source.chosen("New passphrase for the backup: ")?) } else { None };
     let report = client.backup_vault(&MakeBackup { path, passphrase, backup_passphrase })?;
     if let Some(left_out) = view::care::left_out(&report) {
         output::note(&left_out);
@@ -105,7 +109,7 @@ pub fn restore(client: &Client, options: &Restore, json: bool) -> Result<(), Fai
     }
     let source = Source::of(options.passphrase_stdin);
     let backup_passphrase = source.present("The backup's passphrase: ")?;
-    let passphrase = if options.new_passphrase { Some(source.new("New passphrase: ")?) } else { None };
+    let passphrase = if options.new_passphrase { Some(source.chosen("New passphrase: ")?) } else { None };
     let report = client.restore_vault(&RestoreVault { path, backup_passphrase, unlock, passphrase })?;
     show(&report, json, |report| {
         let mut lines = vec![format!("The vault is restored from {}.", plain(&report.backup.path))];
@@ -158,10 +162,9 @@ pub fn rekey(client: &Client, options: &Rekey, json: bool) -> Result<(), Failure
     let source = Source::of(options.passphrase_stdin || options.recovery_code_stdin);
     let by_code = options.recovery_code || options.recovery_code_stdin;
     let recovery_code = if by_code { Some(source.recovery_code()?) } else { None };
-    let passphrase =
-        if has_passphrase(now) && !by_code { Some(source.present("Present passphrase: ")?) } else { None };
+    let passphrase = if has_passphrase(now) && !by_code { Some(source.present("Present passphrase: ")?) } else { None };
     let needs_new = has_passphrase(unlock) && (options.new_passphrase || passphrase.is_none());
-    let new_passphrase = if needs_new { Some(source.new("New passphrase: ")?) } else { None };
+    let new_passphrase = if needs_new { Some(source.chosen("New passphrase: ")?) } else { None };
     let change = ChangeKey { passphrase, recovery_code, unlock: options.unlock.map(Into::into), new_passphrase };
     let status = client.rekey_vault(&change)?;
     show(&status, json, |status| {
@@ -225,8 +228,8 @@ impl Source {
         }
     }
 
-    /// A new one.
-    fn new(self, prompt: &str) -> Result<SecretText, Failure> {
+    /// A new one, which the person chooses.
+    fn chosen(self, prompt: &str) -> Result<SecretText, Failure> {
         match self {
             Self::Stdin => secret_input::next_line_of_stdin("new passphrase"),
             Self::Person => secret_input::ask_new(prompt),
@@ -267,7 +270,11 @@ fn open_vault(client: &Client) -> Result<Status, Failure> {
 fn absolute(file: &Path) -> Result<String, Failure> {
     let unusable = |why: &str| {
         let name = plain(&file.display().to_string());
-        Failure::new(ErrorCode::BadRequest, format!("{name} cannot be used: {why}. Nothing was done."), "Name another file.")
+        Failure::new(
+            ErrorCode::BadRequest,
+            format!("{name} cannot be used: {why}. Nothing was done."),
+            "Name another file.",
+        )
     };
     let path = std::path::absolute(file).map_err(|error| unusable(&error.to_string()))?;
     path.into_os_string().into_string().map_err(|_| unusable("its name is not UTF-8 text"))

@@ -8,8 +8,7 @@ use crate::time::day_and_time;
 
 /// What a check found. `behind_by`: by how many writes an older copy is behind.
 pub fn check(report: &CheckReport, behind_by: Option<u64>) -> Vec<String> {
-    let opened: Vec<_> =
-        report.opened.iter().map(|table| [plain(&table.table), table.records.to_string()]).collect();
+    let opened: Vec<_> = report.opened.iter().map(|table| [plain(&table.table), table.records.to_string()]).collect();
     let mut lines = table(["TABLE", "OPENED"], &opened);
     if !report.damaged.is_empty() {
         lines.push(String::new());
@@ -77,17 +76,16 @@ pub fn what_accepting_means(report: &CheckReport, behind_by: Option<u64>) -> Vec
             ]
         })
         .collect();
-    let count = |kinds: &[DamageKind]| report.damaged.iter().filter(|record| kinds.contains(&record.what)).count();
+    let of_log = |record: &&DamagedRecord| record.table == "audit";
+    let count = |kinds: &[DamageKind]| {
+        report.damaged.iter().filter(|record| !of_log(record) && kinds.contains(&record.what)).count()
+    };
     let sentence = |count: usize, one: &str, many: &str| match count {
         0 => None,
         1 => Some(format!("1 record {one}")),
         count => Some(format!("{count} records {many}")),
     };
-    lines.extend(sentence(
-        count(&[DamageKind::Missing]),
-        "is gone, and is forgotten.",
-        "are gone, and are forgotten.",
-    ));
+    lines.extend(sentence(count(&[DamageKind::Missing]), "is gone, and is forgotten.", "are gone, and are forgotten."));
     lines.extend(sentence(
         count(&[DamageKind::Older, DamageKind::Unknown]),
         "was put back outside Holdfast, and is taken as it is; the same holds of its refresh tokens.",
@@ -98,6 +96,11 @@ pub fn what_accepting_means(report: &CheckReport, behind_by: Option<u64>) -> Vec
         "does not open. It stays as it is, and stays damaged.",
         "do not open. They stay as they are, and stay damaged.",
     ));
+    if report.damaged.iter().any(|record| of_log(&record)) {
+        lines.push(
+            "Lines of the log are missing or were changed. That stays so, and `holdfast log` shows where.".to_owned(),
+        );
+    }
     lines
 }
 
@@ -138,9 +141,9 @@ pub fn left_out(report: &BackupReport) -> Option<String> {
     match report.left_out {
         0 => None,
         1 => Some("1 record of the vault is damaged, and is not in the backup; `holdfast check` names it.".to_owned()),
-        many => {
-            Some(format!("{many} records of the vault are damaged, and are not in the backup; `holdfast check` names them."))
-        }
+        many => Some(format!(
+            "{many} records of the vault are damaged, and are not in the backup; `holdfast check` names them."
+        )),
     }
 }
 
@@ -204,7 +207,9 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words}: {text}");
         }
-        let text = what_accepting_means(&report(Standing::Current, &[DamageKind::Missing]), None).join("\n");
-        assert!(!text.contains("newest"), "{text}");
+        let mut gap = report(Standing::Current, &[DamageKind::Missing]);
+        gap.damaged[0].table = "audit".to_owned();
+        let text = what_accepting_means(&gap, None).join("\n");
+        assert!(text.contains("holdfast log") && !text.contains("forgotten") && !text.contains("newest"), "{text}");
     }
 }

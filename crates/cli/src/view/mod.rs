@@ -6,8 +6,8 @@ pub mod care;
 use std::collections::BTreeMap;
 
 use holdfast_wire::{
-    DamageKind, ErrorBody, LockReason, LogReply, ProviderOrigin, ProviderView, SignOutOutcome, SignOutReport, Status, UnlockMethod,
-    VaultState,
+    DamageKind, ErrorBody, LockReason, LogReply, ProviderOrigin, ProviderView, SignOutOutcome, SignOutReport, Status,
+    UnlockMethod, VaultState,
 };
 
 use crate::table::{pairs, table};

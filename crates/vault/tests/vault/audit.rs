@@ -105,6 +105,25 @@ async fn a_line_that_was_written_under_the_same_number_in_another_copy_of_the_va
 }
 
 #[tokio::test]
+async fn a_line_that_was_deleted_for_its_age_and_put_back_shows_and_is_not_read() {
+    let mut scene = Scene::new().await;
+    let one = scene.sign_in(1).await;
+    scene.store.close().await;
+    let file = SqliteVault::new(scene.path()).with_audit_lines_max(2);
+    let store = holdfast_model::ports::VaultFile::open(&file, keyring()).await.unwrap();
+    store.append_audit(&vec![audit_entry(Some(one.account.id), "a"); 200]).await.unwrap();
+    scene.store = store;
+    scene.tamper("CREATE TABLE kept AS SELECT * FROM audit").await;
+    scene.store.close().await;
+    let store = holdfast_model::ports::VaultFile::open(&file, keyring()).await.unwrap();
+    store.append_audit(&vec![audit_entry(Some(one.account.id), "b"); 200]).await.unwrap();
+    scene.store = store;
+    assert_eq!(read(&scene, &newest(100)).await, "bb");
+    scene.tamper("INSERT INTO audit SELECT * FROM kept WHERE seq = 200").await;
+    assert_eq!(read(&scene, &newest(100)).await, "[200 changed]bb");
+}
+
+#[tokio::test]
 async fn the_log_keeps_its_newest_lines_and_forgets_the_oldest_without_a_gap() {
     let scene = Scene::new().await;
     scene.store.close().await;

@@ -1,6 +1,6 @@
 //! Every byte of the file flipped, and the file cut everywhere: what opens is what was written, or it is reported.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, fs, ops::Range, path::Path, sync::Arc, time::Instant};
 
 use holdfast_model::{
     Account, ClientSecret, Provider, RecoveryCode, Revocation,
@@ -15,6 +15,8 @@ use crate::support::*;
 const PAGE: usize = 4096;
 /// One flip at a time each; opening waits for threads and files more than for the processor.
 const WORKERS: usize = 4;
+/// Zeros in a row that are flipped together at first.
+const RUN: usize = 64;
 /// Of the lines of the log that are looked at, more than there are.
 const LINES: u32 = 100;
 
@@ -85,10 +87,6 @@ async fn read(store: &dyn VaultStore) -> Result<(Read, bool), VaultError> {
             AuditLine::Missing { .. } | AuditLine::Changed { .. } => reported = true,
         }
     }
-    match store.check().await {
-        Ok(report) => reported |= !report.damaged.is_empty() || !report.database.is_empty(),
-        Err(_) => reported = true,
-    }
     let read = Read {
         accounts: contents.accounts,
         providers: contents.providers,
@@ -103,7 +101,7 @@ async fn read(store: &dyn VaultStore) -> Result<(Read, bool), VaultError> {
 }
 
 /// How a changed file was met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Met {
     /// It does not open, and says why.
     Refused,
@@ -113,8 +111,17 @@ enum Met {
     Harmless,
 }
 
+/// When the whole file is checked, which takes longer than all the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    /// Where something is missing that nobody told of.
+    IfMissing,
+    /// Wherever nobody told of anything.
+    IfUntold,
+}
+
 /// Opens a changed file, and holds what comes out of it against the truth.
-async fn meet(path: &Path, truth: &Read, when: &str) -> Met {
+async fn meet(path: &Path, truth: &Read, check: Check, when: &str) -> Met {
     let store = match SqliteVault::new(path).open(keyring()).await {
         Ok(store) => store,
         Err(error) => {
@@ -128,12 +135,19 @@ async fn meet(path: &Path, truth: &Read, when: &str) -> Met {
         Ok((found, reported)) => {
             let wrong = wrong_values(&found, truth);
             assert!(wrong.is_empty(), "{when}: wrong values: {wrong:?}");
+            let look = check == Check::IfUntold || found != *truth;
+            let reported = reported || (look && says_so(store.as_ref()).await);
             assert!(reported || found == *truth, "{when}: something is missing and nobody says so: {found:#?}");
             if reported { Met::Reported } else { Met::Harmless }
         }
     };
     store.close().await;
     met
+}
+
+/// Whether a check finds what opening did not.
+async fn says_so(store: &dyn VaultStore) -> bool {
+    store.check().await.map_or(true, |report| !report.damaged.is_empty() || !report.database.is_empty())
 }
 
 /// What was read and was never written; less than everything may be there, nothing else.
@@ -155,33 +169,34 @@ fn wrong_values(found: &Read, truth: &Read) -> Vec<String> {
     wrong
 }
 
-/// Meets every changed file that `change` makes of the bytes; `None` stands for none. Each has a folder of its own.
-async fn meet_all(
-    bytes: Vec<u8>,
-    truth: Read,
-    cases: usize,
-    change: fn(&mut Vec<u8>, usize),
-) -> BTreeMap<Met, Vec<usize>> {
+/// Meets every changed file that `change` makes of the bytes, and says of each how.
+async fn meet_all<C: Clone + std::fmt::Debug + Send + Sync + 'static>(
+    bytes: &[u8],
+    truth: &Read,
+    cases: Vec<C>,
+    check: Check,
+    change: fn(&mut Vec<u8>, &C),
+) -> Vec<(C, Met)> {
     let begin = Instant::now();
-    let (bytes, truth) = (Arc::new(bytes), Arc::new(truth));
+    let (bytes, truth, cases) = (Arc::new(bytes.to_vec()), Arc::new(truth.clone()), Arc::new(cases));
     let workers: Vec<_> = (0..WORKERS)
         .map(|worker| {
-            let (bytes, truth) = (bytes.clone(), truth.clone());
+            let (bytes, truth, cases) = (bytes.clone(), truth.clone(), cases.clone());
             tokio::spawn(async move {
                 // In memory where there is such a place: thousands of copies are no work for a disk.
                 let memory = Path::new("/dev/shm");
                 let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
                 let path = folder.path().join("vault.db");
-                let mut met: BTreeMap<Met, Vec<usize>> = BTreeMap::new();
-                for case in (worker..cases).step_by(WORKERS) {
+                let mut met = Vec::new();
+                for case in cases.iter().skip(worker).step_by(WORKERS) {
                     let mut changed = bytes.as_ref().clone();
                     change(&mut changed, case);
                     fs::write(&path, &changed).unwrap();
-                    let how = meet(&path, &truth, &format!("case {case}")).await;
+                    let how = meet(&path, &truth, check, &format!("{case:?}")).await;
                     if how == Met::Refused {
-                        assert!(fs::read(&path).unwrap() == changed, "case {case}: what is refused is not touched");
+                        assert!(fs::read(&path).unwrap() == changed, "{case:?}: what is refused is not touched");
                     }
-                    met.entry(how).or_default().push(case);
+                    met.push((case.clone(), how));
                     for left in ["vault.db-wal", "vault.db-shm"] {
                         let _ = fs::remove_file(folder.path().join(left));
                     }
@@ -190,20 +205,13 @@ async fn meet_all(
             })
         })
         .collect();
-    let mut met: BTreeMap<Met, Vec<usize>> = BTreeMap::new();
+    let mut met = Vec::new();
     for worker in workers {
-        for (how, cases) in worker.await.unwrap() {
-            met.entry(how).or_default().extend(cases);
-        }
+        met.extend(worker.await.unwrap());
     }
-    let count = |how| met.get(&how).map_or(0, Vec::len);
-    println!(
-        "{cases} cases: {} refused, {} reported, {} harmless, in {:?}",
-        count(Met::Refused),
-        count(Met::Reported),
-        count(Met::Harmless),
-        begin.elapsed()
-    );
+    let count = |how| met.iter().filter(|(_, met)| *met == how).count();
+    let (refused, reported, harmless) = (count(Met::Refused), count(Met::Reported), count(Met::Harmless));
+    println!("{refused} refused, {reported} reported, {harmless} harmless, in {:?}", begin.elapsed());
     met
 }
 
@@ -218,39 +226,49 @@ async fn whole() -> (Vec<u8>, Read) {
     (fs::read(path_in(folder.path())).unwrap(), truth)
 }
 
-/// One bit in each byte; which one goes round, so that every bit of a number that repeats is met.
+/// Flips one bit in each byte; which one goes round, so that every bit of a number that repeats is met.
+fn flip(bytes: &mut [u8], at: &Range<usize>) {
+    for at in at.clone() {
+        bytes[at] ^= 1 << (at % 8);
+    }
+}
+
+/// Each byte by itself, but for long runs of zeros: pages of a small file are mostly room that nobody uses.
+fn bytes_and_runs(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let zeros = bytes[at..].iter().take(RUN).take_while(|byte| **byte == 0).count();
+        let length = if zeros == RUN { RUN } else { 1 };
+        ranges.push(at..at + length);
+        at += length;
+    }
+    ranges
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_flipped_byte_is_refused_reported_or_means_nothing() {
     let (bytes, truth) = whole().await;
     let envelopes = bytes.windows(6).filter(|window| window == b"HFSE\x01\x01").count();
-    let met = meet_all(bytes.clone(), truth, bytes.len(), |bytes, at| bytes[at] ^= 1 << (at % 8)).await;
-    // Most of a small file is room that no page uses.
-    let noticed = [Met::Refused, Met::Reported].iter().filter_map(|how| met.get(how)).map(Vec::len).sum::<usize>();
-    assert!(noticed > envelopes * 80, "{noticed} flips were noticed, and there are {envelopes} envelopes");
+    let cases = bytes_and_runs(&bytes);
+    println!("{} bytes, {} envelopes, {} cases", bytes.len(), envelopes, cases.len());
+    let met = meet_all(&bytes, &truth, cases, Check::IfMissing, |bytes, at| flip(bytes, at)).await;
+    // A run that means something after all is looked at byte by byte.
+    let noticed: Vec<_> = met.into_iter().filter(|(_, met)| *met != Met::Harmless).collect();
+    let singly = noticed.iter().filter(|(at, _)| at.len() > 1).flat_map(|(at, _)| at.clone().map(|at| at..at + 1));
+    meet_all(&bytes, &truth, singly.collect(), Check::IfMissing, |bytes, at| flip(bytes, at)).await;
+    let single = noticed.iter().filter(|(at, _)| at.len() == 1).count();
+    assert!(single > envelopes * 82, "{single} flips were noticed, and there are {envelopes} envelopes");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_was_cut_is_refused_or_reported_wherever_the_cut_is() {
     let (bytes, truth) = whole().await;
     assert_eq!(bytes.len() % PAGE, 0);
-    let cuts = cuts(bytes.len());
-    assert!(cuts.contains(&0) && cuts.contains(&PAGE) && cuts.len() > 2 * bytes.len() / PAGE);
-    let met = meet_all(bytes.clone(), truth, cuts.len(), |bytes, case| {
-        let to = self::cuts(bytes.len())[case];
-        bytes.truncate(to);
-    })
-    .await;
-    let harmless: Vec<_> = met.get(&Met::Harmless).into_iter().flatten().map(|case| cuts[*case]).collect();
-    assert!(harmless.is_empty(), "cut to {harmless:?} bytes and nobody noticed");
-}
-
-/// Lengths to cut to: every page boundary, a byte around it, and some within pages.
-fn cuts(length: usize) -> Vec<usize> {
-    let mut cuts: Vec<usize> = (0..length / PAGE)
-        .flat_map(|page| [page * PAGE, page * PAGE + 1, page * PAGE + 511, (page + 1) * PAGE - 1])
-        .chain([16, 99, 100, 101, 512])
-        .collect();
-    cuts.sort_unstable();
-    cuts.dedup();
-    cuts
+    // Every page boundary, a byte around it, and some within pages.
+    let within = |page: usize| [page * PAGE, page * PAGE + 1, page * PAGE + 511, (page + 1) * PAGE - 1];
+    let cuts: Vec<usize> = (0..bytes.len() / PAGE).flat_map(within).chain([16, 99, 100, 101, 512]).collect();
+    let met = meet_all(&bytes, &truth, cuts, Check::IfUntold, |bytes, to| bytes.truncate(*to)).await;
+    let unnoticed: Vec<_> = met.iter().filter(|(_, met)| *met == Met::Harmless).collect();
+    assert!(unnoticed.is_empty(), "cut, and nobody noticed: {unnoticed:?}");
 }

@@ -1,6 +1,6 @@
 use holdfast_model::{
     RecoveryCode,
-    ports::{UnlockMaterial, VaultError, VaultFile},
+    ports::{Damage, UnlockMaterial, VaultError, VaultFile},
 };
 
 use crate::support::*;
@@ -45,4 +45,37 @@ async fn a_vault_without_a_recovery_code_says_so() {
     let code = RecoveryCode::new("AAAQ-EAYE-AUDA-OCAJ-BIFQ-YDIO-B4IB-CEQT".into());
     let refused = scene.file.open(typed(&code)).await.map(drop);
     assert!(matches!(&refused, Err(VaultError::MissingKey(what)) if what.contains("recovery code")), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_changed_keyslot_is_named_and_the_others_still_open_the_vault() {
+    for sql in [
+        "UPDATE keyslots SET salt = zeroblob(32) WHERE kind = 'recovery'",
+        "UPDATE keyslots SET wrapped_key = x'00' WHERE kind = 'recovery'",
+        "UPDATE keyslots SET argon2_passes = 3 WHERE kind = 'recovery'",
+        "PRAGMA ignore_check_constraints = ON; UPDATE keyslots SET salt = x'00' WHERE kind = 'recovery'",
+        "PRAGMA ignore_check_constraints = ON; UPDATE keyslots SET kind = 'other' WHERE kind = 'recovery'",
+    ] {
+        let mut scene = Scene::new().await;
+        scene.sign_in(1).await;
+        let code = scene.store.make_recovery_code().await.unwrap();
+        scene.tamper(sql).await;
+        let contents = scene.store.load().await.unwrap();
+        let named =
+            |error: &VaultError| matches!(error, VaultError::Damaged { table: "keyslots", how: Damage::Changed, .. });
+        assert!(contents.damaged.len() == 1 && named(&contents.damaged[0]), "{sql}: {:?}", contents.damaged);
+        assert_eq!(contents.accounts.len(), 1);
+        scene.store.close().await;
+        // Of a code's keyslot no cost is read, so that one still opens.
+        assert_eq!(scene.file.open(typed(&code)).await.is_ok(), sql.contains("argon2"), "{sql}");
+
+        // A new code takes the place of the damaged one.
+        let store = scene.file.open(keyring()).await.unwrap();
+        let code = store.make_recovery_code().await.unwrap();
+        store.close().await;
+        if !sql.contains("'other'") {
+            let store = scene.file.open(typed(&code)).await.unwrap();
+            assert!(store.load().await.unwrap().damaged.is_empty(), "{sql}");
+        }
+    }
 }

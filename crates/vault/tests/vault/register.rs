@@ -1,6 +1,6 @@
 //! Records that are taken away, put back or made double, as somebody with an SQL shell would.
 
-use holdfast_model::ports::{Damage, Standing, VaultContents, VaultError};
+use holdfast_model::ports::{Damage, RefreshIntent, Standing, VaultContents, VaultError};
 
 use crate::support::*;
 
@@ -162,6 +162,33 @@ async fn a_record_of_the_vault_that_does_not_open_leaves_the_vault_to_be_read_un
         let contents = scene.store.load().await.unwrap();
         assert!(contents.damaged.is_empty() && contents.standing == Standing::Current, "{:?}", contents.damaged);
     }
+}
+
+#[tokio::test]
+async fn accepting_a_vault_without_its_record_leaves_nothing_of_the_old_register_to_be_reported() {
+    let mut scene = Scene::new().await;
+    let one = scene.sign_in(1).await;
+    scene.store.delete_account(one.account.id).await.unwrap();
+    scene.tamper("UPDATE meta SET overview = x'00'").await;
+    scene.store.accept().await.unwrap();
+    scene.reopen().await;
+    assert!(damage(&scene.store.load().await.unwrap()).is_empty());
+}
+
+#[tokio::test]
+async fn an_older_journal_line_of_the_same_generation_is_named_and_not_used() {
+    let mut scene = Scene::new().await;
+    let one = scene.sign_in(1).await;
+    scene.store.begin_refresh(&one.intent()).await.unwrap();
+    scene.tamper(KEEP).await;
+    // The second try, after the answer to the first was lost.
+    let again = RefreshIntent { sent_at: NOW.plus_millis(1), ..one.intent() };
+    scene.store.begin_refresh(&again).await.unwrap();
+    assert_eq!(scene.store.load().await.unwrap().unfinished, [again]);
+    scene.tamper("REPLACE INTO refresh_journal SELECT * FROM kept_journal").await;
+    let contents = scene.store.load().await.unwrap();
+    assert_eq!(damage(&contents), [said("refresh_journal", one.refresh.id, Damage::Older)]);
+    assert!(contents.unfinished.is_empty());
 }
 
 #[tokio::test]

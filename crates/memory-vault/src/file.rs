@@ -1,0 +1,326 @@
+//! The vault as if it were a file, and everything that a test may do to it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use holdfast_model::{
+    AuditEntry, Passphrase, VaultId,
+    ports::{BackupSummary, Standing, UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader, VaultStore},
+};
+
+use crate::{
+    contents::Contents,
+    keys::Keys,
+    store::{Known, Open},
+};
+
+/// As many as the real one keeps where nobody said otherwise.
+const AUDIT_LINES_MAX: u64 = 100_000;
+
+/// A vault that lies there.
+#[derive(Clone)]
+pub(crate) struct Stored {
+    pub(crate) id: VaultId,
+    pub(crate) keys: Keys,
+    pub(crate) contents: Contents,
+}
+
+/// A copy of the whole file.
+pub struct VaultCopy(Stored);
+
+pub(crate) struct Backup {
+    pub(crate) passphrase: Passphrase,
+    pub(crate) summary: BackupSummary,
+    pub(crate) contents: Contents,
+}
+
+/// Everything that outlives an open vault.
+#[derive(Default)]
+pub(crate) struct Disk {
+    pub(crate) file: Option<Stored>,
+    pub(crate) backups: BTreeMap<PathBuf, Backup>,
+    /// What is known outside of each file: the number of its key, and the counter. Under another key it says nothing.
+    pub(crate) witness: BTreeMap<VaultId, (u64, u64)>,
+    keys_made: u64,
+    codes_made: u64,
+    /// How many accounts are still stored; `None` for any number.
+    pub(crate) room: Option<usize>,
+    /// No value opens any more.
+    pub(crate) damaged: bool,
+}
+
+impl Disk {
+    pub(crate) fn there(&mut self) -> Result<&mut Stored, VaultError> {
+        self.file.as_mut().ok_or(VaultError::Absent)
+    }
+
+    pub(crate) fn next_code(&mut self) -> u64 {
+        self.codes_made += 1;
+        self.codes_made
+    }
+
+    fn make_keys(&mut self, unlock: UnlockMethod, material: &UnlockMaterial) -> Result<Keys, VaultError> {
+        self.keys_made += 1;
+        Keys::make(self.keys_made, unlock, material)
+    }
+
+    /// How the file stands to what is known outside of it, and the highest counter of both.
+    fn known(&mut self) -> Result<Known, VaultError> {
+        let witness = self.witness.clone();
+        let Stored { id, keys, contents } = self.there()?;
+        let seen = witness.get(id).filter(|(key, _)| *key == keys.number).map_or(0, |(_, counter)| *counter);
+        let standing = match seen.checked_sub(contents.counter) {
+            Some(by @ 1..) => Standing::Older { by },
+            _ if contents.restored => Standing::Restored,
+            _ => Standing::Current,
+        };
+        Ok(Known { standing, counter: seen.max(contents.counter) })
+    }
+
+    pub(crate) fn tell_witness(&mut self) {
+        if let Some(Stored { id, keys, contents }) = &self.file {
+            self.witness.insert(*id, (keys.number, contents.counter));
+        }
+    }
+}
+
+/// A vault in memory with the rules of the real one.
+pub struct MemoryVault {
+    disk: Arc<Mutex<Disk>>,
+    full: Arc<AtomicBool>,
+    refused: Arc<AtomicUsize>,
+    open: Mutex<Option<Arc<AtomicBool>>>,
+    deriving: tokio::sync::watch::Sender<bool>,
+    rekey_is_unsure: AtomicBool,
+    audit_lines_max: u64,
+}
+
+impl Default for MemoryVault {
+    fn default() -> Self {
+        Self {
+            disk: Arc::default(),
+            full: Arc::default(),
+            refused: Arc::default(),
+            open: Mutex::default(),
+            deriving: tokio::sync::watch::Sender::default(),
+            rekey_is_unsure: AtomicBool::default(),
+            audit_lines_max: AUDIT_LINES_MAX,
+        }
+    }
+}
+
+impl MemoryVault {
+    /// Has the audit log keep at least so many of its newest lines.
+    #[must_use]
+    pub fn with_audit_lines_max(self, lines: u64) -> Self {
+        Self { audit_lines_max: lines.max(1), ..self }
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().expect("no test fails inside")
+    }
+
+    /// A copy of the file as it is now, open or not. `None` when there is none.
+    pub fn copy(&self) -> Option<VaultCopy> {
+        self.disk().file.clone().map(VaultCopy)
+    }
+
+    /// Puts a copy in the place of the file. It must be closed.
+    pub fn put_back(&self, VaultCopy(copy): &VaultCopy) {
+        self.disk().file = Some(copy.clone());
+    }
+
+    /// Puts an older copy in its place, by so many writes. It must be closed.
+    pub fn is_rolled_back(&self, by: u64) {
+        let mut disk = self.disk();
+        disk.tell_witness();
+        for (_, counter) in disk.witness.values_mut() {
+            *counter += by;
+        }
+    }
+
+    /// Takes the vault away, as when the machine is lost; its backups stay.
+    pub fn is_lost(&self) {
+        self.disk().file = None;
+    }
+
+    /// The next change of the key reaches the file, and fails all the same: the folder cannot be synced, say.
+    pub fn rekey_is_unsure(&self) {
+        self.rekey_is_unsure.store(true, Ordering::SeqCst);
+    }
+
+    /// So many accounts are still stored, and then the disk is full for them.
+    pub fn is_full_after(&self, accounts: usize) {
+        self.disk().room = Some(accounts);
+    }
+
+    /// Whether writes fail because the disk is full.
+    pub fn disk_is_full(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// How many writes found no room.
+    pub fn refused_writes(&self) -> usize {
+        self.refused.load(Ordering::SeqCst)
+    }
+
+    /// No stored value opens any more.
+    pub fn values_are_damaged(&self) {
+        self.disk().damaged = true;
+    }
+
+    /// Deriving keys takes until [`MemoryVault::keys_are_derived`].
+    pub fn derives_keys(&self) {
+        self.deriving.send_replace(true);
+    }
+
+    /// Whoever waits for a key has it.
+    pub fn keys_are_derived(&self) {
+        self.deriving.send_replace(false);
+    }
+
+    /// Whether somebody may read and write.
+    pub fn is_open(&self) -> bool {
+        self.open.lock().expect("no test fails inside").as_ref().is_some_and(|open| open.load(Ordering::SeqCst))
+    }
+
+    /// Cuts the open store off: whoever holds it writes nothing any more.
+    pub fn kill(&self) {
+        if let Some(open) = self.open.lock().expect("no test fails inside").take() {
+            open.store(false, Ordering::SeqCst);
+        }
+    }
+
+    fn contents<T>(&self, of: impl FnOnce(&Contents) -> T) -> T {
+        let disk = self.disk();
+        let nothing = Contents::default();
+        of(disk.file.as_ref().map_or(&nothing, |stored| &stored.contents))
+    }
+
+    /// How many revocations wait.
+    pub fn queued_revocations(&self) -> usize {
+        self.contents(|contents| contents.revocations.len())
+    }
+
+    /// The values of all credentials, sorted.
+    pub fn stored_values(&self) -> Vec<String> {
+        self.contents(|contents| {
+            let values = contents.credentials.values();
+            let mut values: Vec<_> = values.map(|(_, value)| value.expose_secret().to_owned()).collect();
+            values.sort();
+            values
+        })
+    }
+
+    /// How many renewals were begun and not ended.
+    pub fn journal_lines(&self) -> usize {
+        self.contents(|contents| contents.journal.len())
+    }
+
+    /// The whole audit log.
+    pub fn audit_lines(&self) -> Vec<AuditEntry> {
+        self.contents(|contents| contents.audit.clone())
+    }
+
+    fn store(&self, disk: &mut Disk) -> Result<Arc<dyn VaultStore>, VaultError> {
+        let known = disk.known()?;
+        if known.standing == Standing::Current {
+            disk.tell_witness();
+        }
+        let open = Arc::new(AtomicBool::new(true));
+        *self.open.lock().expect("no test fails inside") = Some(open.clone());
+        Ok(Arc::new(Open {
+            disk: self.disk.clone(),
+            full: self.full.clone(),
+            refused: self.refused.clone(),
+            open,
+            known: Mutex::new(known),
+            audit_lines_max: self.audit_lines_max,
+        }))
+    }
+}
+
+#[async_trait]
+impl VaultFile for MemoryVault {
+    async fn header(&self) -> Result<VaultHeader, VaultError> {
+        self.disk().there().map(|Stored { id, keys, .. }| VaultHeader { id: *id, unlock: keys.unlock })
+    }
+
+    async fn create(
+        &self,
+        id: VaultId,
+        unlock: UnlockMethod,
+        material: UnlockMaterial,
+    ) -> Result<Arc<dyn VaultStore>, VaultError> {
+        let mut disk = self.disk();
+        if disk.file.is_some() {
+            return Err(VaultError::AlreadyThere);
+        }
+        let keys = disk.make_keys(unlock, &material)?;
+        disk.file = Some(Stored { id, keys, contents: Contents::default().moved(1, false) });
+        self.store(&mut disk)
+    }
+
+    async fn open(&self, material: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
+        self.deriving.subscribe().wait_for(|derives| !derives).await.expect("the vault lives");
+        self.try_key(material).await?;
+        self.store(&mut self.disk())
+    }
+
+    async fn try_key(&self, material: UnlockMaterial) -> Result<(), VaultError> {
+        self.disk().there()?.keys.open(&material)
+    }
+
+    async fn rekey(&self, old: UnlockMaterial, unlock: UnlockMethod, new: UnlockMaterial) -> Result<(), VaultError> {
+        self.try_key(old).await?;
+        let mut disk = self.disk();
+        let known = disk.known()?;
+        if known.standing != Standing::Current {
+            return Err(VaultError::Unaccepted);
+        }
+        let keys = disk.make_keys(unlock, &new)?;
+        if self.is_open() {
+            return Err(VaultError::Storage("another program holds it".into()));
+        }
+        if self.full.load(Ordering::SeqCst) {
+            return Err(VaultError::DiskFull);
+        }
+        let stored = disk.there()?;
+        stored.contents = stored.contents.moved(known.counter + 1, false);
+        stored.keys = keys;
+        disk.tell_witness();
+        if self.rekey_is_unsure.swap(false, Ordering::SeqCst) {
+            return Err(VaultError::Storage("input/output error".into()));
+        }
+        Ok(())
+    }
+
+    async fn restore(
+        &self,
+        backup: &Path,
+        backup_passphrase: Passphrase,
+        id: VaultId,
+        unlock: UnlockMethod,
+        material: UnlockMaterial,
+    ) -> Result<(Arc<dyn VaultStore>, BackupSummary), VaultError> {
+        let mut disk = self.disk();
+        if disk.file.is_some() {
+            return Err(VaultError::AlreadyThere);
+        }
+        let keys = disk.make_keys(unlock, &material)?;
+        let from = disk.backups.get(backup).ok_or_else(|| VaultError::Backup("there is none".into()))?;
+        if !from.passphrase.matches(&backup_passphrase) {
+            return Err(VaultError::WrongKey);
+        }
+        let (contents, summary) = (from.contents.moved(1, true), from.summary);
+        disk.file = Some(Stored { id, keys, contents });
+        Ok((self.store(&mut disk)?, summary))
+    }
+}

@@ -1,0 +1,231 @@
+//! The open vault.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use holdfast_model::{
+    Account, AccountId, AuditEntry, ClientSecret, CredentialId, Passphrase, Provider, ProviderName, RecoveryCode,
+    Revocation, RevocationId, SecretValue, UnixMillis,
+    ports::{
+        AuditFilter, AuditLine, BackupSummary, CheckReport, CredentialWrite, Damage, RefreshIntent, Standing,
+        VaultContents, VaultError, VaultStore,
+    },
+};
+
+use crate::{
+    contents::Contents,
+    file::{Backup, Disk, Stored},
+};
+
+/// What is known of the vault's age.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) standing: Standing,
+    /// The highest counter that was seen, in the file or outside.
+    pub(crate) counter: u64,
+}
+
+pub(crate) struct Open {
+    pub(crate) disk: Arc<Mutex<Disk>>,
+    pub(crate) full: Arc<AtomicBool>,
+    pub(crate) refused: Arc<AtomicUsize>,
+    pub(crate) open: Arc<AtomicBool>,
+    pub(crate) known: Mutex<Known>,
+    pub(crate) audit_lines_max: u64,
+}
+
+impl Open {
+    fn known(&self) -> Known {
+        *self.known.lock().expect("no test fails inside")
+    }
+
+    fn disk(&self) -> Result<MutexGuard<'_, Disk>, VaultError> {
+        if self.open.load(Ordering::SeqCst) {
+            Ok(self.disk.lock().expect("no test fails inside"))
+        } else {
+            Err(VaultError::Locked)
+        }
+    }
+
+    fn read<T>(&self, of: impl FnOnce(&Contents) -> T) -> Result<T, VaultError> {
+        self.disk()?.there().map(|stored| of(&stored.contents))
+    }
+
+    fn write<T>(&self, work: impl FnOnce(&mut Contents) -> Result<T, VaultError>) -> Result<T, VaultError> {
+        self.write_file(|stored| work(&mut stored.contents))
+    }
+
+    /// One transaction.
+    fn write_file<T>(&self, work: impl FnOnce(&mut Stored) -> Result<T, VaultError>) -> Result<T, VaultError> {
+        let mut disk = self.disk()?;
+        let known = self.known();
+        if known.standing != Standing::Current {
+            return Err(VaultError::Unaccepted);
+        }
+        self.require_room()?;
+        let mut changed = disk.there()?.clone();
+        let done = work(&mut changed)?;
+        changed.contents.counter += 1;
+        self.commit(&mut disk, changed);
+        Ok(done)
+    }
+
+    fn require_room(&self) -> Result<(), VaultError> {
+        if self.full.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(VaultError::DiskFull);
+        }
+        Ok(())
+    }
+
+    fn commit(&self, disk: &mut Disk, changed: Stored) {
+        let counter = changed.contents.counter;
+        *self.known.lock().expect("no test fails inside") = Known { standing: Standing::Current, counter };
+        disk.file = Some(changed);
+        disk.tell_witness();
+    }
+}
+
+#[async_trait]
+impl VaultStore for Open {
+    async fn load(&self) -> Result<VaultContents, VaultError> {
+        let standing = self.known().standing;
+        self.disk()?.there().map(|stored| stored.contents.load(standing, stored.keys.recovery.is_some()))
+    }
+
+    async fn put_provider(&self, provider: &Provider, secret: Option<&ClientSecret>) -> Result<(), VaultError> {
+        self.write(|contents| {
+            contents.put_provider(provider, secret);
+            Ok(())
+        })
+    }
+
+    async fn delete_provider(&self, name: &ProviderName) -> Result<(), VaultError> {
+        self.write(|contents| contents.delete_provider(name))
+    }
+
+    async fn client_secret(&self, name: &ProviderName) -> Result<Option<ClientSecret>, VaultError> {
+        self.read(|contents| contents.client_secret(name))
+    }
+
+    async fn commit_sign_in(
+        &self,
+        account: &Account,
+        credentials: Vec<CredentialWrite>,
+        replaced: Vec<(Revocation, SecretValue)>,
+    ) -> Result<(), VaultError> {
+        match &mut self.disk()?.room {
+            Some(0) => return Err(VaultError::DiskFull),
+            Some(room) => *room -= 1,
+            None => {}
+        }
+        self.write(|contents| contents.commit_sign_in(account, credentials, replaced))
+    }
+
+    async fn put_account(&self, account: &Account) -> Result<(), VaultError> {
+        self.write(|contents| contents.put_account(account))
+    }
+
+    async fn secret(&self, credential: CredentialId) -> Result<SecretValue, VaultError> {
+        if self.disk()?.damaged {
+            let row = credential.to_string();
+            return Err(VaultError::Damaged { table: "credentials", row, how: Damage::Changed });
+        }
+        let value = |contents: &Contents| contents.credentials.get(&credential).map(|(_, value)| value.clone());
+        self.read(value)?.ok_or(VaultError::NotFound)
+    }
+
+    async fn begin_refresh(&self, intent: &RefreshIntent) -> Result<(), VaultError> {
+        self.write(|contents| contents.begin_refresh(intent))
+    }
+
+    async fn commit_refresh(
+        &self,
+        intent: &RefreshIntent,
+        account: &Account,
+        writes: Vec<CredentialWrite>,
+    ) -> Result<(), VaultError> {
+        self.write(|contents| contents.commit_refresh(intent, account, writes))
+    }
+
+    async fn end_refresh(&self, intent: &RefreshIntent, account: &Account) -> Result<(), VaultError> {
+        self.write(|contents| contents.end_refresh(intent, account))
+    }
+
+    async fn sign_out(&self, accounts: &[Account], outbox: Vec<(Revocation, SecretValue)>) -> Result<(), VaultError> {
+        self.write(|contents| contents.sign_out(accounts, outbox))
+    }
+
+    async fn delete_account(&self, account: AccountId) -> Result<(), VaultError> {
+        self.write(|contents| contents.delete_account(account))
+    }
+
+    async fn put_revocation(&self, revocation: &Revocation) -> Result<(), VaultError> {
+        self.write(|contents| contents.put_revocation(revocation))
+    }
+
+    async fn revocation_token(&self, id: RevocationId) -> Result<SecretValue, VaultError> {
+        let token = |contents: &Contents| contents.revocations.get(&id).map(|(_, token)| token.clone());
+        self.read(token)?.ok_or(VaultError::NotFound)
+    }
+
+    async fn delete_revocation(&self, id: RevocationId) -> Result<(), VaultError> {
+        self.write(|contents| contents.delete_revocation(id))
+    }
+
+    async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), VaultError> {
+        self.write(|contents| {
+            contents.append_audit(entries, self.audit_lines_max);
+            Ok(())
+        })
+    }
+
+    async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditLine>, VaultError> {
+        self.read(|contents| contents.audit(filter))
+    }
+
+    async fn accept(&self) -> Result<(), VaultError> {
+        let mut disk = self.disk()?;
+        self.require_room()?;
+        let mut changed = disk.there()?.clone();
+        changed.contents.counter = self.known().counter.max(changed.contents.counter) + 1;
+        changed.contents.restored = false;
+        self.commit(&mut disk, changed);
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<CheckReport, VaultError> {
+        let standing = self.known().standing;
+        self.read(|contents| CheckReport { opened: contents.count(), standing, ..CheckReport::default() })
+    }
+
+    async fn backup(&self, to: &Path, passphrase: Passphrase, now: UnixMillis) -> Result<BackupSummary, VaultError> {
+        let mut disk = self.disk()?;
+        if disk.backups.contains_key(to) {
+            return Err(VaultError::Backup("a file of that name is there already".into()));
+        }
+        let contents = disk.there()?.contents.clone();
+        let summary = contents.summary(now);
+        disk.backups.insert(to.to_owned(), Backup { passphrase, summary, contents });
+        Ok(summary)
+    }
+
+    async fn make_recovery_code(&self) -> Result<RecoveryCode, VaultError> {
+        let number = self.disk()?.next_code();
+        let code = RecoveryCode::new(format!("CODE-{number}"));
+        self.write_file(|stored| {
+            stored.keys.recovery = Some(code.clone());
+            Ok(code.clone())
+        })
+    }
+
+    async fn close(&self) {
+        self.open.store(false, Ordering::SeqCst);
+    }
+}
