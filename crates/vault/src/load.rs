@@ -44,19 +44,22 @@ struct Row<T> {
     opened: Result<(T, u64), VaultError>,
 }
 
-/// The rows of a table; one whose ids are none is an error by itself.
+/// Rows in their order; one whose ids are none is an error by itself.
 type Rows<T> = Vec<Result<Row<T>, VaultError>>;
+
+/// The rows of a table, as they were opened: joining the parts would only move them about.
+type Parts<T> = Vec<Rows<T>>;
 
 /// All rows of one instant, not yet compared with the register.
 pub(crate) struct Snapshot {
     pub(crate) record: Result<Record, VaultError>,
     register: Vec<RegisterRow>,
     keyslots: Vec<SlotRow>,
-    providers: Rows<Provider>,
-    accounts: Rows<Account>,
-    credentials: Rows<Credential>,
-    revocations: Rows<Revocation>,
-    journal: Rows<RefreshIntent>,
+    providers: Parts<Provider>,
+    accounts: Parts<Account>,
+    credentials: Parts<Credential>,
+    revocations: Parts<Revocation>,
+    journal: Parts<RefreshIntent>,
 }
 
 /// Opens every overview. Rows that are not as they should be are named in `damaged` and stay in the file as they are.
@@ -153,8 +156,8 @@ async fn read_rows<T: DeserializeOwned + Send>(
     table: &'static str,
     sql: &'static str,
     belongs: fn(&T, &[u8; 16]) -> bool,
-) -> Result<Rows<T>, VaultError> {
-    let mut rows = Vec::new();
+) -> Result<Parts<T>, VaultError> {
+    let mut parts = Vec::new();
     let mut sealed: Vec<SealedRow> = Vec::new();
     let mut reading = sqlx::query_as(sql).fetch(connection);
     loop {
@@ -162,11 +165,11 @@ async fn read_rows<T: DeserializeOwned + Send>(
         let is_last = row.is_none();
         sealed.extend(row);
         if is_last || sealed.len() == ROWS_AT_ONCE {
-            open_rows(seals, table, &sealed, belongs, &mut rows);
+            open_rows(seals, table, &sealed, belongs, &mut parts);
             sealed.clear();
         }
         if is_last {
-            return Ok(rows);
+            return Ok(parts);
         }
     }
 }
@@ -177,7 +180,7 @@ fn open_rows<T: DeserializeOwned + Send>(
     table: &'static str,
     sealed: &[SealedRow],
     belongs: fn(&T, &[u8; 16]) -> bool,
-    rows: &mut Rows<T>,
+    parts: &mut Parts<T>,
 ) {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
     let threads = cores.min(sealed.len() / ROWS_FOR_A_THREAD).max(1);
@@ -185,10 +188,10 @@ fn open_rows<T: DeserializeOwned + Send>(
     let (first, rest) = sealed.split_at(sealed.len().div_ceil(threads));
     std::thread::scope(|scope| {
         let others: Vec<_> = rest.chunks(first.len().max(1)).map(|part| scope.spawn(move || open(part))).collect();
-        rows.extend(open(first));
+        parts.push(open(first));
         for other in others {
             match other.join() {
-                Ok(opened) => rows.extend(opened),
+                Ok(opened) => parts.push(opened),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
@@ -218,8 +221,8 @@ struct Judging {
 }
 
 impl Judging {
-    fn all_of<T>(&mut self, table: &'static str, rows: Rows<T>) -> Vec<T> {
-        rows.into_iter().filter_map(|row| self.kept(table, row)).collect()
+    fn all_of<T>(&mut self, table: &'static str, parts: Parts<T>) -> Vec<T> {
+        parts.into_iter().flatten().filter_map(|row| self.kept(table, row)).collect()
     }
 
     fn kept<T>(&mut self, table: &'static str, row: Result<Row<T>, VaultError>) -> Option<T> {

@@ -160,6 +160,8 @@ impl Register {
     /// Opens all buckets; `generations` is what the vault's record says of each.
     pub(crate) fn open(seals: &Seals, rows: &[RegisterRow], generations: &[u64]) -> Self {
         let mut register = Self { entries: HashMap::new(), blind: HashSet::new(), damaged: Vec::new() };
+        let strays = rows.iter().filter(|(bucket, ..)| u8::try_from(*bucket).is_err());
+        register.damaged.extend(strays.map(|(bucket, ..)| damaged(REGISTER, &bucket.to_be_bytes(), Damage::Unknown)));
         let rows: HashMap<i64, &RegisterRow> = rows.iter().map(|row| (row.0, row)).collect();
         for (bucket, generation) in (0..=u8::MAX).zip(generations) {
             let row = rows.get(&i64::from(bucket)).map(|(_, stored, overview)| (*stored, overview.as_slice()));

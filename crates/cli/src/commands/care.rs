@@ -67,7 +67,7 @@ fn not_whole(report: &CheckReport, behind_by: Option<u64>) -> Failure {
             "What opens stays usable. Restore a backup, or take the vault as it is: holdfast check --accept",
         )
     };
-    Failure::new(code, format!("The vault is not whole: {wrong}. Nothing was changed."), hint)
+    Failure::new(code, format!("The vault is not whole: {wrong}."), hint)
 }
 
 /// `holdfast backup FILE`

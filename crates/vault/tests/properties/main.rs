@@ -1,13 +1,16 @@
 //! Properties of the store over anything that may happen to it. `docs/fuzzing.md` tells how to run them for long.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alike;
 mod call;
 mod operation;
+mod records;
 #[path = "../vault/support.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
 mod tables;
 mod tampered;
+mod touched;
 mod witness;
 mod world;
 
@@ -55,7 +58,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(config(64))]
+    #![proptest_config(config(40))]
 
     #[test]
     fn a_vault_in_a_file_answers_and_holds_what_one_in_memory_does_whatever_happens_to_both(

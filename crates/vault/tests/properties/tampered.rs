@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Debug,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,19 +10,19 @@ use std::{
 use holdfast_memory_vault::MemoryVault;
 use holdfast_model::{
     AccountId, CredentialId, RevocationId, VaultId,
-    ports::{
-        AuditFilter, AuditLine, CheckReport, Damage, Standing, UnlockMethod, VaultContents, VaultError, VaultFile,
-        VaultStore,
-    },
+    ports::{AuditLine, CheckReport, Damage, Standing, UnlockMethod, VaultContents, VaultError, VaultFile, VaultStore},
 };
 use holdfast_vault::SqliteVault;
-use proptest::{prelude::*, test_runner::TestCaseError};
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::{
+    alike::Outcome,
     call::{Call, account_id, credential_id, provider_name, revocation_id},
+    records::Records,
     support::{VAULT, keyring, provider},
-    tables::{AUDIT, Columns, KEYSLOTS, META, REGISTER, Rows, TABLES, Tampering, Value},
+    tables::{AUDIT, KEYSLOTS, META, PROVIDERS, REGISTER, Rows, TABLES, Tampering, Value},
+    touched::Touched,
     witness::Statements,
 };
 
@@ -31,54 +30,6 @@ const FOREIGN: VaultId = VaultId::from_bytes([8; 16]);
 
 /// So few lines that the log is pruned.
 pub const AUDIT_LINES: u64 = 3;
-
-type Outcome = Result<(), TestCaseError>;
-
-/// Every record as text, by table and row, and every value.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Records {
-    records: BTreeSet<(&'static str, Vec<u8>, String)>,
-    values: BTreeMap<(&'static str, Vec<u8>), Result<String, ()>>,
-    log: Vec<AuditLine>,
-}
-
-impl Records {
-    /// All that `store` gives. Providers are named by their names here, whatever their rows are called.
-    async fn of(store: &dyn VaultStore) -> (Self, VaultContents) {
-        let contents = store.load().await.unwrap();
-        let mut all = Self::default();
-        let mut add = |table, row: &[u8], record: &dyn Debug| {
-            let new = all.records.insert((table, row.to_vec(), format!("{record:?}")));
-            assert!(new, "{table} has {record:?} twice");
-        };
-        contents.accounts.iter().for_each(|row| add("accounts", row.id.as_bytes(), row));
-        contents.credentials.iter().for_each(|row| add("credentials", row.id.as_bytes(), row));
-        contents.revocations.iter().for_each(|row| add("revocations", row.id.as_bytes(), row));
-        contents.unfinished.iter().for_each(|row| add("refresh_journal", row.credential.as_bytes(), row));
-        contents.providers.iter().for_each(|row| add("providers", row.name.as_str().as_bytes(), row));
-        let opened = |value: Result<String, VaultError>| match value {
-            Ok(value) => Ok(value),
-            Err(VaultError::Damaged { .. }) => Err(()),
-            Err(other) => panic!("{other}"),
-        };
-        for row in &contents.credentials {
-            let value = store.secret(row.id).await.map(|value| value.expose_secret().to_owned());
-            all.values.insert(("credentials", row.id.as_bytes().to_vec()), opened(value));
-        }
-        for row in &contents.revocations {
-            let value = store.revocation_token(row.id).await.map(|value| value.expose_secret().to_owned());
-            all.values.insert(("revocations", row.id.as_bytes().to_vec()), opened(value));
-        }
-        for row in &contents.providers {
-            let value = store.client_secret(&row.name).await;
-            let value = value.map(|value| value.map(|value| value.expose_secret().to_owned()).unwrap_or_default());
-            all.values.insert(("providers", row.name.as_str().as_bytes().to_vec()), opened(value));
-        }
-        let everything = AuditFilter { limit: u32::MAX, ..AuditFilter::default() };
-        all.log = store.audit(&everything).await.unwrap();
-        (all, contents)
-    }
-}
 
 /// Identifiers are drawn anew for every record, so none of a record that is gone is used again.
 #[derive(Default)]
@@ -186,9 +137,9 @@ impl Kept {
     /// Finds out which row is which provider's, by taking each away.
     async fn name_providers(&mut self) {
         let rows = Rows::read(&self.path).await;
-        for key in rows.0[crate::tables::PROVIDERS].keys() {
+        for key in rows.0[PROVIDERS].keys() {
             let mut without = rows.clone();
-            without.0[crate::tables::PROVIDERS].remove(key);
+            without.0[PROVIDERS].remove(key);
             without.write(&self.path).await;
             let store = self.file.open(keyring()).await.unwrap();
             let left = store.load().await.unwrap().providers;
@@ -330,75 +281,4 @@ fn tells(contents: &VaultContents, report: &CheckReport, touched: &Touched) -> O
 
 fn is_changed(error: &VaultError) -> bool {
     matches!(error, VaultError::Damaged { how: Damage::Changed, .. })
-}
-
-/// A row that is not as it was.
-#[derive(Debug)]
-struct Row {
-    key: Value,
-    /// A list does not open it.
-    only_its_secret: bool,
-}
-
-impl Row {
-    /// As it is named in what is reported of `table`.
-    fn name(&self, table: usize) -> String {
-        match &self.key {
-            Value::Blob(id) if table == KEYSLOTS => hex(id),
-            Value::Blob(id) => match <[u8; 16]>::try_from(id.as_slice()) {
-                Ok(id) => AccountId::from_bytes(id).to_string(),
-                Err(_) => hex(id),
-            },
-            other => format!("{other:?}"),
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[derive(Debug)]
-struct Touched([Vec<Row>; TABLES.len()]);
-
-impl Touched {
-    fn between(before: &Rows, after: &Rows) -> Self {
-        let mut touched = [const { Vec::new() }; TABLES.len()];
-        for (table, rows) in touched.iter_mut().enumerate() {
-            let (before, after) = (&before.0[table], &after.0[table]);
-            let keys: BTreeSet<&Value> = before.keys().chain(after.keys()).collect();
-            rows.extend(keys.into_iter().filter(|key| before.get(key) != after.get(key)).map(|key| {
-                let only_its_secret = match (before.get(key), after.get(key)) {
-                    (Some(was), Some(is)) => TABLES[table].has_secret() && but_last(was) == but_last(is),
-                    _ => false,
-                };
-                Row { key: key.clone(), only_its_secret }
-            }));
-        }
-        Self(touched)
-    }
-
-    fn any(&self, table: usize) -> bool {
-        !self.0[table].is_empty()
-    }
-
-    fn at_all(&self) -> bool {
-        self.0.iter().any(|rows| !rows.is_empty())
-    }
-
-    fn register_is_whole(&self) -> bool {
-        !self.any(REGISTER) && !self.any(META)
-    }
-
-    fn rows(&self) -> impl Iterator<Item = (usize, &Row)> {
-        self.0.iter().enumerate().flat_map(|(table, rows)| rows.iter().map(move |row| (table, row)))
-    }
-
-    fn names(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.rows().map(|(table, row)| (TABLES[table].name, &row.key))
-    }
-}
-
-fn but_last(columns: &Columns) -> &[Value] {
-    columns.split_last().map_or(&[], |(_, rest)| rest)
 }

@@ -165,6 +165,22 @@ async fn a_record_of_the_vault_that_does_not_open_leaves_the_vault_to_be_read_un
 }
 
 #[tokio::test]
+async fn a_bucket_that_there_is_not_is_named() {
+    let mut scene = Scene::new().await;
+    scene.sign_in(1).await;
+    scene
+        .tamper(
+            "PRAGMA ignore_check_constraints = ON; \
+             INSERT INTO register SELECT bucket + 256, generation, overview FROM register LIMIT 1",
+        )
+        .await;
+    let reported = damage(&scene.store.load().await.unwrap());
+    assert!(reported.len() == 1 && reported[0].starts_with("register/"), "{reported:?}");
+    scene.store.accept().await.unwrap();
+    assert!(damage(&scene.store.load().await.unwrap()).is_empty());
+}
+
+#[tokio::test]
 async fn accepting_a_vault_without_its_record_leaves_nothing_of_the_old_register_to_be_reported() {
     let mut scene = Scene::new().await;
     let one = scene.sign_in(1).await;
