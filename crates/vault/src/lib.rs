@@ -35,6 +35,7 @@ mod revocations;
 mod seals;
 mod standing;
 mod store;
+mod wiped_stack;
 mod writing;
 
 pub use file::SqliteVault;

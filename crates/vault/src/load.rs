@@ -22,6 +22,7 @@ use crate::{
     revocations::REVOCATIONS,
     seals::{Place, Seals, damaged, stored_generation},
     store::InUse,
+    wiped_stack::with_wiped_stack,
 };
 
 /// Whose it is, id, generation, overview.
@@ -184,7 +185,9 @@ fn open_rows<T: DeserializeOwned + Send>(
 ) {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
     let threads = cores.min(sealed.len() / ROWS_FOR_A_THREAD).max(1);
-    let open = |part: &[SealedRow]| part.iter().map(|row| open_row(seals, table, row, belongs)).collect::<Rows<T>>();
+    let open = |part: &[SealedRow]| {
+        with_wiped_stack(|| part.iter().map(|row| open_row(seals, table, row, belongs)).collect::<Rows<T>>())
+    };
     let (first, rest) = sealed.split_at(sealed.len().div_ceil(threads));
     std::thread::scope(|scope| {
         let others: Vec<_> = rest.chunks(first.len().max(1)).map(|part| scope.spawn(move || open(part))).collect();

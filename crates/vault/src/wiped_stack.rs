@@ -1,0 +1,25 @@
+//! Computing with keys leaves copies of them on the stack. A thread that goes on overwrites them; one that ends, or waits
+//! for its next work, keeps them as long as its stack is kept.
+
+/// More than opening seals takes: their frames are a few kilobytes deep.
+const BYTES: usize = 64 * 1024;
+
+/// Does the work, and overwrites the part of the stack that it may have used.
+pub(crate) fn with_wiped_stack<T>(work: impl FnOnce() -> T) -> T {
+    let done = below(work);
+    overwrite();
+    done
+}
+
+/// In a frame of its own, so that what it leaves lies where [`overwrite`] writes.
+#[inline(never)]
+fn below<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[inline(never)]
+fn overwrite() {
+    let mut over = [0_u8; BYTES];
+    // Nobody reads it, and it is written all the same.
+    std::hint::black_box(over.as_mut_slice());
+}
