@@ -92,7 +92,8 @@ fn expected() -> Outcome<Vec<String>> {
         let entries = std::fs::read_dir(repository().join(folder))
             .map_err(|error| Failure::new(format!("{folder} cannot be read: {error}.")))?;
         for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().trim_end_matches(".rs").to_owned();
+            // Cargo names a program after its crate, whose hyphens are underscores.
+            let name = entry.file_name().to_string_lossy().trim_end_matches(".rs").replace('-', "_");
             // The programs are called otherwise than their folders.
             wanted.push(if name == "cli" { "holdfast".to_owned() } else { format!("{prefix}{name}") });
         }

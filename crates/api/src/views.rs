@@ -393,7 +393,7 @@ pub fn sign_out(report: Report, now: UnixMillis) -> wire::SignOutReport {
     };
     wire::SignOutReport {
         account: report.account.id.to_string(),
-        label: report.account.label,
+        label: report.account.label.clone(),
         provider: report.account.provider.to_string(),
         outcome,
         still_valid_until: still,

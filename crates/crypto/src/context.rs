@@ -39,7 +39,7 @@ impl Context<'_> {
 
     /// What separates the subkeys of different places.
     pub(crate) fn key_info(&self) -> String {
-        format!("holdfast/v1/{}/{}", self.table, self.column)
+        ["holdfast/v1/", self.table, "/", self.column].concat()
     }
 }
 

@@ -77,7 +77,7 @@ struct Departure {
     cancelled: CancellationToken,
     audit: mpsc::Sender<AuditEntry>,
     /// The accounts when it left, for an answer that arrives while the vault is being closed.
-    known: Vec<Account>,
+    known: Vec<Arc<Account>>,
     found: Found,
     account: OidcAgentAccount,
     label: Option<String>,
@@ -218,7 +218,7 @@ impl Engine {
                 store: session.store.clone(),
                 cancelled: session.cancelled.clone(),
                 audit: session.audit.clone(),
-                known: session.accounts.values().map(|entry| entry.account.clone()).collect(),
+                known: session.accounts.values().map(|entry| Arc::clone(&entry.account)).collect(),
                 found,
                 account,
                 label,
@@ -345,8 +345,8 @@ impl Engine {
             let state = self.state();
             let open = state.session.as_ref().filter(|session| session.serial == departure.session);
             let known: Vec<_> = match open {
-                Some(session) => session.accounts.values().map(|entry| &entry.account).collect(),
-                None => departure.known.iter().collect(),
+                Some(session) => session.accounts.values().map(|entry| &*entry.account).collect(),
+                None => departure.known.iter().map(|account| &**account).collect(),
             };
             let scopes = taken.grant.scopes.as_ref().unwrap_or(&file.scopes);
             let at = taken.grant.received_at;

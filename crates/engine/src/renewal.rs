@@ -38,8 +38,8 @@ struct Departure {
     number: u64,
     session: u64,
     store: Arc<dyn VaultStore>,
-    account: Account,
-    credentials: CredentialSet,
+    account: Arc<Account>,
+    credentials: Arc<CredentialSet>,
     provider: Provider,
     in_doubt: bool,
     attempts: u32,
@@ -205,7 +205,7 @@ impl Engine {
     /// Stores what the provider answered; tries again until it is stored or the account is gone, and one last time when
     /// the vault is being closed. What is not stored then dies with the session; its journal line says so afterwards.
     async fn keep(&self, flight: &Departure, intent: &RefreshIntent, writes: Vec<CredentialWrite>) -> Landing {
-        let mut account = flight.account.clone();
+        let mut account = Account::clone(&flight.account);
         if let Some(access) = writes.first() {
             account.scopes.clone_from(&access.credential.scopes);
         }
@@ -248,7 +248,7 @@ impl Engine {
                     (reason, ..) => reason,
                 };
                 let condition = Condition::NeedsSignIn { reason, at: now };
-                let account = Account { condition: condition.clone(), ..flight.account.clone() };
+                let account = Account { condition: condition.clone(), ..Account::clone(&flight.account) };
                 if let Err(error) = flight.store.end_refresh(intent, &account).await {
                     warn!(%error, "the end of a renewal is not stored; it is found out again after a restart");
                 }
@@ -318,25 +318,25 @@ impl Engine {
                     // A sign-out is just sealing what it read before this was stored: it deletes the new tokens without
                     // having queued them. Should it fail, they are what there is.
                     orphans = writes.iter().map(copy_of).collect();
-                    entry.account.scopes = scopes;
+                    Arc::make_mut(&mut entry.account).scopes = scopes;
                     for write in writes {
-                        entry.credentials.insert(write.credential);
+                        Arc::make_mut(&mut entry.credentials).insert(write.credential);
                     }
                     usable(&entry.account)
                 }
                 Landing::Renewed { scopes, writes } => {
                     let attempts = entry.trouble.as_ref().map_or(0, |trouble| trouble.attempts);
                     entry.forget_troubles();
-                    entry.account.scopes = scopes;
+                    Arc::make_mut(&mut entry.account).scopes = scopes;
                     for write in writes {
-                        entry.credentials.insert(write.credential);
+                        Arc::make_mut(&mut entry.credentials).insert(write.credential);
                     }
                     let over = entry.credentials.access.as_ref().is_some_and(|access| access.lifetime.is_over(now));
                     if over { Err(entry.arrived_over(now, attempts)) } else { Ok(()) }
                 }
                 Landing::Ended { condition, failure } => {
                     if entry.account.condition == Condition::SignedIn {
-                        entry.account.condition = condition;
+                        Arc::make_mut(&mut entry.account).condition = condition;
                     }
                     entry.trouble = None;
                     entry.failure = Some(failure);

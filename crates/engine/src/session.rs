@@ -1,13 +1,13 @@
 //! What is in memory while the vault is unlocked.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use holdfast_model::{
-    AccessToken, Account, AccountId, Action, Credential, CredentialSet, FailureKind, Plan, Provider, ProviderName,
-    Revocation, RevocationId, State, Trouble, UnixMillis, plan,
+    AccessToken, Account, AccountId, Action, CredentialSet, FailureKind, Plan, Provider, ProviderName, Revocation,
+    RevocationId, State, Trouble, UnixMillis, plan,
     ports::{RefreshIntent, Standing, UnlockMethod, VaultContents, VaultStore},
 };
 use tokio::sync::{mpsc, watch};
@@ -57,8 +57,9 @@ pub(crate) struct Flight {
 
 /// One account in memory.
 pub(crate) struct Entry {
-    pub account: Account,
-    pub credentials: CredentialSet,
+    /// Shared with the snapshots that were given out: a list of all accounts copies none.
+    pub account: Arc<Account>,
+    pub credentials: Arc<CredentialSet>,
     pub trouble: Option<Trouble>,
     /// The last failure in full, for those who ask while renewal is failing.
     pub failure: Option<holdfast_model::ProviderFailure>,
@@ -83,15 +84,16 @@ impl Session {
     ) -> Self {
         let unfinished: BTreeSet<_> =
             contents.unfinished.iter().map(|intent: &RefreshIntent| intent.credential).collect();
-        let mut sets: BTreeMap<AccountId, Vec<Credential>> = BTreeMap::new();
+        // Boxed as they will be shared: moving ten thousand sets about takes longer than making them.
+        let mut sets: HashMap<AccountId, Arc<CredentialSet>> = HashMap::with_capacity(contents.accounts.len());
         for credential in contents.credentials {
-            sets.entry(credential.account).or_default().push(credential);
+            Arc::make_mut(sets.entry(credential.account).or_default()).insert(credential);
         }
         let accounts = contents
             .accounts
             .into_iter()
             .map(|account| {
-                let credentials: CredentialSet = sets.remove(&account.id).unwrap_or_default().into_iter().collect();
+                let credentials = sets.remove(&account.id).unwrap_or_default();
                 let in_doubt = credentials.refresh.as_ref().is_some_and(|refresh| unfinished.contains(&refresh.id));
                 let trouble = in_doubt.then(|| Trouble {
                     failure: FailureKind::TimedOut,
@@ -202,10 +204,10 @@ impl Session {
 }
 
 impl Entry {
-    pub fn new(account: Account, credentials: CredentialSet) -> Self {
+    pub fn new(account: Account, credentials: impl Into<Arc<CredentialSet>>) -> Self {
         Self {
-            account,
-            credentials,
+            account: Arc::new(account),
+            credentials: credentials.into(),
             trouble: None,
             failure: None,
             flight: None,

@@ -321,7 +321,7 @@ impl Engine {
         let (store, account) = {
             let state = self.state();
             let session = state.session()?;
-            let known: Vec<_> = session.accounts.values().map(|entry| &entry.account).collect();
+            let known: Vec<_> = session.accounts.values().map(|entry| &*entry.account).collect();
             let scopes = grant.scopes.as_ref().unwrap_or(scopes);
             let account = account_for(&known, provider, claims, label.as_deref(), scopes, grant.received_at)?;
             (session.store.clone(), account)
@@ -341,7 +341,8 @@ impl Engine {
         account: &Account,
         made: Vec<(Credential, Option<SecretValue>)>,
     ) -> Result<(), VaultError> {
-        let credentials = made.iter().map(|(credential, _)| credential.clone()).collect();
+        let credentials: holdfast_model::CredentialSet =
+            made.iter().map(|(credential, _)| credential.clone()).collect();
         let writes = made.into_iter().map(|(credential, value)| CredentialWrite { credential, value }).collect();
         store.commit_sign_in(account, writes, Vec::new()).await?;
         {

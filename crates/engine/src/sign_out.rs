@@ -1,5 +1,7 @@
 //! Signing out: here at once, at the provider as far as it can, and an honest report.
 
+use std::sync::Arc;
+
 use holdfast_model::{
     Account, AccountId, AuditAction, Change, ClientAuthentication, Condition, Credential, CredentialKind, Provider,
     ProviderOrigin, RevokedBy, SecretValue, TokenTypeHint, UnixMillis, ports::VaultError,
@@ -53,7 +55,7 @@ pub struct TokenReport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignOutReport {
     /// The account as it is now.
-    pub account: Account,
+    pub account: Arc<Account>,
     /// Each token that there was.
     pub tokens: Vec<TokenReport>,
 }
@@ -128,7 +130,7 @@ impl Engine {
         let (store, held, before) = {
             let mut state = self.state();
             let store = state.session()?.store.clone();
-            let mut held: Vec<(Account, Provider, Vec<Credential>)> = Vec::new();
+            let mut held: Vec<(Arc<Account>, Provider, Vec<Credential>)> = Vec::new();
             let mut before = Vec::new();
             for id in &ids {
                 // Removed by somebody else in the meantime: there is nothing left to end.
@@ -140,7 +142,7 @@ impl Engine {
                 let credentials: Vec<_> = entry.credentials.iter().cloned().collect();
                 // Signing out of what holds nothing keeps what is known of it: revoked stays revoked.
                 if !credentials.is_empty() || entry.account.condition == Condition::SignedIn {
-                    entry.account.condition = condition.clone();
+                    Arc::make_mut(&mut entry.account).condition = condition.clone();
                 }
                 held.push((entry.account.clone(), provider, credentials));
             }
@@ -173,7 +175,7 @@ impl Engine {
                 outbox.extend(revocations(provider, tokens, now));
             }
             let queued: Vec<_> = outbox.iter().map(|(revocation, _)| revocation.clone()).collect();
-            let accounts: Vec<_> = held.iter().map(|(account, ..)| account.clone()).collect();
+            let accounts: Vec<_> = held.iter().map(|(account, ..)| Account::clone(account)).collect();
             store.sign_out(&accounts, outbox).await?;
             Ok::<_, EngineError>(queued)
         };
@@ -184,7 +186,7 @@ impl Engine {
                 if let Ok(session) = self.state().session_mut() {
                     for account in before {
                         if let Ok(entry) = session.entry_mut(account.id) {
-                            entry.account.condition = account.condition;
+                            Arc::make_mut(&mut entry.account).condition = account.condition.clone();
                         }
                     }
                 }
@@ -198,9 +200,9 @@ impl Engine {
             for id in &ids {
                 if let Ok(entry) = session.entry_mut(*id) {
                     if let Some((account, ..)) = held.iter().find(|(account, ..)| account.id == *id) {
-                        entry.account.condition = account.condition.clone();
+                        Arc::make_mut(&mut entry.account).condition = account.condition.clone();
                     }
-                    entry.credentials = holdfast_model::CredentialSet::default();
+                    entry.credentials = Arc::default();
                     entry.forget_troubles();
                     // One that is still under way finds its account gone, and gives up what it brings.
                     entry.flight = None;

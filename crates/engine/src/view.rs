@@ -1,5 +1,7 @@
 //! What the faces may see: accounts with their clocks, never a value.
 
+use std::sync::Arc;
+
 use holdfast_model::{
     Account, AccountId, CredentialSet, Plan, State, Trouble, VaultState,
     ports::{Standing, UnlockMethod, VaultError},
@@ -11,11 +13,11 @@ use crate::{Engine, EngineError, LockReason, session::Session};
 #[derive(Clone, Debug)]
 pub struct AccountSnapshot {
     /// The account.
-    pub account: Account,
+    pub account: Arc<Account>,
     /// The provider's name for people; its short name once the provider is gone.
     pub provider_display_name: String,
     /// Its credentials without values.
-    pub credentials: CredentialSet,
+    pub credentials: Arc<CredentialSet>,
     /// What goes wrong at present.
     pub trouble: Option<Trouble>,
     /// What is true of it.

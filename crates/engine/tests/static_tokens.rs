@@ -52,7 +52,7 @@ async fn a_token_is_handed_out_until_its_end_and_its_person_is_reminded_a_week_b
     world.engine.enter_token(entered, &caller()).await.expect("kept");
     let known = world.engine.account("work").unwrap();
     assert_eq!((known.state.clone(), known.provider_display_name.as_str()), (State::Fresh, "github"));
-    let credential = known.credentials.access.expect("a token");
+    let credential = known.credentials.access.as_ref().expect("a token");
     assert_eq!((credential.source, credential.generation), (Source::Static, 1));
     assert_eq!(credential.lifetime.absolute_expires_at.unwrap().origin, Origin::Declared);
     assert_eq!(known.plan.unwrap().action, Action::Remind);
@@ -128,7 +128,7 @@ async fn the_end_of_a_jwt_is_read_from_it_and_the_earlier_of_two_ends_counts() {
     // exp 1800000060, after the test's clock.
     let jwt = "e30.eyJleHAiOjE4MDAwMDAwNjB9.c2ln";
     let end = |label: &str| {
-        let credential = world.engine.account(label).unwrap().credentials.access.unwrap();
+        let credential = world.engine.account(label).unwrap().credentials.access.clone().unwrap();
         credential.lifetime.absolute_expires_at.map(|end| (end.value.as_millis() / 1000, end.origin))
     };
     world.engine.enter_token(written("jwt", jwt), &caller()).await.expect("kept");

@@ -64,6 +64,7 @@ impl Contents {
             ("providers", self.providers.len() as u64),
             ("accounts", self.accounts.len() as u64),
             ("credentials", self.credentials.len() as u64),
+            ("refresh_journal", self.journal.len() as u64),
             ("revocations", self.revocations.len() as u64),
             ("audit", self.audit.len() as u64),
         ]

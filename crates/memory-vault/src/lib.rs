@@ -6,6 +6,8 @@
 #![allow(clippy::expect_used, reason = "it serves tests, and a poisoned lock is a failed one")]
 
 mod contents;
+#[cfg(test)]
+mod controls_tests;
 mod file;
 mod keys;
 mod store;

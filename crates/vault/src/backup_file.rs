@@ -46,8 +46,8 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// for gigabytes.
 const CHUNK_MAX: usize = 4 * 1024 * 1024;
 
-const MORE: u64 = 1;
-const LAST: u64 = 2;
+pub(crate) const MORE: u64 = 1;
+pub(crate) const LAST: u64 = 2;
 
 /// One line of a backup.
 #[derive(Debug, Serialize, Deserialize)]
@@ -117,7 +117,7 @@ fn broken(why: &str) -> VaultError {
 }
 
 /// What goes into a chunk's context in the place of a row.
-fn place(number: &[u8; 8], generation: u64) -> Place<'_> {
+pub(crate) fn place(number: &[u8; 8], generation: u64) -> Place<'_> {
     Place { table: TABLE, row: number, generation }
 }
 
@@ -186,13 +186,13 @@ impl<W: Write> Writer<W> {
 }
 
 /// The clear part of a backup.
-struct Header {
+pub(crate) struct Header {
     id: VaultId,
     slot: Keyslot,
 }
 
 impl Header {
-    fn read(input: &mut impl Read) -> Result<Self, VaultError> {
+    pub(crate) fn read(input: &mut impl Read) -> Result<Self, VaultError> {
         let mut bytes = [0; HEADER_BYTES];
         input.read_exact(&mut bytes).map_err(|_| broken("it is too short for a backup"))?;
         let mut rest = bytes.as_slice();

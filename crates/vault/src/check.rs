@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 
 use crate::{
     audit::AUDIT,
-    credentials::CREDENTIALS,
+    credentials::{CREDENTIALS, REFRESH_JOURNAL},
     error::database,
     load::{Snapshot, end},
     providers::PROVIDERS,
@@ -43,6 +43,7 @@ async fn check_in(opened: &Opened, connection: &mut SqliteConnection) -> Result<
         (PROVIDERS, contents.providers.len() as u64),
         ("accounts", contents.accounts.len() as u64),
         (CREDENTIALS, contents.credentials.len() as u64),
+        (REFRESH_JOURNAL, contents.unfinished.len() as u64),
         (REVOCATIONS, contents.revocations.len() as u64),
         (
             REGISTER,

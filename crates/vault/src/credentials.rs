@@ -209,15 +209,8 @@ impl Writing {
 
 impl Opened {
     pub(crate) async fn secret(&self, credential: CredentialId) -> Result<SecretValue, VaultError> {
-        let id = credential.as_bytes();
-        let (generation, envelope): (i64, Vec<u8>) =
-            sqlx::query_as("SELECT generation, secret FROM credentials WHERE id = ?")
-                .bind(id.as_slice())
-                .fetch_one(&self.readers)
-                .await
-                .map_err(database)?;
-        let generation = stored_generation(CREDENTIALS, id, generation)?;
-        self.seals.open_secret(Place { table: CREDENTIALS, row: id, generation }, &envelope)
+        let (id, sql) = (credential.as_bytes(), "SELECT account_id, generation, secret FROM credentials WHERE id = ?");
+        self.value(CREDENTIALS, id, sql).await?.ok_or(VaultError::NotFound)
     }
 }
 

@@ -39,9 +39,7 @@ pub(crate) fn writing(path: &Path) -> SqliteConnectOptions {
 
 /// For connections that never write.
 pub(crate) fn reading(path: &Path) -> SqliteConnectOptions {
-    // Rows that wait to be taken. With few of them, the thread that reads and the one that takes wake each other all the
-    // time instead of working side by side.
-    common(path).read_only(true).row_buffer_size(512)
+    common(path).read_only(true)
 }
 
 /// For a vault in the making: no other connection knows its name, and a crash throws it away.

@@ -23,10 +23,13 @@ mod credentials;
 mod error;
 mod file;
 mod format;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod inspect;
 mod keyslots;
 mod load;
 mod new_file;
+mod pages;
 mod passphrase_cost;
 mod providers;
 mod record;
@@ -35,6 +38,7 @@ mod revocations;
 mod seals;
 mod standing;
 mod store;
+mod values;
 mod wiped_stack;
 mod writing;
 

@@ -1,8 +1,13 @@
 //! Reading everything but the secret values, and comparing it with the register.
 
-use std::num::NonZero;
+use std::{
+    num::NonZero,
+    sync::{
+        LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
-use futures_util::TryStreamExt as _;
 use holdfast_model::{
     Account, Credential, Provider, Revocation,
     ports::{Damage, RefreshIntent, Standing, VaultContents, VaultError},
@@ -16,6 +21,7 @@ use crate::{
     credentials::{CREDENTIALS, REFRESH_JOURNAL},
     error::database,
     keyslots::{self, SlotRow},
+    pages::{SealedRow, page_of, read_pages},
     providers::PROVIDERS,
     record::{Record, unrecorded},
     register::{Register, RegisterRow},
@@ -25,14 +31,8 @@ use crate::{
     wiped_stack::with_wiped_stack,
 };
 
-/// Whose it is, id, generation, overview.
-type SealedRow = (Vec<u8>, Vec<u8>, i64, Vec<u8>);
-
-/// Rows that are opened at a time: enough to be worth a second thread, and little memory while they are sealed.
-const ROWS_AT_ONCE: usize = 1024;
-
 /// Fewer rows are opened sooner than a thread is there.
-const ROWS_FOR_A_THREAD: usize = 128;
+const ROWS_FOR_A_THREAD: usize = 64;
 
 /// Threads that open rows. More would wait for the one that reads.
 const THREADS_MAX: usize = 4;
@@ -93,9 +93,10 @@ impl Snapshot {
             };
         }
         macro_rules! rows {
-            ($table:expr, $sql:literal, $belongs:expr) => {
-                read_rows(connection, seals, $table, $sql, $belongs).await?
-            };
+            ($table:expr, $from:literal, $owner:literal, $id:literal, $belongs:expr) => {{
+                let sql = page_of!($from, $owner, $id);
+                read_rows(connection, seals, $table, sql, $belongs).await?
+            }};
         }
         Ok(Self {
             record: match Record::read(connection, seals).await {
@@ -104,26 +105,14 @@ impl Snapshot {
             },
             register: all!("SELECT bucket, generation, overview FROM register"),
             keyslots: keyslots::read(connection).await?,
-            providers: rows!(PROVIDERS, "SELECT id, id, generation, overview FROM providers ORDER BY rowid", |_, _| {
-                true
-            }),
-            accounts: rows!(ACCOUNTS, "SELECT id, id, generation, overview FROM accounts ORDER BY rowid", |_, _| true),
+            providers: rows!(PROVIDERS, "providers", "id", "id", |_, _| true),
+            accounts: rows!(ACCOUNTS, "accounts", "id", "id", |_, _| true),
             // The column tells whose credential it is without the key; only the seal proves it.
-            credentials: rows!(
-                CREDENTIALS,
-                "SELECT account_id, id, generation, overview FROM credentials ORDER BY rowid",
-                |credential: &Credential, owner| credential.account.as_bytes() == owner
-            ),
-            revocations: rows!(
-                REVOCATIONS,
-                "SELECT id, id, generation, overview FROM revocations ORDER BY rowid",
-                |_, _| true
-            ),
-            journal: rows!(
-                REFRESH_JOURNAL,
-                "SELECT credential_id, credential_id, generation, overview FROM refresh_journal ORDER BY rowid",
-                |_, _| true
-            ),
+            credentials: rows!(CREDENTIALS, "credentials", "account_id", "id", |credential: &Credential, owner| {
+                credential.account.as_bytes() == owner
+            }),
+            revocations: rows!(REVOCATIONS, "revocations", "id", "id", |_, _| true),
+            journal: rows!(REFRESH_JOURNAL, "refresh_journal", "credential_id", "credential_id", |_, _| true),
         })
     }
 
@@ -150,7 +139,7 @@ impl Snapshot {
     }
 }
 
-/// Opens the rows of a table while the next ones are read.
+/// Opens the rows of a table.
 async fn read_rows<T: DeserializeOwned + Send>(
     connection: &mut SqliteConnection,
     seals: &Seals,
@@ -159,55 +148,56 @@ async fn read_rows<T: DeserializeOwned + Send>(
     belongs: fn(&T, &[u8; 16]) -> bool,
 ) -> Result<Parts<T>, VaultError> {
     let mut parts = Vec::new();
-    let mut sealed: Vec<SealedRow> = Vec::new();
-    let mut reading = sqlx::query_as(sql).fetch(connection);
-    loop {
-        let row = reading.try_next().await.map_err(database)?;
-        let is_last = row.is_none();
-        sealed.extend(row);
-        if is_last || sealed.len() == ROWS_AT_ONCE {
-            open_rows(seals, table, &sealed, belongs, &mut parts);
-            sealed.clear();
-        }
-        if is_last {
-            return Ok(parts);
-        }
-    }
+    read_pages(connection, sql, |rows| open_rows(seals, table, rows, belongs, &mut parts)).await?;
+    Ok(parts)
 }
 
 /// Opens rows on as many threads as are of use, and appends them in their order.
 fn open_rows<T: DeserializeOwned + Send>(
     seals: &Seals,
     table: &'static str,
-    sealed: &[SealedRow],
+    rows: &[SealedRow<'_>],
     belongs: fn(&T, &[u8; 16]) -> bool,
     parts: &mut Parts<T>,
 ) {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
-    let threads = cores.min(sealed.len() / ROWS_FOR_A_THREAD).max(1);
-    let open = |part: &[SealedRow]| {
-        with_wiped_stack(|| part.iter().map(|row| open_row(seals, table, row, belongs)).collect::<Rows<T>>())
+    // Asking reads files of the system's.
+    static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, NonZero::get));
+    let chunks: Vec<&[SealedRow<'_>]> = rows.chunks(ROWS_FOR_A_THREAD).collect();
+    let threads = chunks.len().min(*CORES).min(THREADS_MAX);
+    // Each takes the next chunk when it is done with one: the thread of SQLite has one of the cores too for a while.
+    let next = AtomicUsize::new(0);
+    let open = || {
+        with_wiped_stack(|| {
+            let mut opened: Vec<(usize, Rows<T>)> = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(chunk) = chunks.get(at) else { return opened };
+                opened.push((at, chunk.iter().map(|row| open_row(seals, table, row, belongs)).collect()));
+            }
+        })
     };
-    let (first, rest) = sealed.split_at(sealed.len().div_ceil(threads));
-    std::thread::scope(|scope| {
-        let others: Vec<_> = rest.chunks(first.len().max(1)).map(|part| scope.spawn(move || open(part))).collect();
-        parts.push(open(first));
+    let mut opened = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(open)).collect();
+        let mut opened = open();
         for other in others {
             match other.join() {
-                Ok(opened) => parts.push(opened),
+                Ok(more) => opened.extend(more),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
+        opened
     });
+    opened.sort_unstable_by_key(|(at, _)| *at);
+    parts.extend(opened.into_iter().map(|(_, rows)| rows));
 }
 
 fn open_row<T: DeserializeOwned>(
     seals: &Seals,
     table: &'static str,
-    (owner, row, generation, overview): &SealedRow,
+    SealedRow { owner, id: row, generation, overview }: &SealedRow<'_>,
     belongs: fn(&T, &[u8; 16]) -> bool,
 ) -> Result<Row<T>, VaultError> {
-    let (Ok(owner), Ok(id)) = (owner.as_slice().try_into(), row.as_slice().try_into()) else {
+    let (Ok(owner), Ok(id)) = ((*owner).try_into(), (*row).try_into()) else {
         return Err(damaged(table, row, Damage::Changed));
     };
     let opened = stored_generation(table, row, *generation).and_then(|generation| {
@@ -225,7 +215,9 @@ struct Judging {
 
 impl Judging {
     fn all_of<T>(&mut self, table: &'static str, parts: Parts<T>) -> Vec<T> {
-        parts.into_iter().flatten().filter_map(|row| self.kept(table, row)).collect()
+        let mut all = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+        all.extend(parts.into_iter().flatten().filter_map(|row| self.kept(table, row)));
+        all
     }
 
     fn kept<T>(&mut self, table: &'static str, row: Result<Row<T>, VaultError>) -> Option<T> {

@@ -71,12 +71,8 @@ impl Opened {
         let id = self.seals.lookup_id(PROVIDERS, name.as_str());
         // Past the index: where that is broken the row would not be found, and a client that has a secret would pass for
         // one without. There are few rows.
-        let sql = "SELECT generation, secret FROM providers NOT INDEXED WHERE id = ?";
-        let stored: Option<(i64, Vec<u8>)> =
-            sqlx::query_as(sql).bind(id.as_slice()).fetch_optional(&self.readers).await.map_err(database)?;
-        let Some((generation, envelope)) = stored else { return Ok(None) };
-        let generation = stored_generation(PROVIDERS, &id, generation)?;
-        let secret = self.seals.open_secret(Place { table: PROVIDERS, row: &id, generation }, &envelope)?;
+        let sql = "SELECT id, generation, secret FROM providers NOT INDEXED WHERE id = ?";
+        let Some(secret) = self.value(PROVIDERS, &id, sql).await? else { return Ok(None) };
         Ok((!secret.expose_secret().is_empty()).then(|| secret.into()))
     }
 }

@@ -84,6 +84,16 @@ impl Record {
         if whole { Ok(record) } else { Err(place.damaged()) }
     }
 
+    /// Refuses a record that is older than what this process has seen of this file.
+    pub(crate) fn must_be_as_new_as(&self, newest_known: u64) -> Result<(), VaultError> {
+        if self.counter < newest_known {
+            let why =
+                "an older copy of it was put in its place while it was open; nothing was written. Lock and unlock";
+            return Err(VaultError::Storage(why.into()));
+        }
+        Ok(())
+    }
+
     /// Writes the record in its present state.
     pub(crate) async fn write(&self, connection: &mut SqliteConnection, seals: &Seals) -> Result<(), VaultError> {
         let vault = seals.vault();

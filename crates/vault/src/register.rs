@@ -146,11 +146,21 @@ pub(crate) async fn from_rows(connection: &mut SqliteConnection) -> Result<Vec<B
 
 /// The whole register, for comparing it with the rows.
 pub(crate) struct Register {
-    entries: HashMap<Name, u64>,
+    /// By bucket.
+    entries: Vec<Bucket>,
     /// Buckets that do not open: what belongs into them cannot be judged.
     blind: HashSet<u8>,
     /// Why they do not.
     pub(crate) damaged: Vec<VaultError>,
+}
+
+/// Judges a row by the generation that is registered for it.
+pub(crate) fn judge(name: Name, registered: Option<u64>, generation: u64) -> Result<(), VaultError> {
+    match registered {
+        Some(registered) if registered == generation => Ok(()),
+        Some(_) => Err(damaged(name.0, &name.1, Damage::Older)),
+        None => Err(damaged(name.0, &name.1, Damage::Unknown)),
+    }
 }
 
 /// What stands in the `register` table: bucket, generation, overview.
@@ -159,14 +169,14 @@ pub(crate) type RegisterRow = (i64, i64, Vec<u8>);
 impl Register {
     /// Opens all buckets; `generations` is what the vault's record says of each.
     pub(crate) fn open(seals: &Seals, rows: &[RegisterRow], generations: &[u64]) -> Self {
-        let mut register = Self { entries: HashMap::new(), blind: HashSet::new(), damaged: Vec::new() };
+        let mut register = Self { entries: vec![Bucket::new(); BUCKETS], blind: HashSet::new(), damaged: Vec::new() };
         let strays = rows.iter().filter(|(bucket, ..)| u8::try_from(*bucket).is_err());
         register.damaged.extend(strays.map(|(bucket, ..)| damaged(REGISTER, &bucket.to_be_bytes(), Damage::Unknown)));
         let rows: HashMap<i64, &RegisterRow> = rows.iter().map(|row| (row.0, row)).collect();
         for (bucket, generation) in (0..=u8::MAX).zip(generations) {
             let row = rows.get(&i64::from(bucket)).map(|(_, stored, overview)| (*stored, overview.as_slice()));
             match open(seals, bucket, *generation, row) {
-                Ok(entries) => register.entries.extend(entries),
+                Ok(entries) => register.entries[usize::from(bucket)] = entries,
                 Err(error) => {
                     register.blind.insert(bucket);
                     register.damaged.push(error);
@@ -178,27 +188,28 @@ impl Register {
 
     /// A register that knows nothing: the vault's record does not open.
     pub(crate) fn blind() -> Self {
-        Self { entries: HashMap::new(), blind: (0..=u8::MAX).collect(), damaged: Vec::new() }
+        Self { entries: vec![Bucket::new(); BUCKETS], blind: (0..=u8::MAX).collect(), damaged: Vec::new() }
     }
 
     /// Judges a row that opened, and takes its entry out.
     pub(crate) fn judge(&mut self, name: Name, owner: &[u8; 16], generation: u64) -> Result<(), VaultError> {
-        match self.entries.remove(&name) {
-            Some(registered) if registered == generation => Ok(()),
-            Some(_) => Err(damaged(name.0, &name.1, Damage::Older)),
-            None if self.blind.contains(&bucket_of(owner)) => Ok(()),
-            None => Err(damaged(name.0, &name.1, Damage::Unknown)),
+        let bucket = bucket_of(owner);
+        if self.blind.contains(&bucket) {
+            return Ok(());
         }
+        judge(name, self.entries[usize::from(bucket)].remove(&name), generation)
     }
 
-    /// A row that did not open is reported as that, and not as missing too.
+    /// A row that did not open is reported as that, and not as missing too. Whose it is cannot be told.
     pub(crate) fn set_aside(&mut self, name: Name) {
-        self.entries.remove(&name);
+        for bucket in &mut self.entries {
+            bucket.remove(&name);
+        }
     }
 
     /// What is registered and was not there, in the order of tables and ids.
     pub(crate) fn missing(self) -> Vec<VaultError> {
-        let mut names: Vec<Name> = self.entries.into_keys().collect();
+        let mut names: Vec<Name> = self.entries.into_iter().flat_map(Bucket::into_keys).collect();
         names.sort_unstable();
         names.into_iter().map(|(table, row)| damaged(table, &row, Damage::Missing)).collect()
     }

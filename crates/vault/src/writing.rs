@@ -67,11 +67,7 @@ impl Writing {
 
     async fn read_record(&mut self, newest_known: u64) -> Result<Record, VaultError> {
         let mut record = Record::read(&mut self.connection, &self.opened.seals).await?;
-        if record.counter < newest_known {
-            let why =
-                "an older copy of it was put in its place while it was open; nothing was written. Lock and unlock";
-            return Err(VaultError::Storage(why.into()));
-        }
+        record.must_be_as_new_as(newest_known)?;
         record.counter += 1;
         Ok(record)
     }

@@ -116,6 +116,52 @@ async fn a_provider_that_was_added_again_under_its_name_does_not_take_its_old_se
     assert!(matches!(opened, Err(VaultError::Damaged { .. })), "{opened:?}");
 }
 
+/// Says of a value that was asked for why it was not given.
+fn refused<T: std::fmt::Debug>(value: Result<T, VaultError>) -> Damage {
+    match value {
+        Err(VaultError::Damaged { how, .. }) => how,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_value_is_not_given_out_of_a_row_that_was_put_back_or_taken_away_while_the_vault_is_open() {
+    let mut scene = Scene::new().await;
+    let one = scene.sign_in(1).await;
+    let queued = revocation(5, one.account.id);
+    let secret = holdfast_model::ClientSecret::new("old".into());
+    scene.store.put_provider(&provider("demo"), Some(&secret)).await.unwrap();
+    scene.store.sign_out(&[], vec![(queued.clone(), "x".into_secret())]).await.unwrap();
+    scene.tamper(KEEP).await;
+    scene.store.begin_refresh(&one.intent()).await.unwrap();
+    scene.store.commit_refresh(&one.intent(), &one.account, one.renewed("a2", Some("r2"))).await.unwrap();
+    scene.store.put_provider(&provider("demo"), Some(&holdfast_model::ClientSecret::new("new".into()))).await.unwrap();
+    scene.store.delete_revocation(queued.id).await.unwrap();
+    scene
+        .tamper(
+            "REPLACE INTO credentials SELECT * FROM kept_credentials; \
+             REPLACE INTO providers SELECT * FROM kept_providers; INSERT INTO revocations SELECT * FROM kept_revocations",
+        )
+        .await;
+    assert_eq!(refused(scene.store.secret(one.refresh.id).await), Damage::Older);
+    assert_eq!(refused(scene.store.client_secret(&provider("demo").name).await), Damage::Older);
+    assert_eq!(refused(scene.store.revocation_token(queued.id).await), Damage::Unknown);
+
+    scene.tamper("DELETE FROM credentials; DELETE FROM providers; DELETE FROM revocations").await;
+    assert!(matches!(scene.store.secret(one.refresh.id).await, Err(VaultError::NotFound)));
+    let public = scene.store.client_secret(&provider("demo").name).await;
+    assert_eq!(refused(public), Damage::Missing, "a client with a secret does not pass for one without");
+    assert_eq!(scene.store.client_secret(&provider("other").name).await.unwrap().map(|_| ()), None);
+}
+
+#[tokio::test]
+async fn a_value_is_given_where_its_part_of_the_register_does_not_open() {
+    let mut scene = Scene::new().await;
+    let one = scene.sign_in(1).await;
+    scene.tamper("UPDATE register SET overview = zeroblob(200)").await;
+    assert_eq!(scene.store.secret(one.refresh.id).await.unwrap().expose_secret(), "refresh-1");
+}
+
 #[tokio::test]
 async fn a_register_that_was_changed_cut_or_put_back_is_named_and_hides_no_record() {
     for (sql, how) in [

@@ -174,9 +174,9 @@ async fn a_witness_that_is_behind_or_lost_or_speaks_of_another_vault_holds_nobod
 }
 
 #[tokio::test]
-async fn a_file_that_is_replaced_by_an_older_one_while_it_is_open_is_not_written() {
+async fn a_file_that_is_replaced_by_an_older_one_while_it_is_open_is_not_written_and_gives_no_value() {
     let (place, store) = Place::new().await;
-    sign_in(store.as_ref(), 1).await;
+    let one = sign_in(store.as_ref(), 1).await;
     let rewound = "UPDATE meta SET generation = kept.generation, overview = kept.overview FROM kept WHERE one = 1";
     let path = path_in(place.folder.path());
     run(&path, "CREATE TABLE kept AS SELECT generation, overview FROM meta").await;
@@ -184,6 +184,8 @@ async fn a_file_that_is_replaced_by_an_older_one_while_it_is_open_is_not_written
     run(&path, rewound).await;
     let refused = store.append_audit(&[audit_entry(None, "x")]).await;
     assert!(matches!(&refused, Err(VaultError::Storage(why)) if why.contains("older copy")), "{refused:?}");
+    let value = store.secret(one.access.id).await.map(|_| "given");
+    assert!(matches!(&value, Err(VaultError::Storage(why)) if why.contains("older copy")), "{value:?}");
 }
 
 async fn run(path: &Path, sql: &str) {

@@ -1,0 +1,104 @@
+//! What a test does to the vault from outside has to happen. (That its rules are those of the real one is shown by the property
+//! tests of `holdfast-vault`.)
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use holdfast_model::{
+    Account, AccountId, AccountOrigin, AuditAction, AuditEntry, Condition, KeyringSecret, UnixMillis, VaultId,
+    ports::{Standing, UnlockMaterial, UnlockMethod, VaultError, VaultFile as _, VaultStore},
+};
+
+use crate::MemoryVault;
+
+const NOW: UnixMillis = UnixMillis::from_millis(1_750_000_000_000);
+
+fn keyring() -> UnlockMaterial {
+    UnlockMaterial { keyring: Some(KeyringSecret::new([7; 32])), ..UnlockMaterial::default() }
+}
+
+async fn made() -> (MemoryVault, std::sync::Arc<dyn VaultStore>) {
+    let vault = MemoryVault::default();
+    let store = vault.create(VaultId::make(NOW), UnlockMethod::Keyring, keyring()).await.unwrap();
+    (vault, store)
+}
+
+fn account(number: u8) -> Account {
+    Account {
+        id: AccountId::from_bytes([number; 16]),
+        provider: "demo".parse().unwrap(),
+        label: format!("label-{number}"),
+        issuer: "https://issuer.example".into(),
+        subject: format!("subject-{number}"),
+        client_id: "client".into(),
+        username: None,
+        scopes: Vec::new(),
+        signed_in_at: NOW,
+        condition: Condition::SignedIn,
+        origin: AccountOrigin::SignedIn,
+    }
+}
+
+async fn sign_in(store: &dyn VaultStore, number: u8) -> Result<(), VaultError> {
+    store.commit_sign_in(&account(number), Vec::new(), Vec::new()).await
+}
+
+fn line() -> AuditEntry {
+    AuditEntry { at: NOW, action: AuditAction::Unlocked, account: None, program: None, detail: None }
+}
+
+#[tokio::test]
+async fn a_copy_that_is_put_back_stands_as_older_by_the_writes_it_missed() {
+    let (vault, store) = made().await;
+    sign_in(store.as_ref(), 1).await.unwrap();
+    let copy = vault.copy().unwrap();
+    sign_in(store.as_ref(), 2).await.unwrap();
+    sign_in(store.as_ref(), 3).await.unwrap();
+    store.close().await;
+    vault.put_back(&copy);
+
+    let store = vault.open(keyring()).await.unwrap();
+    let contents = store.load().await.unwrap();
+    assert_eq!((contents.standing, contents.accounts.len()), (Standing::Older { by: 2 }, 1));
+    assert!(matches!(sign_in(store.as_ref(), 4).await, Err(VaultError::Unaccepted)));
+    store.accept().await.unwrap();
+    sign_in(store.as_ref(), 4).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_nothing_counts_what_it_refused_and_takes_it_once_there_is_room() {
+    let (vault, store) = made().await;
+    vault.disk_is_full(true);
+    assert!(store.append_audit(&[line()]).await.is_err());
+    assert!(sign_in(store.as_ref(), 1).await.is_err());
+    assert_eq!((vault.refused_writes(), vault.audit_lines().len()), (2, 0));
+    vault.disk_is_full(false);
+    store.append_audit(&[line()]).await.unwrap();
+    assert_eq!(vault.audit_lines(), [line()]);
+}
+
+#[tokio::test]
+async fn a_disk_with_room_for_one_account_takes_one() {
+    let (vault, store) = made().await;
+    vault.is_full_after(1);
+    sign_in(store.as_ref(), 1).await.unwrap();
+    assert!(sign_in(store.as_ref(), 2).await.is_err());
+    assert_eq!(store.load().await.unwrap().accounts, [account(1)]);
+}
+
+#[tokio::test]
+async fn a_killed_holder_writes_nothing_any_more_and_what_was_written_is_there_for_the_next() {
+    let (vault, store) = made().await;
+    sign_in(store.as_ref(), 1).await.unwrap();
+    vault.kill();
+    assert!(!vault.is_open());
+    assert!(sign_in(store.as_ref(), 2).await.is_err());
+    let next = vault.open(keyring()).await.unwrap();
+    assert_eq!(next.load().await.unwrap().accounts, [account(1)]);
+}
+
+#[tokio::test]
+async fn a_vault_that_is_lost_is_absent() {
+    let (vault, store) = made().await;
+    store.close().await;
+    vault.is_lost();
+    assert!(matches!(vault.open(keyring()).await, Err(VaultError::Absent)));
+}
