@@ -127,14 +127,13 @@ impl Keyring for SecretServiceKeyring {
     async fn get(&self, vault: VaultId, which: WhichSecret) -> Result<KeyringSecret, KeyringError> {
         self.call(vault, name_of(which), |entry| {
             let text = Zeroizing::new(entry.get_secret().map_err(classify)?);
-            let mut bytes = [0; 32];
-            let decoded = std::str::from_utf8(&text)
-                .ok()
-                .and_then(|text| Base64UrlUnpadded::decode(text.trim(), &mut bytes).ok())
-                .map(<[u8]>::len);
-            let secret = KeyringSecret::new(bytes);
-            zeroize::Zeroize::zeroize(&mut bytes);
-            if decoded == Some(32) { Ok(secret) } else { Err(KeyringError::Unusable) }
+            KeyringSecret::filled(|bytes| {
+                let decoded = std::str::from_utf8(&text)
+                    .ok()
+                    .and_then(|text| Base64UrlUnpadded::decode(text.trim(), bytes).ok())
+                    .map(<[u8]>::len);
+                if decoded == Some(32) { Ok(()) } else { Err(KeyringError::Unusable) }
+            })
         })
         .await
     }
@@ -150,10 +149,6 @@ impl Keyring for SecretServiceKeyring {
     }
 
     fn make_secret(&self) -> Result<KeyringSecret, KeyringError> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|error| KeyringError::Failed(error.to_string()))?;
-        let secret = KeyringSecret::new(bytes);
-        zeroize::Zeroize::zeroize(&mut bytes);
-        Ok(secret)
+        KeyringSecret::filled(|bytes| getrandom::fill(bytes).map_err(|error| KeyringError::Failed(error.to_string())))
     }
 }

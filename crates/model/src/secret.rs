@@ -123,25 +123,36 @@ secret!(
     PkceVerifier
 );
 
-/// The half of the key that the OS keyring keeps: 32 random bytes.
+/// The half of the key that the OS keyring keeps: 32 random bytes. On the heap, so that moving it leaves no copy behind.
 #[derive(Clone)]
-pub struct KeyringSecret([u8; 32]);
+pub struct KeyringSecret(Box<Zeroizing<[u8; 32]>>);
 
 impl KeyringSecret {
-    /// Takes the bytes over.
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    /// Takes the bytes over. What the caller has of them is the caller's to wipe; [`KeyringSecret::filled`] makes no copy.
+    pub fn new(mut bytes: [u8; 32]) -> Self {
+        let mut secret = Self::empty();
+        secret.0.copy_from_slice(&bytes);
+        bytes.zeroize();
+        secret
+    }
+
+    /// Has the bytes written where they stay.
+    ///
+    /// # Errors
+    /// What `write` says.
+    pub fn filled<E>(write: impl FnOnce(&mut [u8; 32]) -> Result<(), E>) -> Result<Self, E> {
+        let mut secret = Self::empty();
+        write(&mut secret.0)?;
+        Ok(secret)
     }
 
     /// The bytes themselves.
-    pub const fn expose_secret(&self) -> &[u8; 32] {
+    pub fn expose_secret(&self) -> &[u8; 32] {
         &self.0
     }
-}
 
-impl Drop for KeyringSecret {
-    fn drop(&mut self) {
-        self.0.zeroize();
+    fn empty() -> Self {
+        Self(Box::new(Zeroizing::new([0; 32])))
     }
 }
 
