@@ -24,7 +24,8 @@ const HEADER_BYTES: usize = 195;
 const CHUNKS: usize = 8;
 
 fn key() -> VaultKey {
-    let slot = Keyslot { id: [0x33; 16], kind: SlotKind::Keyring, salt: [0x44; 32], wrapped_key: from_hex(FROZEN_SLOT) };
+    let slot =
+        Keyslot { id: [0x33; 16], kind: SlotKind::Keyring, salt: [0x44; 32], wrapped_key: from_hex(FROZEN_SLOT) };
     let material = UnlockMaterial { keyring: Some(KeyringSecret::new([0x55; 32])), ..UnlockMaterial::default() };
     open_keyslots(ID, UnlockMethod::Keyring, &[slot], &material).expect("the frozen slot opens: the format changed")
 }
@@ -85,7 +86,9 @@ fuzz_target!(|data: &[u8]| {
     match data {
         [0, rest @ ..] => header(rest),
         [1, rest @ ..] => header(&[BEGINNING, rest].concat()),
-        [2, rest @ ..] => assert!(read_backup_chunks(rest, ID, key()).is_err(), "nothing here was sealed with this key"),
+        [2, rest @ ..] => {
+            assert!(read_backup_chunks(rest, ID, key()).is_err(), "nothing here was sealed with this key")
+        }
         [way, at, rest @ ..] => chunks(*way, *at, rest),
         _ => {}
     }

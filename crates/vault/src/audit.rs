@@ -139,6 +139,7 @@ impl Opened {
         let mut reading = Reading::new(filter, ends);
         let mut below = i64::MAX;
         while !reading.is_full() {
+            self.closing.go_on()?;
             let query = match &filter.account {
                 None => sqlx::query_as(
                     "SELECT seq, account_id, overview FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",

@@ -2,7 +2,6 @@
 
 use std::{fs::File, path::Path};
 
-use holdfast_crypto::PassphraseCost;
 use holdfast_model::{
     Passphrase, UnixMillis, VaultId,
     ports::{BackupSummary, VaultError},
@@ -15,15 +14,14 @@ use crate::{
     error::{database, system},
     inspect,
     load::end,
-    store::InUse,
+    store::SqliteStore,
 };
 
 /// Writes a new file and opens it again. It takes its name only when it is whole and on the disk.
 pub(crate) async fn write(
-    opened: InUse,
+    store: &SqliteStore,
     to: &Path,
     passphrase: Passphrase,
-    cost: PassphraseCost,
     now: UnixMillis,
 ) -> Result<BackupSummary, VaultError> {
     if std::fs::symlink_metadata(to).is_ok() {
@@ -36,24 +34,37 @@ pub(crate) async fn write(
         .map_err(|error| cannot_write(&error))?;
     let (out, path) = made.into_parts();
     let (again, id) = (passphrase.clone(), VaultId::make(now));
-    let mut writer = blocking(move || Writer::new(std::io::BufWriter::new(out), id, passphrase, cost)).await?;
+    // The vault is held open only while it is read: nothing can hurry the deriving of a key, and a lock has not to wait for it.
+    let (time, closing) = {
+        let opened = store.opened().await?;
+        (opened.passphrase_time, opened.closing.clone())
+    };
+    let mut writer = blocking(move || {
+        let cost = time.cost()?;
+        Writer::new(std::io::BufWriter::new(out), id, passphrase, cost)
+    })
+    .await?;
 
+    let opened = store.opened().await?;
     let mut transaction = opened.readers.begin().await.map_err(database)?;
     let header = inspect::header(&mut transaction).await?;
     writer.push(&Record::Backup { vault: header.id, unlock: header.unlock, made_at: now })?;
     let mut written = BackupSummary { made_at: now, ..BackupSummary::default() };
     let mut records = Records::begin(&mut transaction, &opened.seals).await?;
     while let Some(record) = records.next(&mut transaction, &opened.seals).await? {
+        closing.go_on()?;
         count(&mut written, &record);
         writer.push(&record)?;
     }
     end(transaction).await;
+    drop(opened);
     let left_out = records.left_out.len() as u64;
 
     let finished = writer.finish()?.into_inner().map_err(|error| cannot_write(error.error()))?;
     finished.sync_all().map_err(|error| cannot_write(&error))?;
     drop(finished);
-    let (path, read) = blocking(move || summarise(&path, again).map(|read| (path, read))).await?;
+    closing.go_on()?;
+    let (path, read) = blocking(move || summarise(&path, again, || closing.go_on()).map(|read| (path, read))).await?;
     if read != written {
         return Err(VaultError::Backup("what was written could not be read again; it was thrown away".into()));
     }

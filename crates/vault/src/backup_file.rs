@@ -301,12 +301,17 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// Reads a whole backup and counts what it holds: proof that it opens.
-pub(crate) fn summarise(path: &Path, passphrase: Passphrase) -> Result<BackupSummary, VaultError> {
+/// Reads a whole backup and counts what it holds: proof that it opens. Ends with the error of `go_on`.
+pub(crate) fn summarise(
+    path: &Path,
+    passphrase: Passphrase,
+    go_on: impl Fn() -> Result<(), VaultError>,
+) -> Result<BackupSummary, VaultError> {
     let file = std::fs::File::open(path).map_err(|error| system(&error))?;
     let mut reader = Reader::open(std::io::BufReader::new(file), passphrase)?;
     let mut summary = BackupSummary::default();
     while let Some(record) = reader.next()? {
+        go_on()?;
         count(&mut summary, &record);
     }
     Ok(summary)

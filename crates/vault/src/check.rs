@@ -95,7 +95,10 @@ async fn check_in(opened: &Opened, connection: &mut SqliteConnection) -> Result<
     }
     let lines = log.map_or(0, |log| (log.last + 1).saturating_sub(log.first));
     report.opened.push((AUDIT, lines));
-    report.database = say(connection).await?;
+    opened.closing.interrupts(connection).await?;
+    let said = say(connection).await;
+    opened.closing.interrupts_no_more(connection).await?;
+    report.database = said?;
     Ok(report)
 }
 
@@ -111,6 +114,7 @@ impl Opened {
         loop {
             let rows: Vec<(i64, Vec<u8>, i64, Vec<u8>)> =
                 sqlx::query_as(sql).bind(after).bind(PAGE).fetch_all(&mut *connection).await.map_err(database)?;
+            self.closing.go_on()?;
             let Some((last, ..)) = rows.last() else { return Ok(()) };
             after = *last;
             for (_, row, generation, secret) in &rows {

@@ -18,6 +18,7 @@ mod backup;
 mod backup_file;
 mod blocking;
 mod check;
+mod closing;
 mod copy;
 mod credentials;
 mod error;

@@ -19,7 +19,7 @@ use sqlx::{SqliteConnection, SqlitePool, sqlite::SqlitePoolOptions};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::{
-    blocking::blocking,
+    closing::Closing,
     error::database,
     format,
     passphrase_cost::PassphraseTime,
@@ -44,6 +44,7 @@ pub(crate) struct Opened {
     /// The audit log keeps at least so many of its newest lines.
     pub(crate) audit_lines_max: u64,
     pub(crate) passphrase_time: PassphraseTime,
+    pub(crate) closing: Closing,
 }
 
 /// What a store needs to know beside its key.
@@ -61,6 +62,7 @@ pub(crate) type InUse = OwnedRwLockReadGuard<Option<Opened>, Opened>;
 /// under way, and the key is wiped even where somebody still holds the store.
 pub(crate) struct SqliteStore {
     opened: Arc<RwLock<Option<Opened>>>,
+    closing: Closing,
 }
 
 /// What runs inside a transaction.
@@ -78,12 +80,22 @@ impl SqliteStore {
         let readers = pool(READERS).connect_lazy_with(format::reading(path));
         let Settings { witness, audit_lines_max, passphrase_time } = settings;
         let known_now = Mutex::new(known);
-        let opened = Opened { seals, readers, writer, known: known_now, witness, audit_lines_max, passphrase_time };
+        let closing = Closing::default();
+        let opened = Opened {
+            seals,
+            readers,
+            writer,
+            known: known_now,
+            witness,
+            audit_lines_max,
+            passphrase_time,
+            closing: closing.clone(),
+        };
         if known.standing == Standing::Current {
             // A witness that is lost, or was never there, knows from here on.
             opened.tell_witness(known.counter);
         }
-        Ok(Self { opened: Arc::new(RwLock::new(Some(opened))) })
+        Ok(Self { opened: Arc::new(RwLock::new(Some(opened))), closing })
     }
 
     /// Whether the keyslot of a recovery code is the one that was written last.
@@ -281,10 +293,7 @@ impl VaultStore for SqliteStore {
     }
 
     async fn backup(&self, to: &Path, passphrase: Passphrase, now: UnixMillis) -> Result<BackupSummary, VaultError> {
-        let opened = self.opened().await?;
-        let time = opened.passphrase_time;
-        let cost = blocking(move || time.cost()).await?;
-        crate::backup::write(opened, to, passphrase, cost, now).await
+        crate::backup::write(self, to, passphrase, now).await
     }
 
     async fn make_recovery_code(&self) -> Result<RecoveryCode, VaultError> {
@@ -292,6 +301,7 @@ impl VaultStore for SqliteStore {
     }
 
     async fn close(&self) {
+        self.closing.begin();
         let opened = Arc::clone(&self.opened);
         let task = tokio::spawn(async move {
             let Some(opened) = opened.write().await.take() else { return };

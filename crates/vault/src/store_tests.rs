@@ -114,3 +114,59 @@ async fn another_program_that_holds_the_file_is_waited_for_and_then_named() {
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     store.append_audit(&[entry("x".into())]).await.unwrap();
 }
+
+/// The store with somebody at work in it, and a lock that waits for them.
+async fn being_closed(store: &Arc<SqliteStore>) -> (InUse, tokio::task::JoinHandle<()>) {
+    let in_use = store.opened().await.unwrap();
+    let closing = tokio::spawn({
+        let store = Arc::clone(store);
+        async move { store.close().await }
+    });
+    while !in_use.closing.has_begun() {
+        tokio::task::yield_now().await;
+    }
+    (in_use, closing)
+}
+
+#[tokio::test]
+async fn a_check_and_a_search_of_the_log_give_up_when_the_vault_is_locked_and_it_closes() {
+    let (_folder, store) = empty().await;
+    let store = Arc::new(store);
+    store.append_audit(&[entry("x".into())]).await.unwrap();
+    let (in_use, closing) = being_closed(&store).await;
+    assert!(matches!(in_use.audit(&newest()).await, Err(VaultError::Locked)));
+    assert!(matches!(crate::check::check(in_use).await, Err(VaultError::Locked)));
+    closing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_statement_that_goes_on_for_long_is_interrupted_by_a_lock() {
+    const ENDLESS: &str = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+    let (_folder, store) = empty().await;
+    let store = Arc::new(store);
+    let opened = store.opened().await.unwrap();
+    let mut connection = opened.readers.acquire().await.unwrap();
+    opened.closing.interrupts(&mut connection).await.unwrap();
+    drop(opened);
+    let endless = tokio::spawn(async move {
+        let counted = sqlx::query_scalar::<_, i64>(ENDLESS).fetch_one(&mut *connection).await;
+        (counted, connection)
+    });
+    store.closing.begin();
+    let (counted, mut connection) = endless.await.unwrap();
+    assert!(counted.is_err());
+    let said = store.closing.interrupts_no_more(&mut connection).await;
+    assert!(matches!(said, Err(VaultError::Locked)), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_backup_that_a_lock_overtakes_leaves_no_file() {
+    let (folder, store) = empty().await;
+    let to = folder.path().join("backup");
+    let passphrase = holdfast_model::Passphrase::new("a long passphrase".into());
+    let backup = store.backup(&to, passphrase, UnixMillis::default());
+    let (made, ()) = tokio::join!(backup, store.close());
+    assert!(matches!(made, Err(VaultError::Locked)), "{made:?}");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().map(|file| file.file_name()).collect();
+    assert_eq!(left, ["vault.db"]);
+}
