@@ -2,9 +2,10 @@
 //! forgotten.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, os::unix::fs::symlink};
 
 use holdfast_system_tests::{
+    agent::Agent,
     cli::{self, Output},
     faults::{Operation, Order},
     faulty_world::FaultyWorld,
@@ -183,6 +184,29 @@ fn the_passphrase_is_changed_and_the_old_one_and_its_recovery_code_open_nothing(
     unlock(&world.home, NEW).ok();
     world.run(&["check"]).ok();
     world.run(&["refresh", "work"]).ok();
+}
+
+#[test]
+fn a_change_of_the_key_reaches_the_vault_that_a_link_leads_to() {
+    let mut first = World::new(Lifetimes::default());
+    first.sign_in_alice("work");
+    first.kill_agent();
+    let second = Home::new();
+    second.provision("demo.toml", &first.idp.provider_table("demo"));
+    let link = second.path().join("vault.db");
+    symlink(first.home.path().join("vault.db"), &link).unwrap();
+    let agent = Agent::start(&second);
+    unlock(&second, PASSPHRASE).ok();
+    with_stdin(&second, &["rekey", "--new-passphrase", "--passphrase-stdin"], &[PASSPHRASE, NEW]).ok();
+    cli::run(&second, &["refresh", "work"]).ok();
+    agent.kill();
+    assert!(link.is_symlink(), "the link is what it was");
+
+    first.restart_agent();
+    unlock(&first.home, PASSPHRASE).failed_with(3);
+    unlock(&first.home, NEW).ok();
+    first.run(&["check"]).ok();
+    first.run(&["refresh", "work"]).ok();
 }
 
 #[test]

@@ -57,12 +57,13 @@ impl Lock {
     }
 }
 
-/// Where the lock of this vault is: beside the file that its links lead to, whether that is there yet or not.
+/// The file that all links of this vault lead to, whether it is there yet or not. Only that one is worked with: a file that is
+/// renamed over a link would leave the vault itself as it was.
 ///
 /// SQLite keeps what was written last in files beside the vault, and finds them by the vault's name. So a vault that
 /// can be reached by two names that are not links has two write-ahead logs, and each name knows only its own. Such a
 /// vault is refused, with words.
-pub fn lock_of_vault(vault: &Path) -> anyhow::Result<PathBuf> {
+pub fn real_vault(vault: &Path) -> anyhow::Result<PathBuf> {
     let real = where_links_lead(vault)?;
     if let Ok(found) = std::fs::symlink_metadata(&real) {
         if found.is_file() && found.nlink() > 1 {
@@ -81,9 +82,14 @@ pub fn lock_of_vault(vault: &Path) -> anyhow::Result<PathBuf> {
             );
         }
     }
-    let mut name = real.into_os_string();
+    Ok(real)
+}
+
+/// Where the lock of a vault is: beside it.
+pub fn lock_of_vault(vault: &Path) -> PathBuf {
+    let mut name = vault.as_os_str().to_owned();
     name.push(".lock");
-    Ok(name.into())
+    name.into()
 }
 
 fn where_links_lead(vault: &Path) -> anyhow::Result<PathBuf> {
@@ -161,7 +167,7 @@ mod tests {
                 std::fs::write(&real, "").unwrap();
             }
             for name in ["one/vault.db", "two/vault.db", "again.db", "folder/vault.db"] {
-                assert_eq!(lock_of_vault(&at(name)).unwrap(), at("one/vault.db.lock"), "{name}");
+                assert_eq!(lock_of_vault(&real_vault(&at(name)).unwrap()), at("one/vault.db.lock"), "{name}");
             }
         }
     }
@@ -172,13 +178,13 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("vault.db"), "").unwrap();
         std::fs::hard_link(at("vault.db"), at("twin.db")).unwrap();
-        let refused = lock_of_vault(&at("vault.db")).expect_err("two names").to_string();
+        let refused = real_vault(&at("vault.db")).expect_err("two names").to_string();
         assert!(refused.contains("2 names") && refused.contains("Remove"), "{refused}");
         symlink(at("b"), at("a")).unwrap();
         symlink(at("a"), at("b")).unwrap();
-        let refused = lock_of_vault(&at("a")).expect_err("a circle").to_string();
+        let refused = real_vault(&at("a")).expect_err("a circle").to_string();
         assert!(refused.contains("circle"), "{refused}");
-        let refused = lock_of_vault(&at("nowhere/vault.db")).expect_err("no folder").to_string();
+        let refused = real_vault(&at("nowhere/vault.db")).expect_err("no folder").to_string();
         assert!(refused.contains("cannot be looked at"), "{refused}");
     }
 }

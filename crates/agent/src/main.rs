@@ -63,9 +63,11 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<()> {
     let kept = hardening::apply().context("the process could not be hardened, so no secret was touched")?;
-    let places = Places::from_environment()?;
+    let mut places = Places::from_environment()?;
     places.make_folders()?;
-    let locks = (instance::Lock::take(&places.lock)?, instance::Lock::take(&instance::lock_of_vault(&places.vault)?)?);
+    let home = instance::Lock::take(&places.lock)?;
+    places.vault = instance::real_vault(&places.vault)?;
+    let locks = (home, instance::Lock::take(&instance::lock_of_vault(&places.vault))?);
     let config = Config::read(&places.config)?;
     info!("kept out of swap: {kept}");
     let runtime = tokio::runtime::Builder::new_multi_thread()
