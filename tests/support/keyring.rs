@@ -8,9 +8,11 @@ use std::{
 };
 
 use crate::{
+    binaries::repository,
     bus::Bus,
     display::Display,
     home::Home,
+    keys::PYTHON,
     process::{Group, bound_to_us, output_to},
     wait,
 };
@@ -76,6 +78,21 @@ pub struct Keyring {
 }
 
 impl Keyring {
+    /// What Holdfast keeps in it, as the other programs of the session can read it.
+    ///
+    /// # Panics
+    /// When nothing is there.
+    pub fn secret(&self, home: &Home, session: &Session) -> String {
+        let mut command = Command::new(PYTHON);
+        home.apply(&mut command)
+            .env("DBUS_SESSION_BUS_ADDRESS", session.address())
+            .arg(repository().join("tests/support/keyring_secret.py"));
+        let output = command.output().expect("python3 (Debian package python3-dbusmock)");
+        let secret = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!secret.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        secret
+    }
+
     /// Starts it and unlocks (at the first time: makes) its login collection.
     ///
     /// # Panics

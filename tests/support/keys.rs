@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{binaries::repository, home::Home, scan::Mark};
 
 /// Debian's own, because its packages are what the reader stands on; another one in the path may lack them.
-const PYTHON: &str = "/usr/bin/python3";
+pub(crate) const PYTHON: &str = "/usr/bin/python3";
 
 /// What the marks of a vault's keys are called.
 pub const VAULT_KEY: &str = "the vault key";

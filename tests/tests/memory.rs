@@ -14,10 +14,13 @@ use std::{
     time::Duration,
 };
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use holdfast_system_tests::{
     agent::Agent,
+    cli,
     home::Home,
     idp::{Idp, IssuedToken, Lifetimes},
+    keyring::{Keyring, Session},
     keys::{VAULT_KEY, marks_of_keys},
     memory::{Process, findings_of, marks_of_pieces},
     person::{self, Answer},
@@ -122,6 +125,30 @@ fn after_a_lock_the_agents_memory_holds_no_token_no_client_secret_and_no_passphr
     assert!(!found(&world, &alices).is_empty(), "the search still sees a token that is there again");
     world.run(&["lock"]).ok();
     nothing_is_left(&world, &every, "a second lock");
+}
+
+#[test]
+fn the_keyrings_half_of_the_key_stays_in_memory_neither_while_the_vault_is_open_nor_after_a_lock() {
+    let home = Home::new();
+    let session = Session::start(&home, None);
+    let keyring = Keyring::start(&home, &session);
+    let idp = Idp::start(&home, "idp", Lifetimes::default());
+    home.provision("demo.toml", &idp.provider_table("demo"));
+    let agent = Agent::start_with(&home, &session.environment());
+    cli::run(&home, &["init", "--unlock", "keyring"]).ok();
+    let world = World { agent: Some(agent), idp, home };
+    world.sign_in_alice("work");
+    let text = keyring.secret(&world.home, &session);
+    let bytes = Base64UrlUnpadded::decode_vec(text.trim()).expect("32 bytes as text");
+    assert_eq!(bytes.len(), 32);
+    let half = [vec![Mark::of_bytes("the keyring's half", &bytes)], marks_of_pieces("its text", text.trim())].concat();
+
+    assert!(!found(&world, &access_token(&world, "work")).is_empty(), "the search sees what is there");
+    nothing_is_left(&world, &half, "the vault was made");
+    world.run(&["lock"]).ok();
+    nothing_is_left(&world, &half, "a lock");
+    world.run(&["unlock"]).ok();
+    nothing_is_left(&world, &half, "the keyring opened the vault");
 }
 
 /// A key and a certificate of this machine that signs itself, in `home`.
