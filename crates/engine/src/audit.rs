@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{Engine, renewal::STORE_RETRY_MS};
+use crate::{Engine, storing::StoreTries};
 
 /// Lines that may wait for the disk. A burst of helpers makes hundreds a second; the disk takes thousands.
 const LINES_WAITING: usize = 8192;
@@ -37,7 +37,7 @@ pub(crate) async fn write(
 ) {
     let mut batch = Vec::new();
     while lines.recv_many(&mut batch, LINES_AT_ONCE).await > 0 {
-        let mut last_try = false;
+        let mut tries = StoreTries::new(&engine, &closed);
         loop {
             match store.append_audit(&batch).await {
                 Ok(()) => break,
@@ -46,12 +46,8 @@ pub(crate) async fn write(
                     debug!(lines = batch.len(), "the audit log takes no lines yet");
                     break;
                 }
-                Err(VaultError::DiskFull | VaultError::Storage(_)) if !last_try && lines.len() < LINES_HELD => {
-                    let again = engine.now().plus_millis(STORE_RETRY_MS);
-                    tokio::select! {
-                        () = engine.shared.ports.timer.sleep_until(again) => {}
-                        () = closed.cancelled() => last_try = true,
-                    }
+                Err(VaultError::DiskFull | VaultError::Storage(_)) if !tries.are_over() && lines.len() < LINES_HELD => {
+                    tries.next().await;
                 }
                 Err(error) => {
                     warn!(%error, lines = batch.len(), "lines of the audit log are missing");

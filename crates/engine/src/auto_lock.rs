@@ -220,7 +220,7 @@ impl Engine {
     /// Closes the vault for a reason; `false` when there was nothing to close.
     pub(crate) async fn lock_because(&self, reason: LockReason, caller: &Caller) -> bool {
         let before = self.state().auto_lock.reason;
-        let closed = self.close_session(crate::vault::LOCK_GRACE_MS, Some((reason, caller))).await;
+        let closed = self.close_session(crate::vault::LOCK_GRACE_MS, Some((reason, caller))).await.was_open;
         if closed {
             info!(?reason, "locked the vault");
         }

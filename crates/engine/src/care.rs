@@ -49,17 +49,27 @@ impl Engine {
     /// The person's decision that the vault, as it is, shall count: an older or restored one is written from then on,
     /// records that are gone are forgotten, those that were put back are taken over.
     pub async fn accept(&self, caller: &Caller) -> Result<(), EngineError> {
-        let store = self.store()?;
+        // Nobody signs in and nothing is removed between the reading and what is made of it.
+        let _keeping = self.shared.keeping.lock().await;
+        let (serial, store, before) = {
+            let state = self.state();
+            let session = state.session_as_it_is()?;
+            (session.serial, session.store.clone(), session.held())
+        };
         store.accept().await?;
         let contents = store.load().await?;
         let now = self.now();
         {
             let mut state = self.state();
+            let closed = state.closed();
             let session = state.session_as_it_is_mut()?;
+            if session.serial != serial {
+                return Err(closed);
+            }
             session.standing = Standing::Current;
             session.damaged = contents.damaged.len();
-            let found = session.take_over(contents, now);
-            for id in found.into_iter().chain(session.accounts.keys().copied().collect::<Vec<_>>()) {
+            session.take_over(contents, &before, now);
+            for id in session.accounts.keys().copied().collect::<Vec<_>>() {
                 session.replan(id, now, self.next_revision());
             }
         }
@@ -154,20 +164,18 @@ impl Engine {
         let (secret, passphrase) = (material.keyring.clone(), material.passphrase.clone());
         let new = || UnlockMaterial { keyring: secret.clone(), passphrase: passphrase.clone(), recovery: None };
 
-        self.close_session(STOP_GRACE_MS, None).await;
-        let closings = self.state().closings;
+        let closings = self.close_session(STOP_GRACE_MS, None).await.closings;
         let vault = &self.shared.ports.vault;
         let changed = vault.rekey(old(), unlock, material).await;
         // A failure may come after the file has its new key. Nothing is thrown away before it is known which one opens
-        // it; where neither does at present, the next unlock puts the keyring in order.
-        let has_new_key = changed.is_ok()
-            || if vault.try_key(old()).await.is_ok() {
-                false
-            } else if vault.try_key(new()).await.is_ok() {
-                true
-            } else {
-                return Ok(changed?);
-            };
+        // it; where that cannot be found out at present, the next unlock puts the keyring in order.
+        let has_new_key = match &changed {
+            Ok(()) => true,
+            Err(_) => match self.has_new_key(header.unlock, old(), unlock, new()).await {
+                Some(has) => has,
+                None => return Ok(changed?),
+            },
+        };
         let (header, opening) = if has_new_key {
             let header = VaultHeader { unlock, ..header };
             self.settle_keyring(header, secret.clone()).await;
@@ -191,6 +199,30 @@ impl Engine {
             // Somebody locked it meanwhile. Its key is what it is all the same.
             Ok(()) | Err(EngineError::VaultLocked) => Ok(changed?),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Which key the file has after a change from `before` to `after` that failed: the new one, or the old one. `None`
+    /// when neither is certain.
+    async fn has_new_key(
+        &self,
+        before: UnlockMethod,
+        old: UnlockMaterial,
+        after: UnlockMethod,
+        new: UnlockMaterial,
+    ) -> Option<bool> {
+        let vault = &self.shared.ports.vault;
+        // A passphrase that stayed opens both by itself; the secret that was made for the new key opens no other.
+        let telling = match after {
+            UnlockMethod::Either => UnlockMaterial { passphrase: None, ..new },
+            _ => new,
+        };
+        match vault.try_key(telling).await {
+            Ok(()) if before == after && after.uses_keyring() => Some(true),
+            // The old file may not have asked for the secret.
+            Ok(()) => Some(vault.header().await.ok()?.unlock != before || vault.try_key(old).await.is_err()),
+            Err(VaultError::WrongKey | VaultError::MissingKey(_)) => vault.try_key(old).await.is_ok().then_some(false),
+            Err(_) => None,
         }
     }
 

@@ -16,7 +16,7 @@ use holdfast_model::{
 use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{EngineError, auto_lock::AutoLock, session::Session, sign_in::SignInEntry, tries::Tries};
+use crate::{EngineError, auto_lock::AutoLock, grace::Graces, session::Session, sign_in::SignInEntry, tries::Tries};
 
 /// Changes that a watcher may fall behind before it is cut off and has to begin with a new snapshot: more than
 /// one sign-out of everything makes with hundreds of accounts.
@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     pub gate: tokio::sync::Mutex<()>,
     /// Held while a session is being closed: nobody opens the vault beside the one that still ends.
     pub closing: tokio::sync::Mutex<()>,
+    /// How long its tasks may still take.
+    pub graces: Graces,
     /// Says `State::closings` to those who wait while the vault may be closed.
     pub closed: tokio::sync::watch::Sender<u64>,
     /// Serialises looking a name or person up and storing what depends on the answer.
@@ -110,6 +112,7 @@ impl Engine {
                 replanned: Notify::new(),
                 gate: tokio::sync::Mutex::new(()),
                 closing: tokio::sync::Mutex::new(()),
+                graces: Graces::default(),
                 closed: tokio::sync::watch::Sender::new(0),
                 keeping: tokio::sync::Mutex::new(()),
                 deriving: tokio::sync::Semaphore::new(1),

@@ -23,8 +23,8 @@ use tracing::{Instrument, info, info_span, warn};
 use crate::{
     Caller, Engine, EngineError,
     import_provider::Found,
-    renewal::STORE_RETRY_MS,
     sign_in::{account_for, check_label},
+    storing::StoreTries,
 };
 
 /// An account file to take over.
@@ -129,9 +129,11 @@ impl Engine {
         let imported = self.or_closed(self.depart(found, account, label, caller, under_way)).await;
         if let (Err(error), Some(name)) = (&imported, added)
             && !matches!(error, EngineError::ImportUnstored(_) | EngineError::VaultLocked | EngineError::ShuttingDown)
-            && let Err(error) = self.forget_provider(&name).await
         {
-            warn!(%error, provider = %name, "a provider that was added for an import stays in the list");
+            let _keeping = self.shared.keeping.lock().await;
+            if let Err(error) = self.forget_provider(&name).await {
+                warn!(%error, provider = %name, "a provider that was added for an import stays in the list");
+            }
         }
         imported
     }
@@ -268,7 +270,7 @@ impl Engine {
         }))
     }
 
-    /// Stores what the provider answered; tries again until it is stored or the vault is closed.
+    /// Stores what the provider answered; tries again until it is stored, and one last time when the vault is being closed.
     async fn keep_imported(&self, departure: Departure, mut taken: SignedIn, token: RefreshToken, answered: Answered) {
         let Departure { found, account: file, .. } = &departure;
         let rotated = taken.grant.refresh_token.as_ref().is_some_and(|next| !next.matches(&token));
@@ -276,19 +278,20 @@ impl Engine {
         // A provider that does not rotate leaves it out (RFC 6749 section 6).
         taken.grant.refresh_token.get_or_insert(token);
         let mut answered = Some(answered);
+        let mut tries = StoreTries::new(self, &departure.cancelled);
         let (account, outcome) = loop {
             match self.commit_imported(&departure, &taken, &origin).await {
                 Ok(done) => break done,
+                Err(EngineError::Vault(error)) if tries.are_over() => {
+                    warn!(%error, "the vault closes, and the answer to an import was never stored");
+                    return;
+                }
                 Err(EngineError::Vault(error)) => {
                     warn!(%error, "the answer to an import is not stored yet");
                     if let Some(answered) = answered.take() {
                         let _ = answered.send(Err(EngineError::ImportUnstored(error)));
                     }
-                    let again = self.now().plus_millis(STORE_RETRY_MS);
-                    tokio::select! {
-                        () = self.shared.ports.timer.sleep_until(again) => {}
-                        () = departure.cancelled.cancelled() => return,
-                    }
+                    tries.next().await;
                 }
                 Err(error) => {
                     warn!(%error, "the answer to an import could not be stored");

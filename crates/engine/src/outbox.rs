@@ -168,9 +168,7 @@ impl Engine {
                 Tried::Queued(_) => {
                     session.revocations.insert(id, revocation);
                 }
-                _ => {
-                    session.revocations.remove(&id);
-                }
+                _ => session.revocation_ended(id),
             }
         }
         self.announce(Change::Revocation(id));

@@ -75,6 +75,7 @@ impl Engine {
 
     /// Removes a provider that no signed-in account uses.
     pub async fn remove_provider(&self, name: &str) -> Result<(), EngineError> {
+        let _keeping = self.shared.keeping.lock().await;
         let name = {
             let state = self.state();
             let session = state.session()?;

@@ -16,11 +16,8 @@ use crate::{
     Caller, Engine, EngineError,
     outbox::revocations,
     session::{Entry, Flight, FlightEnd},
+    storing::{STORE_RETRY_MS, StoreTries},
 };
-
-/// How long between tries to store an answer that the disk did not take. The new refresh token exists only in
-/// memory meanwhile, so this is worth trying until the vault is closed.
-pub(crate) const STORE_RETRY_MS: i64 = 1_000;
 
 /// Who wants an account renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,7 +206,7 @@ impl Engine {
         if let Some(access) = writes.first() {
             account.scopes.clone_from(&access.credential.scopes);
         }
-        let mut last_try = false;
+        let mut tries = StoreTries::new(self, &flight.cancelled);
         loop {
             let copy = writes.iter().map(copy_of).collect();
             match flight.store.commit_refresh(intent, &account, copy).await {
@@ -218,18 +215,14 @@ impl Engine {
                     return Landing::Orphaned { writes };
                 }
                 Err(VaultError::Locked) => return Landing::Overtaken,
-                Err(error) if last_try => {
+                Err(error) if tries.are_over() => {
                     warn!(%error, "the vault closes, and the renewed tokens were never stored");
                     return Landing::Overtaken;
                 }
                 Err(error) => {
                     warn!(%error, "the renewed tokens are not stored yet; nothing is handed out until they are");
                     self.tell_unstored(flight, &error);
-                    let again = self.now().plus_millis(STORE_RETRY_MS);
-                    tokio::select! {
-                        () = self.shared.ports.timer.sleep_until(again) => {}
-                        () = flight.cancelled.cancelled() => last_try = true,
-                    }
+                    tries.next().await;
                 }
             }
         }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use holdfast_model::{
-    AccessToken, Account, AccountId, Action, CredentialSet, FailureKind, Plan, Provider, ProviderName, Revocation,
-    RevocationId, State, Trouble, UnixMillis, plan,
+    AccessToken, Account, AccountId, Action, Condition, Credential, CredentialSet, FailureKind, Plan, Provider,
+    ProviderName, Revocation, RevocationId, State, Trouble, UnixMillis, plan,
     ports::{RefreshIntent, Standing, UnlockMethod, VaultContents, VaultStore},
 };
 use tokio::sync::{mpsc, watch};
@@ -34,6 +34,8 @@ pub(crate) struct Session {
     pub revocations: BTreeMap<RevocationId, Revocation>,
     /// Revocations that are being tried at this moment.
     pub revoking: BTreeSet<RevocationId>,
+    /// Revocations that ended in this session: what was read before that does not bring them back.
+    revoked: BTreeSet<RevocationId>,
     /// Accounts by the instant of their next action.
     schedule: BTreeSet<(UnixMillis, AccountId)>,
     /// Lines on their way into the audit log.
@@ -54,6 +56,9 @@ pub(crate) struct Flight {
     /// account shows what is wrong instead.
     pub unstored: bool,
 }
+
+/// What the accounts were at one instant: what is another one since has changed since.
+pub(crate) type Held = HashMap<AccountId, (Arc<Account>, Arc<CredentialSet>)>;
 
 /// One account in memory.
 pub(crate) struct Entry {
@@ -116,6 +121,7 @@ impl Session {
             accounts,
             revocations: contents.revocations.into_iter().map(|revocation| (revocation.id, revocation)).collect(),
             revoking: BTreeSet::new(),
+            revoked: BTreeSet::new(),
             schedule: BTreeSet::new(),
             audit,
             tasks: TaskTracker::new(),
@@ -123,28 +129,43 @@ impl Session {
         }
     }
 
+    /// The accounts as they are, for [`Session::take_over`].
+    pub fn held(&self) -> Held {
+        self.accounts.iter().map(|(id, entry)| (*id, (entry.account.clone(), entry.credentials.clone()))).collect()
+    }
+
     /// Adds what `contents` holds and this session does not: records that were left alone until the person decided.
-    pub fn take_over(&mut self, contents: VaultContents, now: UnixMillis) -> Vec<AccountId> {
+    /// `before` is what was held before they were read. What has changed or ended since stays as it is, and no
+    /// credential goes back to an earlier generation.
+    pub fn take_over(&mut self, contents: VaultContents, before: &Held, now: UnixMillis) {
         let fresh = Self::new(self.serial, self.unlock, self.store.clone(), contents, self.audit.clone(), now);
         for (name, provider) in fresh.providers {
             self.providers.entry(name).or_insert(provider);
         }
         for (id, revocation) in fresh.revocations {
-            self.revocations.entry(id).or_insert(revocation);
-        }
-        let mut found = Vec::new();
-        for (id, entry) in fresh.accounts {
-            match self.accounts.get(&id) {
-                // What is under way knows more than the file.
-                Some(known) if known.flight.is_some() => {}
-                _ => {
-                    self.forget(id);
-                    self.accounts.insert(id, entry);
-                    found.push(id);
-                }
+            if !self.revoked.contains(&id) {
+                self.revocations.entry(id).or_insert(revocation);
             }
         }
-        found
+        for (id, entry) in fresh.accounts {
+            let entry = match (self.accounts.get(&id), before.get(&id)) {
+                (None, None) => entry,
+                (Some(known), Some(before)) if known.is_still(before) => match known.with(entry) {
+                    Some(entry) => entry,
+                    None => continue,
+                },
+                // It was removed, or knows more than what was read.
+                _ => continue,
+            };
+            self.forget(id);
+            self.accounts.insert(id, entry);
+        }
+    }
+
+    /// Notes that nothing is to be revoked any more.
+    pub fn revocation_ended(&mut self, id: RevocationId) {
+        self.revocations.remove(&id);
+        self.revoked.insert(id);
     }
 
     /// The account of this id or label.
@@ -216,6 +237,29 @@ impl Entry {
             planned: None,
             revision: 0,
         }
+    }
+
+    /// Whether nothing has happened to it since it was `held`, and nothing is happening.
+    fn is_still(&self, (account, credentials): &(Arc<Account>, Arc<CredentialSet>)) -> bool {
+        let is_over = matches!(self.account.condition, Condition::SignedOut { .. } | Condition::Revoked { .. });
+        // Its end is said before it is stored.
+        let is_being_signed_out = is_over && self.credentials.iter().next().is_some();
+        self.flight.is_none()
+            && !is_being_signed_out
+            && Arc::ptr_eq(&self.account, account)
+            && Arc::ptr_eq(&self.credentials, credentials)
+    }
+
+    /// What it becomes with what was read of it; `None` when that says nothing new.
+    fn with(&self, mut read: Self) -> Option<Self> {
+        for known in self.credentials.iter() {
+            let is_older = |read: &Credential| read.id == known.id && read.generation < known.generation;
+            if read.credentials.iter().any(is_older) {
+                Arc::make_mut(&mut read.credentials).insert(known.clone());
+            }
+        }
+        let is_new = self.account != read.account || self.credentials != read.credentials;
+        is_new.then_some(read)
     }
 
     /// What is true of the account at `now`.

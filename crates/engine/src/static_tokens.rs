@@ -1,11 +1,14 @@
 //! Tokens that a person enters by hand: one, or a list of them. Nothing renews them; Holdfast keeps them, hands them out,
 //! and says when a new one is needed.
 
+use std::sync::Arc;
+
 use holdfast_import::static_tokens::{self, StaticToken, Written, jwt_end};
 use holdfast_model::{
     Account, AccountId, AccountOrigin, AuditAction, Change, Condition, Credential, CredentialId, CredentialKind, Known,
-    Lifetime, Origin, Source, UnixMillis,
+    Lifetime, Origin, Source, UnixMillis, ports::VaultStore,
 };
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::{Caller, Engine, EngineError};
@@ -44,7 +47,8 @@ impl Engine {
     }
 
     /// Keeps all tokens of a list, or none. One that is there already stays as it is; a label that anything else has ends
-    /// the import before it begins.
+    /// the import before it begins. A lock in the middle of it ends it, and what was stored is taken back while the vault
+    /// closes; a caller that goes away ends nothing.
     ///
     /// # Errors
     /// [`EngineError::TokenList`] says where the list does not fit.
@@ -59,6 +63,25 @@ impl Engine {
             TokenListFormat::Csv => static_tokens::parse_csv(text)?,
             TokenListFormat::Json => static_tokens::parse_json(text)?,
         };
+        let (done, kept) = oneshot::channel();
+        {
+            let state = self.state();
+            let session = state.session()?;
+            let (engine, store, caller) = (self.clone(), session.store.clone(), caller.clone());
+            // A task of the session: the vault is not closed before it has ended.
+            session.tasks.spawn(async move {
+                let _ = done.send(engine.keep_list(&store, tokens, &caller).await);
+            });
+        }
+        kept.await.unwrap_or(Err(EngineError::VaultLocked))
+    }
+
+    async fn keep_list(
+        &self,
+        store: &Arc<dyn VaultStore>,
+        tokens: Vec<StaticToken>,
+        caller: &Caller,
+    ) -> Result<Vec<EnteredToken>, EngineError> {
         let _keeping = self.shared.keeping.lock().await;
         let mut places = Vec::new();
         for token in &tokens {
@@ -77,7 +100,7 @@ impl Engine {
             match done {
                 Ok(token) => kept.push(token),
                 Err(error) => {
-                    self.take_back(&kept).await;
+                    self.take_back(store, &kept).await;
                     return Err(error);
                 }
             }
@@ -85,10 +108,9 @@ impl Engine {
         Ok(kept)
     }
 
-    /// Removes the accounts that an import made before it failed.
-    async fn take_back(&self, kept: &[EnteredToken]) {
+    /// Removes the accounts that an import made before it failed, also from a vault that is being closed.
+    async fn take_back(&self, store: &Arc<dyn VaultStore>, kept: &[EnteredToken]) {
         for EnteredToken { account, .. } in kept.iter().filter(|token| !token.unchanged) {
-            let Ok(store) = self.state().session().map(|session| session.store.clone()) else { return };
             if let Err(error) = store.delete_account(*account).await {
                 warn!(%error, account = %account, "a token of a list that was not kept whole stays");
                 continue;

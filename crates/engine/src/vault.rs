@@ -30,6 +30,14 @@ const AFTER_CANCEL_MS: i64 = 200;
 /// How long stopping waits for the same. A rotated refresh token is worth waiting for.
 pub(crate) const STOP_GRACE_MS: i64 = 8_000;
 
+/// What became of closing a session.
+pub(crate) struct Closed {
+    /// Whether there was one.
+    pub was_open: bool,
+    /// `State::closings` with this one counted: a later number says that somebody else closed the vault since.
+    pub closings: u64,
+}
+
 impl Engine {
     /// Makes a vault and opens it. Nothing is left behind when it fails.
     pub async fn init(
@@ -183,12 +191,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Closes the session, and returns whether there was one. Renewals under way get `grace_ms` for their durable
-    /// part; what does not make it stays in the journal and is taken up after the next unlock.
-    pub(crate) async fn close_session(&self, grace_ms: i64, why: Option<(LockReason, &Caller)>) -> bool {
+    /// Closes the session, if there is one. Renewals under way get `grace_ms` for their durable part, or less when
+    /// somebody else closes it with a shorter one meanwhile; what does not make it stays in the journal and is taken up
+    /// after the next unlock.
+    pub(crate) async fn close_session(&self, grace_ms: i64, why: Option<(LockReason, &Caller)>) -> Closed {
+        // Before the wait: it shortens that of whoever is closing the session already.
+        let _grace = self.shared.graces.grant(self.now().plus_millis(grace_ms));
         let _closing = self.shared.closing.lock().await;
         // Out of the state first: from here on every caller hears "locked".
-        let session = {
+        let (session, closings) = {
             let mut state = self.state();
             state.closings += 1;
             self.shared.closed.send_replace(state.closings);
@@ -196,9 +207,9 @@ impl Engine {
             if let Some((reason, _)) = why {
                 state.auto_lock.locked(reason, session.is_some());
             }
-            session
+            (session, state.closings)
         };
-        let Some(session) = session else { return false };
+        let Some(session) = session else { return Closed { was_open: false, closings } };
         if let Some((reason, caller)) = why {
             let (program, detail) = (caller.program.clone(), Some(reason.in_words().to_owned()));
             let entry = AuditEntry { at: self.now(), action: AuditAction::Locked, account: None, program, detail };
@@ -214,17 +225,27 @@ impl Engine {
         drop(accounts);
         drop(audit);
         tasks.close();
-        self.tasks_end(&tasks, grace_ms).await;
+        self.tasks_end_or_grace(&tasks).await;
         drop(cancelled);
-        self.tasks_end(&tasks, AFTER_CANCEL_MS).await;
-        store.close().await;
-        true
-    }
-
-    async fn tasks_end(&self, tasks: &TaskTracker, within_ms: i64) {
         tokio::select! {
             () = tasks.wait() => {}
-            () = self.shared.ports.timer.sleep_until(self.now().plus_millis(within_ms)) => {}
+            () = self.shared.ports.timer.sleep_until(self.now().plus_millis(AFTER_CANCEL_MS)) => {}
+        }
+        store.close().await;
+        Closed { was_open: true, closings }
+    }
+
+    /// Waits for the tasks as long as everybody who closes their session grants.
+    async fn tasks_end_or_grace(&self, tasks: &TaskTracker) {
+        let mut graces = self.shared.graces.watch();
+        loop {
+            let Some(end) = graces.borrow_and_update().values().min().copied() else { return };
+            tokio::select! {
+                () = tasks.wait() => return,
+                () = self.shared.ports.timer.sleep_until(end) => return,
+                // The engine that keeps the sender is this one.
+                _ = graces.changed() => {}
+            }
         }
     }
 

@@ -10,10 +10,10 @@ use holdfast_engine::{
     Caller, EngineError, NewKey, Restore, SignOutKind, StartSignIn, TokenDemand, Typed, WrittenSecret, WrittenToken,
 };
 use holdfast_model::{
-    AuditAction, Passphrase, RecoveryCode, State, VaultState,
+    AuditAction, FailureKind, NeedsSignIn, Passphrase, ProviderFailure, RecoveryCode, State, VaultState,
     ports::{AuditFilter, Standing, UnlockMethod},
 };
-use support::{RIGHT, World};
+use support::{RIGHT, Says, World};
 
 fn caller() -> Caller {
     Caller::default()
@@ -187,4 +187,149 @@ async fn a_recovery_code_opens_the_vault_and_wrong_ones_slow_the_next_down() {
     world.engine.lock(&caller()).await.expect("locks");
     open(Typed::RecoveryCode(code)).await.expect_err("the code ended with the old key");
     open(Typed::Passphrase(passphrase("a new passphrase"))).await.expect("opens");
+}
+
+/// Accepting the vault, which has been read and is not taken over yet.
+async fn accepting(world: &World) -> tokio::task::JoinHandle<Result<(), EngineError>> {
+    world.vault.loads_take_long();
+    let engine = world.engine.clone();
+    let accepting = tokio::spawn(async move { engine.accept(&caller()).await });
+    world.until("the vault was read", |world| world.vault.loads_waiting() == 1).await;
+    accepting
+}
+
+async fn accepted(world: &World, accepting: tokio::task::JoinHandle<Result<(), EngineError>>) {
+    world.vault.loads_end();
+    world.until("it is accepted", |_| accepting.is_finished()).await;
+    accepting.await.expect("no panic").expect("accepted");
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn a_renewal_that_lands_while_the_vault_is_accepted_is_not_taken_back() {
+    let (world, account) = World::with_a_hanging_renewal().await;
+    let accepting = accepting(&world).await;
+    world.provider.release();
+    world.until("the renewal lands", |world| state(world, &account) == State::Fresh).await;
+    accepted(&world, accepting).await;
+    let generation = world.engine.account(&account).unwrap().credentials.refresh.as_ref().unwrap().generation;
+    assert_eq!((generation, state(&world, &account)), (2, State::Fresh));
+    world.engine.renew(&account, &caller()).await.expect("the next one begins where the vault is");
+    let handed = world.engine.token(&account, &TokenDemand::default(), &caller()).await.expect("a token");
+    assert_eq!(handed.token.expose_secret(), "access-3");
+    assert_eq!((world.provider.refreshes(), world.provider.reuses()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_refusal_that_comes_while_the_vault_is_accepted_stays_told() {
+    let (world, account) = World::with_a_hanging_renewal().await;
+    let refused = ProviderFailure::new(FailureKind::InvalidGrant, "token", "refused");
+    world.provider.says(Says::No(refused));
+    let accepting = accepting(&world).await;
+    world.provider.release();
+    let needs = State::NeedsSignIn { reason: NeedsSignIn::Refused };
+    world.until("the renewal is refused", |world| state(world, &account) == needs).await;
+    accepted(&world, accepting).await;
+    assert_eq!(state(&world, &account), needs);
+}
+
+#[tokio::test]
+async fn what_a_failed_renewal_waits_for_stays_so_when_the_vault_is_accepted() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let busy = ProviderFailure::new(FailureKind::RateLimited, "token", "later").with_retry_after(Some(120));
+    world.provider.says(Says::No(busy));
+    world.engine.renew(&account, &caller()).await.expect_err("it is busy");
+    let before = world.engine.account(&account).unwrap().trouble.expect("it says what is wrong");
+    world.engine.accept(&caller()).await.expect("accepted");
+    assert_eq!(world.engine.account(&account).unwrap().trouble, Some(before));
+    world.pass(60).await;
+    assert_eq!(world.provider.refreshes(), 1, "nobody storms the provider for it");
+}
+
+#[tokio::test]
+async fn an_account_that_is_signed_out_while_the_vault_is_accepted_stays_so_and_its_revocations_ended() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let accepting = accepting(&world).await;
+    let sign_out = {
+        let (engine, account) = (world.engine.clone(), account.clone());
+        tokio::spawn(async move { engine.sign_out(&account, SignOutKind::SignOut, &caller()).await })
+    };
+    world.settle().await;
+    accepted(&world, accepting).await;
+    sign_out.await.expect("no panic").expect("signs out");
+    assert_eq!(state(&world, &account), State::SignedOut);
+    assert!(world.engine.account(&account).unwrap().credentials.iter().next().is_none());
+    assert_eq!(world.engine.status().await.queued_revocations, Some(0));
+}
+
+#[tokio::test]
+async fn what_is_removed_while_the_vault_is_accepted_does_not_come_back() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.provider.revocation_is_down(true);
+    world.engine.sign_out(&account, SignOutKind::SignOut, &caller()).await.expect("signs out");
+    let queued = world.engine.status().await.queued_revocations.unwrap();
+    assert!(queued > 0);
+    world.provider.revocation_is_down(false);
+    let accepting = accepting(&world).await;
+    world.pass(35).await;
+    assert_eq!(world.engine.status().await.queued_revocations, Some(0), "the provider has revoked them");
+    let remove = {
+        let (engine, account) = (world.engine.clone(), account.clone());
+        tokio::spawn(async move { engine.remove(&account, &caller()).await })
+    };
+    world.settle().await;
+    accepted(&world, accepting).await;
+    remove.await.expect("no panic").expect("removed");
+    world.settle().await;
+    assert!(world.engine.accounts().unwrap().is_empty());
+    assert_eq!(world.engine.status().await.queued_revocations, Some(0));
+}
+
+#[tokio::test]
+async fn a_vault_that_was_locked_and_opened_while_it_was_accepted_takes_nothing_over_from_before() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let accepting = accepting(&world).await;
+    world.engine.lock(&caller()).await.expect("locks");
+    world.vault.loads_end();
+    world.engine.unlock(None, &caller()).await.expect("opens");
+    let overtaken = accepting.await.expect("no panic");
+    assert!(matches!(overtaken, Err(EngineError::VaultLocked)), "{overtaken:?}");
+    assert_eq!(state(&world, &account), State::Fresh);
+}
+
+#[tokio::test]
+async fn an_account_whose_sign_out_is_being_written_is_not_handed_out_again_by_accepting_the_vault() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.vault.sign_outs_wait();
+    let sign_out = {
+        let (engine, account) = (world.engine.clone(), account.clone());
+        tokio::spawn(async move { engine.sign_out(&account, SignOutKind::SignOut, &caller()).await })
+    };
+    world.until("the sign-out is being written", |world| world.vault.sign_outs_waiting() == 1).await;
+    world.engine.accept(&caller()).await.expect("accepted");
+    let token = world.engine.token(&account, &TokenDemand::default(), &caller()).await;
+    assert!(matches!(token, Err(EngineError::SignedOut { .. })), "{token:?}");
+    world.vault.sign_outs_go_on();
+    sign_out.await.expect("no panic").expect("signs out");
+    assert_eq!(state(&world, &account), State::SignedOut);
+}
+
+#[tokio::test]
+async fn a_record_that_was_put_back_under_an_open_vault_sends_no_spent_token() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let older = world.vault.copy().expect("a vault");
+    world.engine.renew(&account, &caller()).await.expect("renews");
+    world.vault.put_back(&older);
+    world.engine.accept(&caller()).await.expect("accepted");
+    let generation = world.engine.account(&account).unwrap().credentials.refresh.as_ref().unwrap().generation;
+    assert_eq!(generation, 2, "it goes back to no earlier one");
+    let error = world.engine.renew(&account, &caller()).await.expect_err("the vault holds another one");
+    assert!(matches!(error, EngineError::RenewalFailing { .. }), "{error:?}");
+    assert_eq!((world.provider.refreshes(), world.provider.reuses()), (1, 0));
 }

@@ -168,6 +168,31 @@ async fn an_answer_that_comes_while_the_vault_is_being_locked_is_stored() {
 }
 
 #[tokio::test]
+async fn locking_tries_once_more_to_store_an_answer_to_an_import_that_had_no_room() {
+    let mut world = World::new().await;
+    let file = account(&world.provider.issue_elsewhere("alice"));
+    world.provider.hold();
+    let running = at_the_provider(&world, &file).await;
+    world.vault.disk_is_full(true);
+    world.provider.release();
+    let error = running.await.unwrap().expect_err("not stored");
+    assert!(matches!(error, EngineError::ImportUnstored(_)), "{error:?}");
+    let engine = world.engine.clone();
+    let locking = tokio::spawn(async move { engine.lock(&Caller::default()).await });
+    world.until("the vault is locked for callers", |world| world.engine.accounts().is_err()).await;
+    world.settle().await;
+    world.vault.disk_is_full(false);
+    // Its next try would come in a second; the lock does not wait for it.
+    world.time.advance_ms(700);
+    world.until("it is locked", |_| locking.is_finished()).await;
+    locking.await.unwrap().expect("locks");
+    assert_eq!(world.vault.stored_values(), ["access-2", "refresh-2"]);
+    world.restart(Some(600), Some(3600)).await;
+    assert_eq!(imported(&world, &file).await.unwrap().outcome, ImportOutcome::AlreadyThere);
+    assert_eq!((world.provider.refreshes(), world.provider.reuses()), (1, 0));
+}
+
+#[tokio::test]
 async fn a_provider_that_hangs_does_not_hold_up_a_lock_and_the_file_may_be_imported_again() {
     let mut world = World::new().await;
     let file = account(&world.provider.issue_elsewhere("alice"));

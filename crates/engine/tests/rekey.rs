@@ -7,8 +7,8 @@ mod support;
 use UnlockMethod::{Both, Either, Keyring};
 use holdfast_engine::{Caller, EngineError, NewKey, TokenDemand, Typed};
 use holdfast_model::{
-    AuditAction, Passphrase, VaultState,
-    ports::{UnlockMethod, VaultError, WhichSecret},
+    AuditAction, Clock as _, Passphrase, VaultState,
+    ports::{Keyring as _, UnlockMaterial, UnlockMethod, VaultError, VaultFile as _, WhichSecret},
 };
 use support::{RIGHT, World};
 
@@ -219,4 +219,105 @@ async fn a_lock_while_the_key_is_changed_wins_and_the_change_is_not_called_a_fai
     change.await.expect("no panic").expect("the key is changed");
     assert_eq!(world.engine.status().await.vault, VaultState::Locked);
     opens_after_a_restart(&mut world, None).await;
+}
+
+#[tokio::test]
+async fn a_lock_does_not_wait_as_long_for_a_hanging_renewal_as_the_change_of_the_key_that_it_meets() {
+    let (world, _) = World::with_a_hanging_renewal().await;
+    let begun = world.time.now();
+    let change = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.rekey(None, NewKey { unlock: None, passphrase: None }, &caller()).await })
+    };
+    world.until("callers hear that it is locked", |world| world.engine.accounts().is_err()).await;
+    world.settle().await;
+    assert!(!change.is_finished() && world.vault.is_open(), "the change waits for the renewal");
+    let lock = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.lock(&caller()).await })
+    };
+    world.settle().await;
+    assert!(!lock.is_finished(), "a renewal that is about to land still may");
+    // The grace of a lock.
+    world.time.advance_ms(700);
+    world.until("it is locked", |_| lock.is_finished()).await;
+    lock.await.expect("no panic").expect("locks");
+    world.until("the change of the key ends", |_| change.is_finished()).await;
+    change.await.expect("no panic").expect("the key is changed");
+    assert_eq!(world.time.now().since(begun), 700);
+    assert!(world.engine.accounts().is_err() && !world.vault.is_open(), "no session is left, and none comes after it");
+    assert_eq!(world.engine.status().await.vault, VaultState::Locked);
+}
+
+#[tokio::test]
+async fn a_renewal_that_lands_within_the_grace_of_a_lock_beside_a_change_of_the_key_is_kept() {
+    let (mut world, account) = World::with_a_hanging_renewal().await;
+    let change = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.rekey(None, NewKey { unlock: None, passphrase: None }, &caller()).await })
+    };
+    world.until("callers hear that it is locked", |world| world.engine.accounts().is_err()).await;
+    let lock = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.lock(&caller()).await })
+    };
+    world.time.advance_ms(600);
+    world.settle().await;
+    world.provider.release();
+    world.until("it is locked", |_| lock.is_finished()).await;
+    lock.await.expect("no panic").expect("locks");
+    change.await.expect("no panic").expect("the key is changed");
+    world.restart(Some(600), Some(3600)).await;
+    world.engine.token(&account, &TokenDemand::default(), &caller()).await.expect("a token");
+    assert_eq!((world.provider.refreshes(), world.provider.reuses()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_failure_after_the_file_has_its_new_key_keeps_the_new_secret_although_the_passphrase_is_the_same() {
+    for from in [UnlockMethod::Passphrase, Either, Both] {
+        for to in [Either, Both] {
+            let mut world = open(from).await;
+            world.vault.rekey_is_unsure();
+            world.engine.rekey(typed(RIGHT), new_key(to, None), &caller()).await.expect_err("it says so");
+            assert_eq!(world.engine.status().await.unlock, Some(to), "{from:?} {to:?}: it is open all the same");
+            let id = world.vault.header().await.expect("a vault").id;
+            let secret = world.keyring.get(id, WhichSecret::Current).await.expect("the keyring has its half");
+            let passphrase = (to == Both).then(|| Passphrase::new(RIGHT.into()));
+            let alone = UnlockMaterial { keyring: Some(secret), passphrase, recovery: None };
+            world.vault.try_key(alone).await.unwrap_or_else(|error| panic!("{from:?} {to:?}: {error}"));
+            assert_eq!(world.keyring.secrets().len(), 1, "{from:?} {to:?}: {:?}", world.keyring.secrets());
+            opens_after_a_restart(&mut world, Some(RIGHT).filter(|_| to == Both)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_after_the_keyring_was_left_for_the_same_passphrase_leaves_no_stray_secret() {
+    let mut world = open(Either).await;
+    world.vault.rekey_is_unsure();
+    let change = new_key(UnlockMethod::Passphrase, None);
+    world.engine.rekey(typed(RIGHT), change, &caller()).await.expect_err("it says so");
+    assert_eq!(world.engine.status().await.unlock, Some(UnlockMethod::Passphrase));
+    assert_eq!(world.keyring.secrets(), []);
+    opens_after_a_restart(&mut world, Some(RIGHT)).await;
+}
+
+#[tokio::test]
+async fn a_change_that_never_reached_the_file_leaves_the_old_key_although_the_passphrase_is_the_same() {
+    for from in [UnlockMethod::Passphrase, Either, Both] {
+        for to in [UnlockMethod::Passphrase, Either, Both] {
+            let mut world = open(from).await;
+            let before = world.keyring.secrets();
+            world.settle().await;
+            world.vault.disk_is_full(true);
+            world.engine.rekey(typed(RIGHT), new_key(to, None), &caller()).await.expect_err("no room");
+            assert_eq!(world.keyring.secrets(), before, "{from:?} {to:?}");
+            assert_eq!(world.engine.status().await.unlock, Some(from), "{from:?} {to:?}: it is open as before");
+            world.vault.disk_is_full(false);
+            world.settle().await;
+            let rekeyed = world.vault.audit_lines().iter().any(|line| line.action == AuditAction::Rekeyed);
+            assert!(!rekeyed, "{from:?} {to:?}: the log does not say what did not happen");
+            opens_after_a_restart(&mut world, Some(RIGHT).filter(|_| from != Either)).await;
+        }
+    }
 }

@@ -165,3 +165,48 @@ async fn a_list_is_kept_whole_or_not_at_all_and_may_be_imported_again() {
     assert!(matches!(changed, EngineError::LabelTaken(_)), "{changed:?}");
     assert_eq!(world.engine.accounts().unwrap().len(), 4);
 }
+
+/// An import of three tokens that has stored the first one and is storing the second.
+async fn in_the_middle_of_a_list(
+    world: &World,
+) -> tokio::task::JoinHandle<Result<Vec<holdfast_engine::EnteredToken>, EngineError>> {
+    world.vault.sign_ins_wait_after(1);
+    let engine = world.engine.clone();
+    let importing =
+        tokio::spawn(async move { engine.import_tokens(LIST_OF_THREE, TokenListFormat::Csv, &caller()).await });
+    world.until("the second one is being stored", |world| world.vault.sign_ins_waiting() == 1).await;
+    importing
+}
+
+const LIST_OF_THREE: &str = "label,service,token\none,s,t1\ntwo,s,t2\nthree,s,t3\n";
+
+#[tokio::test]
+async fn a_lock_in_the_middle_of_a_list_keeps_none_of_it() {
+    let mut world = World::new().await;
+    let importing = in_the_middle_of_a_list(&world).await;
+    let engine = world.engine.clone();
+    let locking = tokio::spawn(async move { engine.lock(&caller()).await });
+    world.until("the vault is locked for callers", |world| world.engine.accounts().is_err()).await;
+    world.settle().await;
+    world.vault.sign_ins_go_on();
+    world.until("it is locked", |_| locking.is_finished()).await;
+    locking.await.unwrap().expect("locks");
+    let overtaken = importing.await.expect("no panic");
+    assert!(matches!(overtaken, Err(EngineError::VaultLocked)), "{overtaken:?}");
+    assert_eq!(world.vault.stored_values(), [] as [&str; 0]);
+    world.restart(None, None).await;
+    assert!(world.engine.accounts().unwrap().is_empty());
+    let again = world.engine.import_tokens(LIST_OF_THREE, TokenListFormat::Csv, &caller()).await.expect("kept");
+    assert_eq!(again.len(), 3);
+}
+
+#[tokio::test]
+async fn a_list_whose_caller_goes_away_is_kept_whole() {
+    let world = World::new().await;
+    let importing = in_the_middle_of_a_list(&world).await;
+    importing.abort();
+    assert!(importing.await.is_err_and(|end| end.is_cancelled()));
+    world.vault.sign_ins_go_on();
+    world.until("all are kept", |world| world.engine.accounts().unwrap().len() == 3).await;
+    assert_eq!(world.vault.stored_values(), ["t1", "t2", "t3"]);
+}

@@ -102,3 +102,60 @@ async fn a_vault_that_is_lost_is_absent() {
     vault.is_lost();
     assert!(matches!(vault.open(keyring()).await, Err(VaultError::Absent)));
 }
+
+#[tokio::test]
+async fn a_load_that_takes_long_brings_what_was_there_when_it_began() {
+    let (vault, store) = made().await;
+    sign_in(&*store, 1).await.unwrap();
+    vault.loads_take_long();
+    let load = tokio::spawn({
+        let store = store.clone();
+        async move { store.load().await }
+    });
+    while vault.loads_waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    sign_in(&*store, 2).await.unwrap();
+    assert!(!load.is_finished());
+    vault.loads_end();
+    assert_eq!(load.await.unwrap().unwrap().accounts.len(), 1);
+    assert_eq!((store.load().await.unwrap().accounts.len(), vault.loads_waiting()), (2, 0));
+}
+
+#[tokio::test]
+async fn an_account_that_has_to_wait_is_stored_when_it_may_be() {
+    let (vault, store) = made().await;
+    vault.sign_ins_wait_after(1);
+    sign_in(&*store, 1).await.unwrap();
+    let second = tokio::spawn({
+        let store = store.clone();
+        async move { sign_in(&*store, 2).await }
+    });
+    while vault.sign_ins_waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.load().await.unwrap().accounts.len(), 1);
+    vault.sign_ins_go_on();
+    second.await.unwrap().unwrap();
+    assert_eq!((store.load().await.unwrap().accounts.len(), vault.sign_ins_waiting()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_sign_out_that_has_to_wait_is_written_when_it_may_be() {
+    let (vault, store) = made().await;
+    sign_in(&*store, 1).await.unwrap();
+    vault.sign_outs_wait();
+    let signed_out = Account { condition: Condition::SignedOut { at: NOW }, ..account(1) };
+    let expected = signed_out.condition.clone();
+    let sign_out = tokio::spawn({
+        let store = store.clone();
+        async move { store.sign_out(&[signed_out], Vec::new()).await }
+    });
+    while vault.sign_outs_waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.load().await.unwrap().accounts[0].condition, Condition::SignedIn);
+    vault.sign_outs_go_on();
+    sign_out.await.unwrap().unwrap();
+    assert_eq!(store.load().await.unwrap().accounts[0].condition, expected);
+}

@@ -9,6 +9,7 @@ mod contents;
 #[cfg(test)]
 mod controls_tests;
 mod file;
+mod hold;
 mod keys;
 mod store;
 

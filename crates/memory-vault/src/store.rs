@@ -21,6 +21,7 @@ use holdfast_model::{
 use crate::{
     contents::Contents,
     file::{Backup, Disk, Stored},
+    hold::Hold,
 };
 
 /// What is known of the vault's age.
@@ -36,6 +37,9 @@ pub(crate) struct Open {
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) refused: Arc<AtomicUsize>,
     pub(crate) open: Arc<AtomicBool>,
+    pub(crate) loads: Arc<Hold>,
+    pub(crate) sign_ins: Arc<Hold>,
+    pub(crate) sign_outs: Arc<Hold>,
     pub(crate) known: Mutex<Known>,
     pub(crate) audit_lines_max: u64,
 }
@@ -96,7 +100,10 @@ impl Open {
 impl VaultStore for Open {
     async fn load(&self) -> Result<VaultContents, VaultError> {
         let standing = self.known().standing;
-        self.disk()?.there().map(|stored| stored.contents.load(standing, stored.keys.recovery.is_some()))
+        let has_recovery_code = |stored: &Stored| stored.keys.recovery.is_some();
+        let read = self.disk()?.there().map(|stored| stored.contents.load(standing, has_recovery_code(stored)));
+        self.loads.pass().await;
+        read
     }
 
     async fn put_provider(&self, provider: &Provider, secret: Option<&ClientSecret>) -> Result<(), VaultError> {
@@ -120,6 +127,7 @@ impl VaultStore for Open {
         credentials: Vec<CredentialWrite>,
         replaced: Vec<(Revocation, SecretValue)>,
     ) -> Result<(), VaultError> {
+        self.sign_ins.pass().await;
         match &mut self.disk()?.room {
             Some(0) => return Err(VaultError::DiskFull),
             Some(room) => *room -= 1,
@@ -159,6 +167,7 @@ impl VaultStore for Open {
     }
 
     async fn sign_out(&self, accounts: &[Account], outbox: Vec<(Revocation, SecretValue)>) -> Result<(), VaultError> {
+        self.sign_outs.pass().await;
         self.write(|contents| contents.sign_out(accounts, outbox))
     }
 
