@@ -105,6 +105,7 @@ pub const fn hint_of(kind: FailureKind) -> &'static str {
 fn unaccepted(standing: holdfast_model::ports::Standing) -> String {
     use holdfast_model::ports::Standing as S;
     let what = match standing {
+        S::Older { by: 0 } => "This is an older copy of the vault, from before its key was changed.".to_owned(),
         S::Older { by: 1 } => "This is an older copy of the vault: the last change is missing.".to_owned(),
         S::Older { by } => format!("This is an older copy of the vault: {by} changes are missing."),
         S::Restored => "This vault was restored from a backup.".to_owned(),

@@ -69,7 +69,7 @@ pub fn status(status: EngineStatus, now: UnixMillis) -> wire::Status {
             locked_because: status.locked_because.map(lock_reason),
             standing: status.standing.map(crate::care::standing),
             behind_by: match status.standing {
-                Some(Standing::Older { by }) => Some(by),
+                Some(Standing::Older { by }) => Some(by).filter(|by| *by > 0),
                 _ => None,
             },
             damaged: status.damaged.map(count),

@@ -111,6 +111,12 @@ pub(crate) fn names(envelope: &[u8], key_id: &[u8; KEY_ID_BYTES]) -> bool {
         && envelope[KEY_ID_AT..SALT_AT] == *key_id
 }
 
+/// The id of the key that sealed this, if it is an envelope of ours.
+pub fn key_id_of(envelope: &[u8]) -> Option<[u8; KEY_ID_BYTES]> {
+    let id = envelope.get(KEY_ID_AT..SALT_AT)?.try_into().ok()?;
+    names(envelope, &id).then_some(id)
+}
+
 fn cipher(key: &RootKey, salt: &[u8], info: &str) -> Option<Aes256Gcm> {
     Aes256Gcm::new_from_slice(key.subkey(salt, info).bytes()).ok()
 }

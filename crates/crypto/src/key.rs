@@ -140,6 +140,11 @@ impl VaultKey {
         &self.root
     }
 
+    /// What names this key in the envelopes that it sealed, and tells nothing about it.
+    pub const fn id(&self) -> &[u8; KEY_ID_BYTES] {
+        &self.id
+    }
+
     /// Seals `plaintext` for one place. The envelope is [`OVERHEAD`](crate::OVERHEAD) bytes longer than the plaintext.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ mod recovery;
 mod testing;
 
 pub use context::Context;
-pub use envelope::OVERHEAD;
+pub use envelope::{OVERHEAD, key_id_of};
 pub use error::{SealError, UnlockError};
 pub use key::VaultKey;
 pub use keyslot::{Keyslot, SlotKind, make_keyslots, make_recovery_keyslot, open_keyslots, unlock_word};

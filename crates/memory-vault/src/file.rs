@@ -17,6 +17,7 @@ use holdfast_model::{
 
 use crate::{
     contents::Contents,
+    hold::Hold,
     keys::Keys,
     store::{Known, Open},
 };
@@ -46,7 +47,7 @@ pub(crate) struct Backup {
 pub(crate) struct Disk {
     pub(crate) file: Option<Stored>,
     pub(crate) backups: BTreeMap<PathBuf, Backup>,
-    /// What is known outside of each file: the number of its key, and the counter. Under another key it says nothing.
+    /// What is known outside of each file: the number of its key, and the counter. Under the key before it says nothing.
     pub(crate) witness: BTreeMap<VaultId, (u64, u64)>,
     keys_made: u64,
     codes_made: u64,
@@ -75,9 +76,12 @@ impl Disk {
     fn known(&mut self) -> Result<Known, VaultError> {
         let witness = self.witness.clone();
         let Stored { id, keys, contents } = self.there()?;
-        let seen = witness.get(id).filter(|(key, _)| *key == keys.number).map_or(0, |(_, counter)| *counter);
+        let said = witness.get(id);
+        let seen = said.filter(|(key, _)| *key == keys.number).map_or(0, |(_, counter)| *counter);
+        let rekeyed_since = said.is_some_and(|(key, _)| *key != keys.number && Some(*key) != keys.previous);
         let standing = match seen.checked_sub(contents.counter) {
             Some(by @ 1..) => Standing::Older { by },
+            _ if rekeyed_since => Standing::Older { by: 0 },
             _ if contents.restored => Standing::Restored,
             _ => Standing::Current,
         };
@@ -98,6 +102,9 @@ pub struct MemoryVault {
     refused: Arc<AtomicUsize>,
     open: Mutex<Option<Arc<AtomicBool>>>,
     deriving: tokio::sync::watch::Sender<bool>,
+    loads: Arc<Hold>,
+    sign_ins: Arc<Hold>,
+    sign_outs: Arc<Hold>,
     rekey_is_unsure: AtomicBool,
     audit_lines_max: u64,
 }
@@ -110,6 +117,9 @@ impl Default for MemoryVault {
             refused: Arc::default(),
             open: Mutex::default(),
             deriving: tokio::sync::watch::Sender::default(),
+            loads: Arc::default(),
+            sign_ins: Arc::default(),
+            sign_outs: Arc::default(),
             rekey_is_unsure: AtomicBool::default(),
             audit_lines_max: AUDIT_LINES_MAX,
         }
@@ -186,6 +196,51 @@ impl MemoryVault {
         self.deriving.send_replace(false);
     }
 
+    /// Whoever loads the vault from now on has read it, and gets it only at [`MemoryVault::loads_end`].
+    pub fn loads_take_long(&self) {
+        self.loads.close_after(0);
+    }
+
+    /// Whoever waits for what it read gets it.
+    pub fn loads_end(&self) {
+        self.loads.open();
+    }
+
+    /// How many have read the vault and wait for it.
+    pub fn loads_waiting(&self) -> usize {
+        self.loads.waiting()
+    }
+
+    /// So many accounts are still stored at once; whoever stores another one waits until [`MemoryVault::sign_ins_go_on`].
+    pub fn sign_ins_wait_after(&self, accounts: usize) {
+        self.sign_ins.close_after(accounts);
+    }
+
+    /// Accounts are stored at once again.
+    pub fn sign_ins_go_on(&self) {
+        self.sign_ins.open();
+    }
+
+    /// How many wait for their account to be stored.
+    pub fn sign_ins_waiting(&self) -> usize {
+        self.sign_ins.waiting()
+    }
+
+    /// Whoever signs out waits before anything is written, until [`MemoryVault::sign_outs_go_on`].
+    pub fn sign_outs_wait(&self) {
+        self.sign_outs.close_after(0);
+    }
+
+    /// Sign-outs are written at once again.
+    pub fn sign_outs_go_on(&self) {
+        self.sign_outs.open();
+    }
+
+    /// How many wait for their sign-out to be written.
+    pub fn sign_outs_waiting(&self) -> usize {
+        self.sign_outs.waiting()
+    }
+
     /// Whether somebody may read and write.
     pub fn is_open(&self) -> bool {
         self.open.lock().expect("no test fails inside").as_ref().is_some_and(|open| open.load(Ordering::SeqCst))
@@ -241,6 +296,9 @@ impl MemoryVault {
             full: self.full.clone(),
             refused: self.refused.clone(),
             open,
+            loads: self.loads.clone(),
+            sign_ins: self.sign_ins.clone(),
+            sign_outs: self.sign_outs.clone(),
             known: Mutex::new(known),
             audit_lines_max: self.audit_lines_max,
         }))
@@ -294,7 +352,7 @@ impl VaultFile for MemoryVault {
         }
         let stored = disk.there()?;
         stored.contents = stored.contents.moved(known.counter + 1, false);
-        stored.keys = keys;
+        stored.keys = keys.coming_after(&stored.keys);
         disk.tell_witness();
         if self.rekey_is_unsure.swap(false, Ordering::SeqCst) {
             return Err(VaultError::Storage("input/output error".into()));

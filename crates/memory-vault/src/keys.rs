@@ -10,6 +10,8 @@ use holdfast_model::{
 pub(crate) struct Keys {
     /// Which of all the keys that were ever made here it is.
     pub(crate) number: u64,
+    /// The number of the one before it.
+    pub(crate) previous: Option<u64>,
     pub(crate) unlock: UnlockMethod,
     keyring: Option<[u8; 32]>,
     passphrase: Option<String>,
@@ -30,11 +32,17 @@ impl Keys {
     pub(crate) fn make(number: u64, unlock: UnlockMethod, material: &UnlockMaterial) -> Result<Self, VaultError> {
         Ok(Self {
             number,
+            previous: None,
             unlock,
             keyring: unlock.uses_keyring().then(|| keyring(material)).transpose()?,
             passphrase: unlock.uses_passphrase().then(|| passphrase(material)).transpose()?,
             recovery: None,
         })
+    }
+
+    /// The same as the next one of a vault.
+    pub(crate) fn coming_after(self, before: &Self) -> Self {
+        Self { previous: Some(before.number), ..self }
     }
 
     /// Whether `material` opens it.

@@ -4,6 +4,9 @@ use holdfast_model::ports::VaultError;
 
 use crate::{record::Record, writing::Writing};
 
+/// Ranges of lines that are kept apart.
+const RANGES: usize = 64;
+
 impl Writing {
     /// Nothing is deleted: what does not open stays, and stays reported.
     pub(crate) async fn accept(&mut self) -> Result<(), VaultError> {
@@ -17,6 +20,40 @@ impl Writing {
         let counter = seen.max(stored.counter).saturating_add(1);
         self.record =
             Record { counter, restored: false, ..stored }.rebuild(&mut self.connection, &self.opened.seals).await?;
+        let damaged = self.opened.damaged_lines(&mut self.connection).await?;
+        self.record.log.accepted = few(damaged.into_iter().map(|(from, to, _)| (from, to)).collect());
         Ok(())
+    }
+}
+
+/// Joins the ranges that are nearest to each other until there are few: every write seals the record anew.
+fn few(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    let mut apart = 1;
+    loop {
+        ranges.dedup_by(|next, kept| {
+            let near = next.0.saturating_sub(kept.1) <= apart;
+            if near {
+                kept.1 = kept.1.max(next.1);
+            }
+            near
+        });
+        if ranges.len() <= RANGES {
+            return ranges;
+        }
+        apart = apart.saturating_mul(2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_touch_are_one_and_many_become_few_that_still_hold_all() {
+        assert_eq!(few(vec![(3, 3), (4, 6), (9, 9)]), [(3, 6), (9, 9)]);
+        let every_third: Vec<_> = (0..1000).map(|at| (3 * at, 3 * at)).collect();
+        let few = few(every_third.clone());
+        assert!(few.len() <= RANGES);
+        assert!(every_third.iter().all(|(at, _)| few.iter().any(|(from, to)| from <= at && at <= to)));
     }
 }

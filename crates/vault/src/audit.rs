@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 
 use holdfast_model::{
-    AuditEntry,
-    ports::{AuditFilter, AuditLine, VaultError},
+    AuditEntry, UnixMillis,
+    ports::{AuditFilter, AuditLine, Damage, VaultError},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
@@ -63,7 +63,7 @@ pub(crate) async fn ends(connection: &mut SqliteConnection) -> Result<LogEnds, V
         .await
         .map_err(database)?;
     let number = |seq: i64| u64::try_from(seq).unwrap_or(1).max(1);
-    Ok(LogEnds { first: number(first), last: number(last), tag: tag(&newest) })
+    Ok(LogEnds { first: number(first), last: number(last), tag: tag(&newest), accepted: Vec::new() })
 }
 
 /// Adds a line to the log whose ends these are.
@@ -167,6 +167,25 @@ impl Opened {
             }
         }
         Ok(reading.lines.into())
+    }
+}
+
+impl Opened {
+    /// Lines that are missing or do not open: from, to, and what is wrong with them. Oldest first.
+    pub(crate) async fn damaged_lines(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Vec<(u64, u64, Damage)>, VaultError> {
+        // No line is as young as that: what comes back is what is wrong.
+        let nothing =
+            AuditFilter { since: Some(UnixMillis::from_millis(i64::MAX)), limit: u32::MAX, ..AuditFilter::default() };
+        let lines = self.read_audit(connection, &nothing).await?;
+        let damaged = |line| match line {
+            AuditLine::Entry { .. } => None,
+            AuditLine::Missing { from, to } => Some((from, to, Damage::Missing)),
+            AuditLine::Changed { seq } => Some((seq, seq, Damage::Changed)),
+        };
+        Ok(lines.into_iter().filter_map(damaged).collect())
     }
 }
 

@@ -1,9 +1,6 @@
 //! Opening everything there is: the answer to "is my vault whole?".
 
-use holdfast_model::{
-    UnixMillis,
-    ports::{AuditFilter, AuditLine, CheckReport, Damage, VaultError},
-};
+use holdfast_model::ports::{CheckReport, VaultError};
 use sqlx::SqliteConnection;
 
 use crate::{
@@ -79,18 +76,11 @@ async fn check_in(opened: &Opened, connection: &mut SqliteConnection) -> Result<
         )
         .await?;
 
-    // No line is as young as that: what comes back is what is wrong.
-    let nothing =
-        AuditFilter { since: Some(UnixMillis::from_millis(i64::MAX)), limit: u32::MAX, ..AuditFilter::default() };
-    for line in opened.read_audit(connection, &nothing).await? {
-        let gone = |row: String, how| VaultError::Damaged { table: AUDIT, row, how };
-        match line {
-            AuditLine::Entry { .. } => {}
-            AuditLine::Missing { from, to } if from == to => {
-                report.damaged.push(gone(from.to_string(), Damage::Missing))
-            }
-            AuditLine::Missing { from, to } => report.damaged.push(gone(format!("{from} to {to}"), Damage::Missing)),
-            AuditLine::Changed { seq } => report.damaged.push(gone(seq.to_string(), Damage::Changed)),
+    let accepted = log.as_ref().map(|log| log.accepted.clone()).unwrap_or_default();
+    for (from, to, how) in opened.damaged_lines(connection).await? {
+        if !accepted.iter().any(|(first, last)| *first <= from && to <= *last) {
+            let row = if from == to { from.to_string() } else { format!("{from} to {to}") };
+            report.damaged.push(VaultError::Damaged { table: AUDIT, row, how });
         }
     }
     let lines = log.map_or(0, |log| (log.last + 1).saturating_sub(log.first));

@@ -3,6 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use holdfast_crypto::VaultKey;
 use holdfast_model::{
     Account, AccountId, AuditEntry, Credential, CredentialId, Provider, Revocation, SecretValue,
     ports::{Damage, RefreshIntent, Standing, VaultError},
@@ -200,6 +201,11 @@ impl<'v> Filling<'v> {
         }
         query.execute(&mut *self.connection).await.map_err(database)?;
         Ok(())
+    }
+
+    /// Says of the vault which key it had before this one.
+    pub(crate) fn comes_after(&mut self, key: &VaultKey) {
+        self.record.previous_key = Some(record::hex(key.id()));
     }
 
     /// Registers what was added and writes the vault's record.

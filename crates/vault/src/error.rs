@@ -45,6 +45,18 @@ pub(crate) fn database(error: sqlx::Error) -> VaultError {
     }
 }
 
+/// Whether SQLite found its own structure damaged, or what it found there is not what a table holds.
+pub(crate) fn is_structure(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(failure) => {
+            let extended = failure.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+            extended & 0xff == code::CORRUPT
+        }
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => true,
+        _ => false,
+    }
+}
+
 /// What a failed system call means.
 pub(crate) fn system(error: &io::Error) -> VaultError {
     match error.kind() {

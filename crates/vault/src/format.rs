@@ -28,8 +28,8 @@ const REGISTER_STEP: i64 = 1;
 pub(crate) const FORMAT: i64 = MIGRATIONS.len() as i64;
 
 /// How long a connection waits for another one. Ours hold the file for milliseconds; only a foreign program, a
-/// backup tool say, can make this pass.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// backup tool say, can make this pass. A lock may have to wait for as long, and is to be over within a second.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// For the one connection that writes. A commit returns when it is on the disk: a rotated refresh token that a
 /// power cut forgets is a lost session.

@@ -36,6 +36,7 @@ mod providers;
 mod record;
 mod register;
 mod revocations;
+mod salvage;
 mod seals;
 mod standing;
 mod store;

@@ -21,10 +21,10 @@ use crate::{
     credentials::{CREDENTIALS, REFRESH_JOURNAL},
     error::database,
     keyslots::{self, SlotRow},
-    pages::{SealedRow, page_of, read_pages},
+    pages::{SealedRow, read_rows, statements},
     providers::PROVIDERS,
     record::{Record, unrecorded},
-    register::{Register, RegisterRow},
+    register::{self, Register, RegisterRow},
     revocations::REVOCATIONS,
     seals::{Place, Seals, damaged, stored_generation},
     store::InUse,
@@ -87,15 +87,10 @@ pub(crate) async fn end(transaction: Transaction<'static, Sqlite>) {
 impl Snapshot {
     /// Reads and opens everything but the secret values. Computes between its awaits, a few milliseconds each time.
     pub(crate) async fn read(connection: &mut SqliteConnection, seals: &Seals) -> Result<Self, VaultError> {
-        macro_rules! all {
-            ($sql:literal) => {
-                sqlx::query_as($sql).fetch_all(&mut *connection).await.map_err(database)?
-            };
-        }
         macro_rules! rows {
             ($table:expr, $from:literal, $owner:literal, $id:literal, $belongs:expr) => {{
-                let sql = page_of!($from, $owner, $id);
-                read_rows(connection, seals, $table, sql, $belongs).await?
+                let rows = statements!($from, $owner, $id);
+                read_rows(connection, &rows, |rows| open_rows(seals, $table, rows, $belongs)).await?
             }};
         }
         Ok(Self {
@@ -103,7 +98,7 @@ impl Snapshot {
                 Err(error @ VaultError::Damaged { .. }) => Err(error),
                 done => Ok(done?),
             },
-            register: all!("SELECT bucket, generation, overview FROM register"),
+            register: register::rows(connection).await?,
             keyslots: keyslots::read(connection).await?,
             providers: rows!(PROVIDERS, "providers", "id", "id", |_, _| true),
             accounts: rows!(ACCOUNTS, "accounts", "id", "id", |_, _| true),
@@ -139,27 +134,13 @@ impl Snapshot {
     }
 }
 
-/// Opens the rows of a table.
-async fn read_rows<T: DeserializeOwned + Send>(
-    connection: &mut SqliteConnection,
-    seals: &Seals,
-    table: &'static str,
-    sql: &'static str,
-    belongs: fn(&T, &[u8; 16]) -> bool,
-) -> Result<Parts<T>, VaultError> {
-    let mut parts = Vec::new();
-    read_pages(connection, sql, |rows| open_rows(seals, table, rows, belongs, &mut parts)).await?;
-    Ok(parts)
-}
-
-/// Opens rows on as many threads as are of use, and appends them in their order.
+/// Opens rows on as many threads as are of use, in parts that follow each other in the rows' order.
 fn open_rows<T: DeserializeOwned + Send>(
     seals: &Seals,
     table: &'static str,
     rows: &[SealedRow<'_>],
     belongs: fn(&T, &[u8; 16]) -> bool,
-    parts: &mut Parts<T>,
-) {
+) -> Parts<T> {
     // Asking reads files of the system's.
     static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, NonZero::get));
     let chunks: Vec<&[SealedRow<'_>]> = rows.chunks(ROWS_FOR_A_THREAD).collect();
@@ -188,7 +169,7 @@ fn open_rows<T: DeserializeOwned + Send>(
         opened
     });
     opened.sort_unstable_by_key(|(at, _)| *at);
-    parts.extend(opened.into_iter().map(|(_, rows)| rows));
+    opened.into_iter().map(|(_, rows)| rows).collect()
 }
 
 fn open_row<T: DeserializeOwned>(

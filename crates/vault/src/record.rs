@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use holdfast_crypto::key_id_of;
 use holdfast_model::{
     VaultId,
     ports::{Damage, VaultError},
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 use crate::{
-    error::database,
+    error::{database, is_structure},
     keyslots::{self, SlotRow},
     register::{self, BUCKETS},
     seals::{Place, Seals, damaged, stored_generation},
@@ -39,6 +40,10 @@ pub(crate) struct Record {
     pub(crate) log: LogEnds,
     /// It was made from a backup, and nobody has decided yet.
     pub(crate) restored: bool,
+    /// The id of the key before this one, as hexadecimal digits, once the key was changed: what a witness said under it came before
+    /// this file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) previous_key: Option<String>,
 }
 
 /// Where the audit log begins and ends.
@@ -50,6 +55,10 @@ pub(crate) struct LogEnds {
     pub(crate) last: u64,
     /// The tag of the newest line's envelope, as hexadecimal digits; empty when there is none.
     pub(crate) tag: String,
+    /// From and to: numbers of lines that were missing or changed when the person accepted the vault as it is. The log still
+    /// shows them, and a check does not count them again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) accepted: Vec<(u64, u64)>,
 }
 
 impl Record {
@@ -60,19 +69,24 @@ impl Record {
             buckets: vec![0; BUCKETS],
             keyslots,
             keyslot_marks: BTreeMap::new(),
-            log: LogEnds { first: 1, last: 0, tag: String::new() },
+            log: LogEnds { first: 1, last: 0, tag: String::new(), accepted: Vec::new() },
             restored: false,
+            previous_key: None,
         }
     }
 
     /// Reads the record. [`Damage::Changed`] when it does not open.
     pub(crate) async fn read(connection: &mut SqliteConnection, seals: &Seals) -> Result<Self, VaultError> {
-        let (generation, overview): (i64, Vec<u8>) =
-            sqlx::query_as("SELECT generation, overview FROM meta WHERE one = 1")
-                .fetch_one(connection)
-                .await
-                .map_err(database)?;
-        Self::open(seals, generation, &overview)
+        let sql = "SELECT iif(typeof(generation) = 'integer', generation, -1), ifnull(CAST(overview AS BLOB), x'') \
+                   FROM meta WHERE one = 1";
+        match sqlx::query_as(sql).fetch_one(connection).await {
+            Ok((generation, overview)) => {
+                let overview: Vec<u8> = overview;
+                Self::open(seals, generation, &overview)
+            }
+            Err(error) if is_structure(&error) => Err(damaged(META, seals.vault().as_bytes(), Damage::Changed)),
+            Err(error) => Err(database(error)),
+        }
     }
 
     pub(crate) fn open(seals: &Seals, generation: i64, overview: &[u8]) -> Result<Self, VaultError> {
@@ -154,10 +168,22 @@ pub(crate) fn statement(seals: &Seals, counter: u64) -> Result<Vec<u8>, VaultErr
     seals.seal_bytes(witness_place(seals.vault().as_bytes()), &counter.to_be_bytes())
 }
 
-/// Reads a statement; `None` for one that is not about this vault, or was made under an earlier key.
-pub(crate) fn read_statement(seals: &Seals, statement: &[u8]) -> Option<u64> {
+/// What a statement says.
+pub(crate) enum Said {
+    /// The counter.
+    Counter(u64),
+    /// It was made under another key, of this id.
+    UnderKey(String),
+}
+
+/// Reads a statement; `None` for what is none about this vault.
+pub(crate) fn read_statement(seals: &Seals, statement: &[u8]) -> Option<Said> {
+    let key = key_id_of(statement)?;
+    if key != *seals.key().id() {
+        return Some(Said::UnderKey(hex(&key)));
+    }
     let bytes = seals.open_bytes(witness_place(seals.vault().as_bytes()), statement).ok()?;
-    Some(u64::from_be_bytes(bytes.as_slice().try_into().ok()?))
+    Some(Said::Counter(u64::from_be_bytes(bytes.as_slice().try_into().ok()?)))
 }
 
 const fn witness_place(vault: &[u8; 16]) -> Place<'_> {

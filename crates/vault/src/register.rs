@@ -12,7 +12,7 @@ use sqlx::SqliteConnection;
 use crate::{
     accounts::ACCOUNTS,
     credentials::{CREDENTIALS, REFRESH_JOURNAL},
-    error::database,
+    error::{database, is_structure},
     providers::PROVIDERS,
     revocations::REVOCATIONS,
     seals::{Place, Seals, damaged, stored_generation},
@@ -75,12 +75,34 @@ pub(crate) async fn read(
     bucket: u8,
     generation: u64,
 ) -> Result<Bucket, VaultError> {
-    let row: Option<(i64, Vec<u8>)> = sqlx::query_as("SELECT generation, overview FROM register WHERE bucket = ?")
-        .bind(i64::from(bucket))
-        .fetch_optional(connection)
-        .await
-        .map_err(database)?;
-    open(seals, bucket, generation, row.as_ref().map(|(generation, overview)| (*generation, overview.as_slice())))
+    let row = row(connection, bucket).await?;
+    open(seals, bucket, generation, row.as_ref().map(|(_, generation, overview)| (*generation, overview.as_slice())))
+}
+
+/// What is read of a row; what has another type than its column says becomes something that does not open.
+const COLUMNS: &str = "SELECT bucket, iif(typeof(generation) = 'integer', generation, -1), ifnull(CAST(overview AS BLOB), x'') \
+                       FROM register";
+
+async fn row(connection: &mut SqliteConnection, bucket: u8) -> Result<Option<RegisterRow>, VaultError> {
+    let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE bucket = ?"));
+    match sqlx::query_as(sql).bind(i64::from(bucket)).fetch_optional(connection).await {
+        Err(error) if is_structure(&error) => Ok(Some((i64::from(bucket), -1, Vec::new()))),
+        row => row.map_err(database),
+    }
+}
+
+/// What stands in the table.
+pub(crate) async fn rows(connection: &mut SqliteConnection) -> Result<Vec<RegisterRow>, VaultError> {
+    match sqlx::query_as(COLUMNS).fetch_all(&mut *connection).await {
+        Err(error) if is_structure(&error) => {
+            let mut rows = Vec::new();
+            for bucket in 0..=u8::MAX {
+                rows.extend(row(connection, bucket).await?);
+            }
+            Ok(rows)
+        }
+        rows => rows.map_err(database),
+    }
 }
 
 fn open(seals: &Seals, bucket: u8, generation: u64, row: Option<(i64, &[u8])>) -> Result<Bucket, VaultError> {
@@ -98,6 +120,15 @@ fn open(seals: &Seals, bucket: u8, generation: u64, row: Option<(i64, &[u8])>) -
             from_bytes(&bytes).map_or_else(|| failed(Damage::Changed), Ok)
         }
     }
+}
+
+/// Whether every bucket opens and is the one that was written last: then it is known of every row whether it counts.
+pub(crate) async fn is_whole(
+    connection: &mut SqliteConnection,
+    seals: &Seals,
+    generations: &[u64],
+) -> Result<bool, VaultError> {
+    Ok(Register::open(seals, &rows(connection).await?, generations).blind.is_empty())
 }
 
 /// Writes one bucket.

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use holdfast_model::ports::{Standing, VaultError, Witness};
 
 use crate::{
-    record::{self, Record},
+    record::{self, Record, Said},
     seals::Seals,
     store::Opened,
 };
@@ -48,6 +48,7 @@ impl Opened {
 /// Whether what was opened is the newest state, as far as the witnesses know.
 pub(crate) async fn standing(
     record: Result<Record, VaultError>,
+    register_is_whole: bool,
     seals: &Seals,
     witness: Option<&WitnessOf>,
 ) -> Result<Known, VaultError> {
@@ -55,11 +56,22 @@ pub(crate) async fn standing(
         Some(WitnessOf { witness, keyring }) => witness.statements(seals.vault(), *keyring).await,
         None => Vec::new(),
     };
-    let seen = statements.iter().filter_map(|statement| record::read_statement(seals, statement)).max().unwrap_or(0);
+    let (mut seen, mut keys) = (0, Vec::new());
+    for said in statements.iter().filter_map(|statement| record::read_statement(seals, statement)) {
+        match said {
+            Said::Counter(counter) => seen = seen.max(counter),
+            Said::UnderKey(key) => keys.push(key),
+        }
+    }
     match record {
         Ok(record) => {
+            // A key that this file has not heard of came after it.
+            let rekeyed_since = keys.iter().any(|key| record.previous_key.as_ref() != Some(key));
             let standing = match seen.checked_sub(record.counter) {
                 Some(by @ 1..) => Standing::Older { by },
+                _ if rekeyed_since => Standing::Older { by: 0 },
+                // Whatever belongs to a part that does not open may have been put back.
+                _ if !register_is_whole => Standing::Unrecorded,
                 _ if record.restored => Standing::Restored,
                 _ => Standing::Current,
             };

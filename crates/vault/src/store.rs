@@ -24,6 +24,7 @@ use crate::{
     format,
     passphrase_cost::PassphraseTime,
     record::{Record, hex},
+    register,
     seals::Seals,
     standing::{Known, WitnessOf, standing},
     writing::{OldPages, Writing, empty_log},
@@ -75,8 +76,12 @@ impl SqliteStore {
         format::migrate(&mut connection, &seals).await?;
         require_writable(&mut connection).await?;
         let record = Record::read(&mut connection, &seals).await;
+        let whole = match &record {
+            Ok(record) => register::is_whole(&mut connection, &seals, &record.buckets).await?,
+            Err(_) => false,
+        };
         drop(connection);
-        let known = standing(record, &seals, settings.witness.as_ref()).await?;
+        let known = standing(record, whole, &seals, settings.witness.as_ref()).await?;
         let readers = pool(READERS).connect_lazy_with(format::reading(path));
         let Settings { witness, audit_lines_max, passphrase_time } = settings;
         let known_now = Mutex::new(known);
@@ -305,14 +310,17 @@ impl VaultStore for SqliteStore {
         let opened = Arc::clone(&self.opened);
         let task = tokio::spawn(async move {
             let Some(opened) = opened.write().await.take() else { return };
+            let Opened { seals, readers, writer, witness, .. } = opened;
+            // The key before all else: a file may keep us waiting.
+            drop(seals);
             // Readers first: the last connection to go empties the log and removes it.
-            opened.readers.close().await;
-            match opened.writer.acquire().await {
+            readers.close().await;
+            match writer.acquire().await {
                 Ok(mut connection) => empty_log(&mut connection).await,
                 Err(error) => tracing::warn!(%error, "the write-ahead log could not be emptied"),
             }
-            opened.writer.close().await;
-            if let Some(WitnessOf { witness, .. }) = &opened.witness {
+            writer.close().await;
+            if let Some(WitnessOf { witness, .. }) = witness {
                 witness.settle().await;
             }
         });

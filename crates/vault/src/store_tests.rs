@@ -92,7 +92,7 @@ async fn connections_are_set_up_as_the_format_says() {
             ("PRAGMA trusted_schema", Some(0)),
             ("PRAGMA temp_store", Some(2)),
             ("PRAGMA cell_size_check", Some(1)),
-            ("PRAGMA busy_timeout", Some(5000)),
+            ("PRAGMA busy_timeout", Some(500)),
         ] {
             let value: i64 = sqlx::query_scalar(pragma).fetch_one(pool).await.unwrap();
             assert!(expected.is_none_or(|expected| expected == value), "{pragma} is {value}");

@@ -21,7 +21,7 @@ impl Opened {
     /// row is, its generation and its `secret`.
     ///
     /// # Errors
-    /// [`VaultError::Damaged`] when the row or its value is not what was written last.
+    /// [`VaultError::Damaged`] when the row or its value is not what was written last, or what would prove it does not open.
     pub(crate) async fn value(
         &self,
         table: &'static str,
@@ -62,8 +62,8 @@ impl Opened {
         Ok(Some(value))
     }
 
-    /// What is registered of everything that belongs to `owner`; `None` where that does not open, which was reported when the
-    /// vault was.
+    /// What is registered of everything that belongs to `owner`. `None` where that does not open in a vault that is only looked
+    /// at, whose person has to decide first: nothing of it is used.
     async fn bucket(
         &self,
         connection: &mut SqliteConnection,
@@ -77,9 +77,8 @@ impl Opened {
             register::read(connection, &self.seals, bucket, record.buckets[usize::from(bucket)]).await
         };
         match read.await {
-            Ok(bucket) => Ok(Some(bucket)),
-            Err(VaultError::Damaged { .. }) => Ok(None),
-            Err(other) => Err(other),
+            Err(VaultError::Damaged { .. }) if self.known().standing != Standing::Current => Ok(None),
+            read => read.map(Some),
         }
     }
 }

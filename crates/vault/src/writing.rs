@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_model::ports::{Standing, VaultError};
+use holdfast_model::ports::{Damage, Standing, VaultError};
 use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 
 use crate::{
     error::database,
     record::Record,
     register::{self, Name, bucket_of},
-    seals::Seals,
+    seals::{Seals, damaged},
     standing::Known,
     store::InUse,
 };
@@ -83,20 +83,17 @@ impl Writing {
         let mut changes = std::mem::take(&mut self.changes).into_iter().peekable();
         while let Some(&((bucket, _), _)) = changes.peek() {
             let written = self.record.buckets[usize::from(bucket)];
-            let read = register::read(&mut self.connection, &self.opened.seals, bucket, written).await;
-            let mut entries = match read {
-                Ok(entries) => entries,
-                // It was reported when the vault was opened. To write on, it is made anew from what is there.
-                Err(VaultError::Damaged { .. }) => {
-                    register::from_rows(&mut self.connection).await?.swap_remove(usize::from(bucket))
-                }
-                Err(other) => return Err(other),
-            };
+            // One that does not open is not made anew from the rows: that is for the person to decide.
+            let mut entries = register::read(&mut self.connection, &self.opened.seals, bucket, written).await?;
             while let Some(((_, name), generation)) = changes.next_if(|((of, _), _)| *of == bucket) {
-                match generation {
+                let before = match generation {
                     Some(generation) => entries.insert(name, generation),
                     None => entries.remove(&name),
                 };
+                // It was made from a row that was put back meanwhile.
+                if generation.is_some_and(|generation| before.is_some_and(|before| before >= generation)) {
+                    return Err(damaged(name.0, &name.1, Damage::Older));
+                }
             }
             let counter = self.record.counter;
             register::write(&mut self.connection, &self.opened.seals, bucket, counter, &entries).await?;

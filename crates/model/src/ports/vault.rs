@@ -146,7 +146,7 @@ pub enum Standing {
     /// The counter kept outside the file is ahead by so many writes: an older copy was put back. Refresh tokens in
     /// it may be spent, and using one can end its session.
     Older {
-        /// How many writes are missing, at least.
+        /// How many writes are missing, at least; 0 when that is not known, because the key was changed since.
         by: u64,
     },
     /// It was made from a backup and nobody has decided yet; the same holds of its refresh tokens.

@@ -14,5 +14,6 @@ mod rekey;
 mod renewal;
 mod rollback;
 mod sign_out;
+mod structure;
 mod support;
 mod tampering;

@@ -1,6 +1,6 @@
 //! Records that are taken away, put back or made double, as somebody with an SQL shell would.
 
-use holdfast_model::ports::{Damage, RefreshIntent, Standing, VaultContents, VaultError};
+use holdfast_model::ports::{AuditLine, Damage, RefreshIntent, Standing, VaultContents, VaultError};
 
 use crate::support::*;
 
@@ -155,11 +155,44 @@ async fn a_value_is_not_given_out_of_a_row_that_was_put_back_or_taken_away_while
 }
 
 #[tokio::test]
-async fn a_value_is_given_where_its_part_of_the_register_does_not_open() {
+async fn a_record_that_was_put_back_with_its_part_of_the_register_broken_is_not_used_until_the_vault_is_accepted() {
     let mut scene = Scene::new().await;
+    let (one, two) = (scene.sign_in(1).await, scene.sign_in(2).await);
+    scene.tamper(KEEP).await;
+    scene.store.delete_account(one.account.id).await.unwrap();
+    let put_back = "INSERT INTO accounts SELECT * FROM kept_accounts WHERE id NOT IN (SELECT id FROM accounts); \
+                    INSERT INTO credentials SELECT * FROM kept_credentials WHERE id NOT IN (SELECT id FROM credentials)";
+    for broken in
+        ["DELETE FROM register WHERE bucket = 1", "UPDATE register SET overview = zeroblob(200) WHERE bucket = 1"]
+    {
+        scene.tamper(&format!("{put_back}; {broken}")).await;
+        let contents = scene.store.load().await.unwrap();
+        assert_eq!(contents.standing, Standing::Unrecorded, "{broken}");
+        assert_eq!(contents.accounts.len(), 2, "it is there to be looked at: {broken}");
+        assert!(matches!(scene.store.put_account(&two.account).await, Err(VaultError::Unaccepted)), "{broken}");
+    }
+    scene.store.accept().await.unwrap();
+    scene.store.put_account(&two.account).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_part_of_the_register_that_breaks_while_the_vault_is_open_takes_no_write_and_gives_no_value() {
+    let scene = Scene::new().await;
     let one = scene.sign_in(1).await;
-    scene.tamper("UPDATE register SET overview = zeroblob(200)").await;
-    assert_eq!(scene.store.secret(one.refresh.id).await.unwrap().expose_secret(), "refresh-1");
+    run_sql(&scene.path(), "UPDATE register SET overview = zeroblob(200) WHERE bucket = 1").await;
+    assert_eq!(refused(scene.store.secret(one.refresh.id).await), Damage::Changed);
+    assert_eq!(refused(scene.store.put_account(&one.account).await), Damage::Changed);
+}
+
+#[tokio::test]
+async fn a_record_that_was_put_back_while_the_vault_is_open_is_not_taken_for_the_newest_by_the_next_write() {
+    let scene = Scene::new().await;
+    let one = scene.sign_in(1).await;
+    run_sql(&scene.path(), KEEP).await;
+    scene.store.put_account(&one.account).await.unwrap();
+    scene.store.put_account(&one.account).await.unwrap();
+    run_sql(&scene.path(), "REPLACE INTO accounts SELECT * FROM kept_accounts").await;
+    assert_eq!(refused(scene.store.put_account(&one.account).await), Damage::Older);
 }
 
 #[tokio::test]
@@ -183,7 +216,11 @@ async fn a_register_that_was_changed_cut_or_put_back_is_named_and_hides_no_recor
             "{sql}: {reported:?}"
         );
 
-        // What is written from then on counts again.
+        assert_eq!(contents.standing, Standing::Unrecorded, "{sql}");
+        assert!(matches!(scene.store.put_account(&one.account).await, Err(VaultError::Unaccepted)), "{sql}");
+
+        // Once the person has decided, what is there counts.
+        scene.store.accept().await.unwrap();
         scene.store.put_account(&one.account).await.unwrap();
         scene.reopen().await;
         assert!(damage(&scene.store.load().await.unwrap()).is_empty(), "{sql}");
@@ -323,4 +360,28 @@ async fn a_check_finds_a_changed_value_that_a_list_does_not_open() {
     let report = scene.store.check().await.unwrap();
     let named = |error: &VaultError| matches!(error, VaultError::Damaged { table: "credentials", row, .. } if *row == one.refresh.id.to_string());
     assert!(report.damaged.len() == 1 && named(&report.damaged[0]), "{report:?}");
+}
+
+#[tokio::test]
+async fn accepting_settles_the_lines_that_are_gone_and_the_log_goes_on_telling_of_them() {
+    let mut scene = Scene::new().await;
+    for text in ["a", "b", "c", "d", "e"] {
+        scene.store.append_audit(&[audit_entry(None, text)]).await.unwrap();
+    }
+    scene.tamper("DELETE FROM audit WHERE seq = 2; UPDATE audit SET overview = zeroblob(200) WHERE seq = 4").await;
+    let rows = |report: &holdfast_model::ports::CheckReport| {
+        report.damaged.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let report = scene.store.check().await.unwrap();
+    assert_eq!(report.damaged.len(), 2, "{:?}", rows(&report));
+    scene.store.accept().await.unwrap();
+    let report = scene.store.check().await.unwrap();
+    assert!(report.damaged.is_empty(), "{:?}", rows(&report));
+    let log = scene.store.audit(&newest(10)).await.unwrap();
+    let told = |line: &AuditLine| !matches!(line, AuditLine::Entry { .. });
+    assert_eq!(log.iter().filter(|line| told(line)).count(), 2, "{log:?}");
+
+    scene.tamper("DELETE FROM audit WHERE seq = 3").await;
+    let report = scene.store.check().await.unwrap();
+    assert_eq!(report.damaged.len(), 1, "what goes after that is news: {:?}", rows(&report));
 }

@@ -203,3 +203,30 @@ async fn only_a_vault_that_uses_the_keyring_names_it_to_its_witness() {
         assert_eq!((told.0, told.1), (VAULT, uses));
     }
 }
+
+#[tokio::test]
+async fn a_copy_from_before_a_change_of_the_key_is_recognised_and_the_changed_file_is_the_newest() {
+    let (place, store) = Place::new().await;
+    sign_in(store.as_ref(), 1).await;
+    store.close().await;
+    place.copy_to("before");
+    let under_the_old_key = place.witness.statement.lock().unwrap().clone();
+    place.file().rekey(keyring(), UnlockMethod::Keyring, keyring()).await.unwrap();
+
+    // Killed before the witness heard of it.
+    let under_the_new_key = std::mem::replace(&mut *place.witness.statement.lock().unwrap(), under_the_old_key);
+    let store = place.open().await;
+    assert_eq!(standing(store.as_ref()).await, Standing::Current);
+    store.close().await;
+
+    *place.witness.statement.lock().unwrap() = under_the_new_key;
+    place.put_back("before");
+    let store = place.open().await;
+    assert_eq!(standing(store.as_ref()).await, Standing::Older { by: 0 });
+    let refused = store.append_audit(&[audit_entry(None, "x")]).await;
+    assert!(matches!(refused, Err(VaultError::Unaccepted)), "{refused:?}");
+    store.accept().await.unwrap();
+    store.close().await;
+    let store = place.open().await;
+    assert_eq!(standing(store.as_ref()).await, Standing::Current);
+}
