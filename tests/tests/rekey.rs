@@ -202,7 +202,7 @@ fn a_change_of_the_key_reaches_the_vault_that_a_link_leads_to() {
     agent.kill();
     assert!(link.is_symlink(), "the link is what it was");
 
-    first.restart_agent();
+    first.agent = Some(Agent::start(&first.home));
     unlock(&first.home, PASSPHRASE).failed_with(3);
     unlock(&first.home, NEW).ok();
     first.run(&["check"]).ok();
