@@ -5,7 +5,9 @@
 //! back all of them at once is not (docs/THREAT-MODEL.md). Statements are sealed by the vault's key and tell nothing.
 
 use std::{
-    io::{ErrorKind, Write},
+    fs::OpenOptions,
+    io::{ErrorKind, Read as _, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -13,6 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use holdfast_model::{VaultId, ports};
+use rustix::fs::OFlags;
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
@@ -79,13 +82,19 @@ fn put(file: &Path, statement: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Whatever lies there under this name: it is looked at without waiting, and only so much of it.
 fn read(file: &Path) -> std::io::Result<Option<Vec<u8>>> {
-    match std::fs::metadata(file) {
-        Ok(found) if found.len() <= STATEMENT_MAX => std::fs::read(file).map(Some),
-        Ok(_) => Err(ErrorKind::FileTooLarge.into()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let found = match OpenOptions::new().read(true).custom_flags(flags).open(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    if !found.metadata()?.is_file() {
+        return Err(ErrorKind::InvalidInput.into());
     }
+    let mut statement = Vec::new();
+    found.take(STATEMENT_MAX + 1).read_to_end(&mut statement)?;
+    if statement.len() as u64 > STATEMENT_MAX { Err(ErrorKind::FileTooLarge.into()) } else { Ok(Some(statement)) }
 }
 
 #[async_trait]

@@ -47,7 +47,7 @@ pub(crate) struct Backup {
 pub(crate) struct Disk {
     pub(crate) file: Option<Stored>,
     pub(crate) backups: BTreeMap<PathBuf, Backup>,
-    /// What is known outside of each file: the number of its key, and the counter. Under the key before it says nothing.
+    /// What is known outside of each file: the number of its key, and the counter. Under a key before it says nothing.
     pub(crate) witness: BTreeMap<VaultId, (u64, u64)>,
     keys_made: u64,
     codes_made: u64,
@@ -78,7 +78,7 @@ impl Disk {
         let Stored { id, keys, contents } = self.there()?;
         let said = witness.get(id);
         let seen = said.filter(|(key, _)| *key == keys.number).map_or(0, |(_, counter)| *counter);
-        let rekeyed_since = said.is_some_and(|(key, _)| *key != keys.number && Some(*key) != keys.previous);
+        let rekeyed_since = said.is_some_and(|(key, _)| *key != keys.number && !keys.previous.contains(key));
         let standing = match seen.checked_sub(contents.counter) {
             Some(by @ 1..) => Standing::Older { by },
             _ if rekeyed_since => Standing::Older { by: 0 },

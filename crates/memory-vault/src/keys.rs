@@ -10,8 +10,8 @@ use holdfast_model::{
 pub(crate) struct Keys {
     /// Which of all the keys that were ever made here it is.
     pub(crate) number: u64,
-    /// The number of the one before it.
-    pub(crate) previous: Option<u64>,
+    /// The numbers of those before it.
+    pub(crate) previous: Vec<u64>,
     pub(crate) unlock: UnlockMethod,
     keyring: Option<[u8; 32]>,
     passphrase: Option<String>,
@@ -32,7 +32,7 @@ impl Keys {
     pub(crate) fn make(number: u64, unlock: UnlockMethod, material: &UnlockMaterial) -> Result<Self, VaultError> {
         Ok(Self {
             number,
-            previous: None,
+            previous: Vec::new(),
             unlock,
             keyring: unlock.uses_keyring().then(|| keyring(material)).transpose()?,
             passphrase: unlock.uses_passphrase().then(|| passphrase(material)).transpose()?,
@@ -42,7 +42,7 @@ impl Keys {
 
     /// The same as the next one of a vault.
     pub(crate) fn coming_after(self, before: &Self) -> Self {
-        Self { previous: Some(before.number), ..self }
+        Self { previous: before.previous.iter().copied().chain([before.number]).collect(), ..self }
     }
 
     /// Whether `material` opens it.

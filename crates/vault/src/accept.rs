@@ -2,17 +2,24 @@
 
 use holdfast_model::ports::VaultError;
 
-use crate::{record::Record, writing::Writing};
+use crate::{
+    error::database,
+    record::{Record, hex},
+    writing::Writing,
+};
 
 /// Ranges of lines that are kept apart.
 const RANGES: usize = 64;
 
 impl Writing {
-    /// Nothing is deleted: what does not open stays, and stays reported.
+    /// Nothing is deleted but recovery codes that were replaced: what does not open stays, and stays reported.
     pub(crate) async fn accept(&mut self) -> Result<(), VaultError> {
         let seen = self.opened.known().counter;
         let stored = match Record::read(&mut self.connection, &self.opened.seals).await {
-            Ok(record) => record,
+            Ok(record) => {
+                self.forget_codes_but(&record.keyslots).await?;
+                record
+            }
             Err(VaultError::Damaged { .. }) => Record::new(Vec::new()),
             Err(other) => return Err(other),
         };
@@ -22,6 +29,24 @@ impl Writing {
             Record { counter, restored: false, ..stored }.rebuild(&mut self.connection, &self.opened.seals).await?;
         let damaged = self.opened.damaged_lines(&mut self.connection).await?;
         self.record.log.accepted = few(damaged.into_iter().map(|(from, to, _)| (from, to)).collect());
+        Ok(())
+    }
+}
+
+impl Writing {
+    /// A recovery code that was replaced by another one opens nothing any more, whatever the person accepts.
+    async fn forget_codes_but(&mut self, known: &[String]) -> Result<(), VaultError> {
+        let there: Vec<Vec<u8>> = sqlx::query_scalar("SELECT id FROM keyslots WHERE kind = 'recovery'")
+            .fetch_all(&mut *self.connection)
+            .await
+            .map_err(database)?;
+        for id in there.iter().filter(|id| !known.contains(&hex(id))) {
+            sqlx::query("DELETE FROM keyslots WHERE id = ?")
+                .bind(id.as_slice())
+                .execute(&mut *self.connection)
+                .await
+                .map_err(database)?;
+        }
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use futures_util::TryStreamExt as _;
 use holdfast_model::{
     AuditEntry, UnixMillis,
     ports::{AuditFilter, AuditLine, Damage, VaultError},
@@ -52,18 +53,28 @@ fn tag(envelope: &[u8]) -> String {
     hex(&envelope[envelope.len().saturating_sub(TAG_BYTES)..])
 }
 
-/// Where the log ends according to the rows that are there.
-pub(crate) async fn ends(connection: &mut SqliteConnection) -> Result<LogEnds, VaultError> {
-    let (first, last): (Option<i64>, Option<i64>) =
-        sqlx::query_as("SELECT min(seq), max(seq) FROM audit").fetch_one(&mut *connection).await.map_err(database)?;
-    let (Some(first), Some(last)) = (first, last) else { return Ok(Record::new(Vec::new()).log) };
-    let newest: Vec<u8> = sqlx::query_scalar("SELECT overview FROM audit WHERE seq = ?")
-        .bind(last)
-        .fetch_one(connection)
-        .await
-        .map_err(database)?;
-    let number = |seq: i64| u64::try_from(seq).unwrap_or(1).max(1);
-    Ok(LogEnds { first: number(first), last: number(last), tag: tag(&newest), accepted: Vec::new() })
+/// Where the log ends according to the lines that are there and open: a number by itself proves nothing.
+pub(crate) async fn ends(connection: &mut SqliteConnection, seals: &Seals) -> Result<LogEnds, VaultError> {
+    const UP: &str = "SELECT seq, account_id, overview FROM audit WHERE seq > 0 ORDER BY seq";
+    const DOWN: &str = "SELECT seq, account_id, overview FROM audit WHERE seq > 0 ORDER BY seq DESC";
+    let first = first_that_opens(connection, seals, UP).await?;
+    let last = first_that_opens(connection, seals, DOWN).await?;
+    let (Some((first, ..)), Some((last, _, newest))) = (first, last) else { return Ok(Record::new(Vec::new()).log) };
+    Ok(LogEnds { first: first.unsigned_abs(), last: last.unsigned_abs(), tag: tag(&newest), accepted: Vec::new() })
+}
+
+async fn first_that_opens(
+    connection: &mut SqliteConnection,
+    seals: &Seals,
+    sql: &'static str,
+) -> Result<Option<AuditRow>, VaultError> {
+    let mut rows = sqlx::query_as(sql).fetch(connection);
+    while let Some(row) = rows.try_next().await.map_err(database)? {
+        if open_line(seals, &row).is_ok() {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
 }
 
 /// Adds a line to the log whose ends these are.
@@ -80,7 +91,8 @@ pub(crate) async fn append_line(
     let overview = seals.seal_overview(place, &Chained { entry: entry.clone(), previous })?;
     log.last = seq;
     log.tag = tag(&overview);
-    sqlx::query("INSERT INTO audit (seq, account_id, overview) VALUES (?, ?, ?)")
+    // Whatever has this number already is no line of this log: its end is written in the record.
+    sqlx::query("INSERT OR REPLACE INTO audit (seq, account_id, overview) VALUES (?, ?, ?)")
         .bind(i64::try_from(seq).map_err(|_| place.damaged())?)
         .bind(entry.account.as_ref().map(|account| account.as_bytes().as_slice()))
         .bind(overview)

@@ -3,7 +3,6 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use holdfast_crypto::VaultKey;
 use holdfast_model::{
     Account, AccountId, AuditEntry, Credential, CredentialId, Provider, Revocation, SecretValue,
     ports::{Damage, RefreshIntent, Standing, VaultError},
@@ -203,9 +202,9 @@ impl<'v> Filling<'v> {
         Ok(())
     }
 
-    /// Says of the vault which key it had before this one.
-    pub(crate) fn comes_after(&mut self, key: &VaultKey) {
-        self.record.previous_key = Some(record::hex(key.id()));
+    /// Says of the vault which keys it had before this one.
+    pub(crate) fn comes_after(&mut self, keys: Vec<String>) {
+        self.record.previous_keys = keys;
     }
 
     /// Registers what was added and writes the vault's record.

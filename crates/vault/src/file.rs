@@ -267,8 +267,9 @@ impl SqliteVault {
         let seals = Seals::new(header.id, key);
         let mut file = NewFile::begin(self.folder(), header, &seals, &slots).await?;
         let mut filling = file.filling(&seals, known.counter.saturating_add(1));
-        filling.comes_after(opened.seals.key());
         let mut transaction = opened.readers.begin().await.map_err(database)?;
+        let record = record::Record::read(&mut transaction, &opened.seals).await?;
+        filling.comes_after(record.keys_up_to(opened.seals.key()));
         let mut records = Records::begin(&mut transaction, &opened.seals).await?;
         while let Some(record) = records.next(&mut transaction, &opened.seals).await? {
             if !records.left_out.is_empty() {

@@ -37,6 +37,7 @@ mod record;
 mod register;
 mod revocations;
 mod salvage;
+mod same_file;
 mod seals;
 mod standing;
 mod store;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_crypto::key_id_of;
+use holdfast_crypto::{VaultKey, key_id_of};
 use holdfast_model::{
     VaultId,
     ports::{Damage, VaultError},
@@ -23,6 +23,9 @@ pub(crate) const META: &str = "meta";
 /// The table that a witness's statements are sealed for. It is in no file of ours.
 const WITNESS: &str = "witness";
 
+/// So many of the keys before its own are remembered.
+const PREVIOUS_KEYS: usize = 16;
+
 /// The record. Its JSON is sealed into `meta.overview`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
@@ -40,10 +43,10 @@ pub(crate) struct Record {
     pub(crate) log: LogEnds,
     /// It was made from a backup, and nobody has decided yet.
     pub(crate) restored: bool,
-    /// The id of the key before this one, as hexadecimal digits, once the key was changed: what a witness said under it came before
-    /// this file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) previous_key: Option<String>,
+    /// The ids of the keys before this one, as hexadecimal digits, newest last: what a witness said under one of them came before
+    /// this file. The keyring may hear of a change late, and be a few behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) previous_keys: Vec<String>,
 }
 
 /// Where the audit log begins and ends.
@@ -71,7 +74,7 @@ impl Record {
             keyslot_marks: BTreeMap::new(),
             log: LogEnds { first: 1, last: 0, tag: String::new(), accepted: Vec::new() },
             restored: false,
-            previous_key: None,
+            previous_keys: Vec::new(),
         }
     }
 
@@ -96,6 +99,12 @@ impl Record {
         let record: Self = seals.open_overview(place, overview)?;
         let whole = record.buckets.len() == BUCKETS && record.counter == generation && record.log.first > 0;
         if whole { Ok(record) } else { Err(place.damaged()) }
+    }
+
+    /// The ids of all keys up to `key`, which is this record's, for one that comes after it.
+    pub(crate) fn keys_up_to(&self, key: &VaultKey) -> Vec<String> {
+        let known = self.previous_keys.len().saturating_sub(PREVIOUS_KEYS - 1);
+        self.previous_keys[known..].iter().cloned().chain([hex(key.id())]).collect()
     }
 
     /// Refuses a record that is older than what this process has seen of this file.
@@ -128,7 +137,7 @@ impl Record {
         connection: &mut SqliteConnection,
         seals: &Seals,
     ) -> Result<Self, VaultError> {
-        self.log = crate::audit::ends(connection).await?;
+        self.log = crate::audit::ends(connection, seals).await?;
         let slots = keyslots::read(connection).await?;
         self.keyslots = slots.iter().map(|slot| hex(&slot.id)).collect();
         self.keyslot_marks = slots.iter().map(|slot| (hex(&slot.id), slot.mark(seals))).collect();

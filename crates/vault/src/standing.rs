@@ -66,7 +66,7 @@ pub(crate) async fn standing(
     match record {
         Ok(record) => {
             // A key that this file has not heard of came after it.
-            let rekeyed_since = keys.iter().any(|key| record.previous_key.as_ref() != Some(key));
+            let rekeyed_since = keys.iter().any(|key| !record.previous_keys.contains(key));
             let standing = match seen.checked_sub(record.counter) {
                 Some(by @ 1..) => Standing::Older { by },
                 _ if rekeyed_since => Standing::Older { by: 0 },

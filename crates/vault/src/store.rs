@@ -25,6 +25,7 @@ use crate::{
     passphrase_cost::PassphraseTime,
     record::{Record, hex},
     register,
+    same_file::SameFile,
     seals::Seals,
     standing::{Known, WitnessOf, standing},
     writing::{OldPages, Writing, empty_log},
@@ -46,6 +47,7 @@ pub(crate) struct Opened {
     pub(crate) audit_lines_max: u64,
     pub(crate) passphrase_time: PassphraseTime,
     pub(crate) closing: Closing,
+    pub(crate) file: SameFile,
 }
 
 /// What a store needs to know beside its key.
@@ -95,6 +97,7 @@ impl SqliteStore {
             audit_lines_max,
             passphrase_time,
             closing: closing.clone(),
+            file: SameFile::at(path)?,
         };
         if known.standing == Standing::Current {
             // A witness that is lost, or was never there, knows from here on.

@@ -57,6 +57,7 @@ impl Writing {
     }
 
     pub(crate) async fn begin_whatever_stands(opened: InUse) -> Result<Self, VaultError> {
+        opened.file.is_there()?;
         let connection = opened.writer.acquire().await.map_err(database)?;
         let record = Record::new(Vec::new());
         let mut writing = Self { connection, opened, record, changes: BTreeMap::new(), ended: false };

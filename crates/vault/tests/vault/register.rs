@@ -1,6 +1,8 @@
 //! Records that are taken away, put back or made double, as somebody with an SQL shell would.
 
-use holdfast_model::ports::{AuditLine, Damage, RefreshIntent, Standing, VaultContents, VaultError};
+use holdfast_model::ports::{
+    AuditLine, Damage, RefreshIntent, Standing, UnlockMaterial, VaultContents, VaultError, VaultFile as _,
+};
 
 use crate::support::*;
 
@@ -360,6 +362,43 @@ async fn a_check_finds_a_changed_value_that_a_list_does_not_open() {
     let report = scene.store.check().await.unwrap();
     let named = |error: &VaultError| matches!(error, VaultError::Damaged { table: "credentials", row, .. } if *row == one.refresh.id.to_string());
     assert!(report.damaged.len() == 1 && named(&report.damaged[0]), "{report:?}");
+}
+
+#[tokio::test]
+async fn accepting_does_not_believe_a_number_that_somebody_wrote_beside_the_log_and_the_log_goes_on() {
+    let mut scene = Scene::new().await;
+    for text in ["a", "b", "c"] {
+        scene.store.append_audit(&[audit_entry(None, text)]).await.unwrap();
+    }
+    for number in ["500000", "9223372036854775807", "6"] {
+        scene
+            .tamper(&format!(
+                "INSERT INTO audit SELECT {number}, account_id, overview FROM audit WHERE seq = 2; UPDATE meta SET overview = x'00'"
+            ))
+            .await;
+        scene.store.accept().await.unwrap();
+        scene.store.append_audit(&[audit_entry(None, number)]).await.unwrap();
+    }
+    let log = scene.store.audit(&newest(100)).await.unwrap();
+    let told: Vec<_> = log
+        .into_iter()
+        .filter_map(|line| if let AuditLine::Entry { entry, .. } = line { entry.detail } else { None })
+        .collect();
+    assert_eq!(told, ["a", "b", "c", "500000", "9223372036854775807", "6"]);
+}
+
+#[tokio::test]
+async fn accepting_does_not_bring_back_a_recovery_code_that_was_replaced() {
+    let mut scene = Scene::new().await;
+    let old = scene.store.make_recovery_code().await.unwrap();
+    scene.tamper(KEEP).await;
+    let new = scene.store.make_recovery_code().await.unwrap();
+    scene.tamper("INSERT INTO keyslots SELECT * FROM kept_keyslots WHERE kind = 'recovery'").await;
+    scene.store.accept().await.unwrap();
+    scene.store.close().await;
+    let by = |code| UnlockMaterial { recovery: Some(code), ..UnlockMaterial::default() };
+    assert!(scene.file.open(by(old)).await.is_err());
+    scene.file.open(by(new)).await.unwrap().close().await;
 }
 
 #[tokio::test]

@@ -188,6 +188,25 @@ async fn a_file_that_is_replaced_by_an_older_one_while_it_is_open_is_not_written
     assert!(matches!(&value, Err(VaultError::Storage(why)) if why.contains("older copy")), "{value:?}");
 }
 
+#[tokio::test]
+async fn a_file_that_was_moved_removed_or_replaced_while_it_is_open_takes_no_write() {
+    let (place, store) = Place::new().await;
+    sign_in(store.as_ref(), 1).await;
+    let path = path_in(place.folder.path());
+    let aside = path.with_file_name("aside");
+    let refused = async |when: &str| {
+        let refused = store.append_audit(&[audit_entry(None, "x")]).await;
+        assert!(matches!(&refused, Err(VaultError::Storage(why)) if why.contains("replaced")), "{when}: {refused:?}");
+    };
+    fs::copy(&path, &aside).unwrap();
+    fs::rename(&path, path.with_file_name("moved")).unwrap();
+    refused("moved").await;
+    fs::rename(&aside, &path).unwrap();
+    refused("replaced").await;
+    fs::rename(path.with_file_name("moved"), &path).unwrap();
+    store.append_audit(&[audit_entry(None, "it is there again")]).await.unwrap();
+}
+
 async fn run(path: &Path, sql: &str) {
     run_sql(path, sql).await;
 }

@@ -1,0 +1,47 @@
+//! Whether the file that is open is still the one that has its name. One that was moved away or replaced takes what is written to
+//! it along, or into nothing.
+
+use std::{
+    fs::{self, Metadata},
+    path::{Path, PathBuf},
+};
+
+use holdfast_model::ports::VaultError;
+
+use crate::error::system;
+
+/// A file by its name and by what it is.
+pub(crate) struct SameFile {
+    path: PathBuf,
+    is: Option<(u64, u64)>,
+}
+
+impl SameFile {
+    /// The file that has this name now.
+    pub(crate) fn at(path: &Path) -> Result<Self, VaultError> {
+        let found = fs::metadata(path).map_err(|error| system(&error))?;
+        Ok(Self { path: path.to_owned(), is: identity(&found) })
+    }
+
+    /// Fails when another file, or none, has the name.
+    pub(crate) fn is_there(&self) -> Result<(), VaultError> {
+        let there = fs::metadata(&self.path).ok().as_ref().and_then(identity);
+        if self.is.is_none() || there == self.is {
+            return Ok(());
+        }
+        let why = "its file was moved, replaced or removed while it was open; nothing was written. Put it back, or lock and unlock";
+        Err(VaultError::Storage(why.into()))
+    }
+}
+
+#[cfg(unix)]
+fn identity(file: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some((file.dev(), file.ino()))
+}
+
+/// Elsewhere an open file keeps its name.
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Option<(u64, u64)> {
+    None
+}
