@@ -98,7 +98,8 @@ pub fn what_accepting_means(report: &CheckReport, behind_by: Option<u64>) -> Vec
     ));
     if report.damaged.iter().any(|record| of_log(&record)) {
         lines.push(
-            "Lines of the log are missing or were changed. That stays so, and `holdfast log` shows where.".to_owned(),
+            "Lines of the log are missing or were changed. `holdfast log` goes on showing where, and no later check counts them."
+                .to_owned(),
         );
     }
     lines
