@@ -31,9 +31,7 @@ impl Writing {
         self.record.log.accepted = few(damaged.into_iter().map(|(from, to, _)| (from, to)).collect());
         Ok(())
     }
-}
 
-impl Writing {
     /// A recovery code that was replaced by another one opens nothing any more, whatever the person accepts.
     async fn forget_codes_but(&mut self, known: &[String]) -> Result<(), VaultError> {
         let there: Vec<Vec<u8>> = sqlx::query_scalar("SELECT id FROM keyslots WHERE kind = 'recovery'")

@@ -180,9 +180,7 @@ impl Opened {
         }
         Ok(reading.lines.into())
     }
-}
 
-impl Opened {
     /// Lines that are missing or do not open: from, to, and what is wrong with them. Oldest first.
     pub(crate) async fn damaged_lines(
         &self,
