@@ -69,7 +69,7 @@ fn refreshing_and_signing_out_of_everything_in_the_window_reaches_the_provider()
     let token = stage.idp.current_refresh_token("alice");
     page.click(&by("sign-out-all"));
     page.wait_for(&by("sign-out-all-confirm"));
-    page.click(&by("sign-out-all-confirm"));
+    page.tap(&by("sign-out-all-confirm"));
     assert!(stage.idp.revocations().is_empty(), "a mere click is not enough");
     page.hold(&by("sign-out-all-confirm"), Duration::from_secs(3));
     page.wait_for(&format!("{}[data-outcome=revoked]", by("sign-out-result")));

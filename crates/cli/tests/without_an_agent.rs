@@ -73,6 +73,23 @@ fn an_agent_that_ends_at_once_is_reported_with_its_last_words() {
 }
 
 #[test]
+fn no_agent_is_left_starting_by_a_command_that_has_given_up() {
+    let home = Home::new();
+    let (begun, ended) = (home.path().join("begun"), home.path().join("ended"));
+    // The first one ends at once; those after it take longer than the command goes on trying.
+    let agent = home.agent(&format!(
+        "first=; [ -e '{begun}' ] || first=yes; echo x >> '{begun}'
+         [ $first ] || sleep 3; echo x >> '{ended}'; exit 1",
+        begun = begun.display(),
+        ended = ended.display()
+    ));
+    let output = home.holdfast(&agent, &["list"], "");
+    assert_eq!(output.status.code(), Some(8));
+    let lines = |file| std::fs::read_to_string(file).unwrap().lines().count();
+    assert_eq!((lines(&begun), lines(&ended)), (2, 2));
+}
+
+#[test]
 fn the_agent_gets_no_input_and_an_absolute_home_and_its_output_is_not_ours() {
     let home = Home::new();
     let seen = home.path().join("seen");

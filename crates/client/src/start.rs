@@ -67,7 +67,8 @@ pub fn agent_command() -> Command {
 /// Starts an agent and waits until it, or one that somebody else started meanwhile, answers.
 pub(crate) fn start(client: &Client) -> Result<Status, Error> {
     let unreachable = |why| Error::Unreachable { socket: client.socket().path().to_owned(), why };
-    let mut limit = Instant::now() + START_LIMIT;
+    let silent_after = Instant::now() + START_LIMIT;
+    let mut try_until = silent_after;
     let mut started = Started::spawn().map_err(unreachable)?;
     let mut end: Option<End> = None;
     let mut wait = FIRST_LOOK;
@@ -76,27 +77,37 @@ pub(crate) fn start(client: &Client) -> Result<Status, Error> {
             Err(error) if error.is_nobody_listens() => {}
             answer => return answer,
         }
-        if Instant::now() >= limit {
-            return Err(unreachable(match end {
-                Some(End { status, last_line }) => Unreachable::EndedAtOnce { status, last_line },
-                None => Unreachable::SilentAfterStart(START_LIMIT),
-            }));
-        }
         match started.ended.recv_timeout(wait) {
             Ok(ended) => {
                 // Another agent may be just starting, or still stopping: its lock sends ours away. So look on for a
                 // while, and try again in between.
-                limit = limit.min(Instant::now() + OTHER_AGENT_LIMIT);
+                try_until = try_until.min(Instant::now() + OTHER_AGENT_LIMIT);
                 end.get_or_insert(ended);
                 wait = LAST_LOOK;
             }
+            // Whoever is told that no agent could be started must not find one a moment later: the limit of tries
+            // never cuts off an agent that is starting.
+            Err(RecvTimeoutError::Timeout) if Instant::now() >= silent_after => {
+                return Err(unreachable(why_none(end)));
+            }
             Err(RecvTimeoutError::Timeout) => wait = (wait * 2).min(LAST_LOOK),
+            Err(RecvTimeoutError::Disconnected) if Instant::now() >= try_until => {
+                return Err(unreachable(why_none(end)));
+            }
             Err(RecvTimeoutError::Disconnected) => {
                 #[allow(clippy::disallowed_methods, reason = "nothing says when another agent has stopped")]
                 std::thread::sleep(wait);
                 started = Started::spawn().map_err(unreachable)?;
             }
         }
+    }
+}
+
+/// Why no agent answers: as the first one ended, or because none did anything.
+fn why_none(end: Option<End>) -> Unreachable {
+    match end {
+        Some(End { status, last_line }) => Unreachable::EndedAtOnce { status, last_line },
+        None => Unreachable::SilentAfterStart(START_LIMIT),
     }
 }
 
