@@ -8,13 +8,14 @@ use futures_util::stream;
 use holdfast_engine::Engine;
 use holdfast_model::{Change, VaultState};
 use holdfast_wire::{Event, Snapshot};
+use hyper::body::Bytes;
 use tokio::sync::{
     OwnedSemaphorePermit,
     broadcast::{self, error::RecvError},
 };
 use tracing::debug;
 
-use crate::views;
+use crate::{in_parts::Parts, views};
 
 /// The stream of one reader. It ends when the reader fell behind, so that it begins anew with a whole picture,
 /// and when the agent stops.
@@ -24,29 +25,37 @@ struct Reader {
     seq: u64,
     /// A snapshot is due: at the beginning, and after the vault was unlocked or locked.
     snapshot_due: bool,
+    /// The rest of a snapshot that is being written.
+    snapshot: Option<Parts>,
     _place: OwnedSemaphorePermit,
 }
 
 /// The reply to a reader, who holds one of the places for readers as long as it lasts.
 pub fn stream(engine: Engine, place: OwnedSemaphorePermit) -> Response {
     // Subscribed before the snapshot is taken: a change in between arrives twice rather than never.
-    let reader = Reader { changes: engine.changes(), engine, seq: 0, snapshot_due: true, _place: place };
+    let reader =
+        Reader { changes: engine.changes(), engine, seq: 0, snapshot_due: true, snapshot: None, _place: place };
     let lines = stream::unfold(reader, |mut reader| async move {
-        let line = reader.next_line().await?;
-        Some((Ok::<_, std::convert::Infallible>(line), reader))
+        let bytes = reader.next().await?;
+        Some((Ok::<_, std::convert::Infallible>(bytes), reader))
     });
     ([("content-type", "application/x-ndjson"), ("cache-control", "no-store")], Body::from_stream(lines))
         .into_response()
 }
 
 impl Reader {
-    async fn next_line(&mut self) -> Option<Vec<u8>> {
+    /// The next line, or the next part of a long one.
+    async fn next(&mut self) -> Option<Bytes> {
         loop {
+            if let Some(part) = self.snapshot.as_mut().and_then(Iterator::next) {
+                return Some(part);
+            }
+            self.snapshot = None;
             self.seq += 1;
             if self.snapshot_due {
                 self.snapshot_due = false;
-                let snapshot = Box::new(snapshot(&self.engine).await);
-                return Some(line(&Event::Snapshot { seq: self.seq, snapshot }));
+                self.snapshot = Some(snapshot(&self.engine, self.seq).await);
+                continue;
             }
             let change = tokio::select! {
                 change = self.changes.recv() => change,
@@ -97,18 +106,20 @@ impl Reader {
     }
 }
 
-async fn snapshot(engine: &Engine) -> Snapshot {
-    Snapshot {
+async fn snapshot(engine: &Engine, seq: u64) -> Parts {
+    let snapshot = Snapshot {
         status: views::status(engine.status().await, engine.now()),
-        accounts: engine.accounts().unwrap_or_default().into_iter().map(views::account).collect(),
+        accounts: Vec::new(),
         providers: engine.providers().into_iter().map(views::provider).collect(),
         sign_ins: engine.waiting_sign_ins().into_iter().map(views::sign_in).collect(),
-    }
+    };
+    let accounts = engine.accounts().unwrap_or_default();
+    Parts::line(&Event::Snapshot { seq, snapshot: Box::new(snapshot) }, accounts)
 }
 
-fn line(event: &Event) -> Vec<u8> {
+fn line(event: &Event) -> Bytes {
     // Serialising our own types into memory cannot fail; an empty line would be skipped by every reader.
     let mut line = serde_json::to_vec(event).unwrap_or_default();
     line.push(b'\n');
-    line
+    line.into()
 }

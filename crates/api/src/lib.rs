@@ -8,6 +8,7 @@ mod care;
 mod errors;
 mod events;
 mod imports;
+mod in_parts;
 mod limits;
 mod openapi;
 mod patience;
