@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{Seek as _, Write as _},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,6 +26,11 @@ use crate::{
     process::computed,
     sample::{Samples, in_turns, timed, timed_async},
 };
+
+/// The line of a change of the key.
+fn done() -> AuditEntry {
+    AuditEntry { at: now(), action: AuditAction::Rekeyed, account: None, program: None, detail: None }
+}
 
 /// How long a passphrase is to take on every machine: the agent's default.
 const PASSPHRASE_TIME: Duration = Duration::from_millis(500);
@@ -266,7 +272,7 @@ pub fn care(run: &Run, vaults: &Vaults) -> anyhow::Result<Section> {
         Ok(took)
     };
     let mut rekey = || {
-        let work = vault.rekey(by_keyring(), UnlockMethod::Keyring, by_keyring());
+        let work = vault.rekey(by_keyring(), UnlockMethod::Keyring, by_keyring(), done(), Arc::new(|| true));
         let ((), took) = timed(|| Ok(run.runtime.block_on(work)?))?;
         Ok(took)
     };

@@ -1,20 +1,12 @@
 //! Arbitrary bytes as a backup: nothing panics, and nothing comes out of one that is not whole, in its order and under its key.
 #![no_main]
 
-use holdfast_crypto::{Keyslot, SlotKind, VaultKey, open_keyslots};
-use holdfast_fuzz::{assert_fit_for_people, from_hex};
-use holdfast_model::{
-    KeyringSecret, VaultId,
-    ports::{UnlockMaterial, UnlockMethod},
-};
+use holdfast_fuzz::{FROZEN_VAULT, assert_fit_for_people, frozen_key};
+use holdfast_model::VaultId;
 use holdfast_vault::fuzzing::{read_backup_chunks, read_backup_header, seal_backup_chunks};
 use libfuzzer_sys::fuzz_target;
 
-/// The frozen keyslot of crates/crypto: the vault key `00 01 .. 1f` under the keyring's half.
-const FROZEN_SLOT: &str = "48465345010118015acb47f45bda3d3af1aa28659d39404142434445464748494a4b4c4d4e4f5051525354555657585\
-    95a5b5c5d5e5f808182838485868788898a8b533e7db925e54acfdbac41137a24167b5978c3ca2ebda5d2580485236c5b\
-    c0a5f69f68165a7e97a4fa9ad73b2cee2820";
-const ID: VaultId = VaultId::from_bytes([0x11; 16]);
+const ID: VaultId = VaultId::from_bytes(FROZEN_VAULT);
 /// Magic and version.
 const BEGINNING: &[u8] = b"HFBK\x01";
 /// Magic, version, ids and salt: the cost stands here.
@@ -23,19 +15,12 @@ const HEADER_BYTES: usize = 195;
 /// Chunks of one input; more show nothing more.
 const CHUNKS: usize = 8;
 
-fn key() -> VaultKey {
-    let slot =
-        Keyslot { id: [0x33; 16], kind: SlotKind::Keyring, salt: [0x44; 32], wrapped_key: from_hex(FROZEN_SLOT) };
-    let material = UnlockMaterial { keyring: Some(KeyringSecret::new([0x55; 32])), ..UnlockMaterial::default() };
-    open_keyslots(ID, UnlockMethod::Keyring, &[slot], &material).expect("the frozen slot opens: the format changed")
-}
-
 fn header(bytes: &[u8]) {
     let cost: Vec<u32> = bytes
         .get(COST_AT..COST_AT + 12)
         .map(|cost| cost.as_chunks().0.iter().map(|number| u32::from_be_bytes(*number)).collect())
         .unwrap_or_default();
-    let bounded = matches!(cost[..], [m, t, p] if (65_536..=1_048_576).contains(&m) && (3..=64).contains(&t) && (1..=16).contains(&p));
+    let bounded = matches!(cost[..], [m, t, p] if (65_536..=262_144).contains(&m) && (3..=64).contains(&t) && (1..=16).contains(&p) && u64::from(m) * u64::from(t) <= 4_194_304);
     let fits = bytes.len() >= HEADER_BYTES && bytes.starts_with(BEGINNING) && bounded;
     let read = read_backup_header(bytes);
     assert_eq!(read.is_ok(), fits, "{read:?}");
@@ -47,7 +32,7 @@ fn header(bytes: &[u8]) {
 /// Chunks that were sealed for this very backup, with anything in them, and what somebody without the key may do to them.
 fn chunks(way: u8, at: u8, contents: &[u8]) {
     let contents: Vec<&[u8]> = contents.split(|byte| *byte == 0xff).take(CHUNKS).collect();
-    let mut sealed = seal_backup_chunks(&contents, ID, key()).expect("the system has random bytes");
+    let mut sealed = seal_backup_chunks(&contents, ID, frozen_key()).expect("the system has random bytes");
     let at = usize::from(at) % sealed.len();
     let last = sealed.len() - 1;
     let changed = match way % 6 {
@@ -74,7 +59,7 @@ fn chunks(way: u8, at: u8, contents: &[u8]) {
         }
         _ => false,
     };
-    let read = read_backup_chunks(&sealed.concat(), ID, key());
+    let read = read_backup_chunks(&sealed.concat(), ID, frozen_key());
     // What was in them may be no record; what was done to them is never overlooked.
     assert!(!changed || read.is_err(), "{read:?} after {way} at {at}");
     if let Err(error) = read {
@@ -87,7 +72,7 @@ fuzz_target!(|data: &[u8]| {
         [0, rest @ ..] => header(rest),
         [1, rest @ ..] => header(&[BEGINNING, rest].concat()),
         [2, rest @ ..] => {
-            assert!(read_backup_chunks(rest, ID, key()).is_err(), "nothing here was sealed with this key")
+            assert!(read_backup_chunks(rest, ID, frozen_key()).is_err(), "nothing here was sealed with this key")
         }
         [way, at, rest @ ..] => chunks(*way, *at, rest),
         _ => {}

@@ -4,22 +4,15 @@
 use std::sync::LazyLock;
 
 use holdfast_crypto::{Context, Keyslot, PassphraseCost, SlotKind, VaultKey, open_keyslots};
-use holdfast_fuzz::from_hex;
-use holdfast_model::{
-    KeyringSecret, VaultId,
-    ports::{UnlockMaterial, UnlockMethod},
-};
+use holdfast_fuzz::{FROZEN_VAULT, from_hex, frozen_key, frozen_material, frozen_slot};
+use holdfast_model::{VaultId, ports::UnlockMethod};
 use libfuzzer_sys::fuzz_target;
 
-/// The frozen vectors of crates/crypto: the vault key `00 01 .. 1f` in a keyring slot, and an envelope under it.
-const FROZEN_SLOT: &str = "48465345010118015acb47f45bda3d3af1aa28659d39404142434445464748494a4b4c4d4e4f5051525354555657585\
-    95a5b5c5d5e5f808182838485868788898a8b533e7db925e54acfdbac41137a24167b5978c3ca2ebda5d2580485236c5b\
-    c0a5f69f68165a7e97a4fa9ad73b2cee2820";
+/// The frozen envelope of crates/crypto, under the key in the frozen keyslot.
 const FROZEN_ENVELOPE: &str = "4846534501017a63b101809290b59bd12e3065ca060c404142434445464748494a4b4c4d4e4f50515253545556575\
     8595a5b5c5d5e5f808182838485868788898a8b424384987d6714c2a9d857a6fe88cef6f26c19ada0e53d";
-const VAULT: [u8; 16] = [0x11; 16];
 const CONTEXT: Context<'static> = Context {
-    vault: VaultId::from_bytes(VAULT),
+    vault: VaultId::from_bytes(FROZEN_VAULT),
     table: "credentials",
     row: &[0x22; 16],
     column: "secret",
@@ -27,18 +20,7 @@ const CONTEXT: Context<'static> = Context {
     generation: 7,
 };
 
-fn frozen_slot() -> Keyslot {
-    Keyslot { id: [0x33; 16], kind: SlotKind::Keyring, salt: [0x44; 32], wrapped_key: from_hex(FROZEN_SLOT) }
-}
-
-fn material() -> UnlockMaterial {
-    UnlockMaterial { keyring: Some(KeyringSecret::new([0x55; 32])), ..UnlockMaterial::default() }
-}
-
-static KEY: LazyLock<VaultKey> = LazyLock::new(|| {
-    open_keyslots(VaultId::from_bytes(VAULT), UnlockMethod::Keyring, &[frozen_slot()], &material())
-        .expect("the frozen slot opens: the format changed")
-});
+static KEY: LazyLock<VaultKey> = LazyLock::new(frozen_key);
 static ENVELOPE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let envelope = from_hex(FROZEN_ENVELOPE);
     assert_eq!(*KEY.open(&CONTEXT, &envelope).expect("the frozen envelope opens"), b"a token");
@@ -58,7 +40,8 @@ fn open_slot(mut data: &[u8]) -> Option<()> {
     let method = [UnlockMethod::Keyring, UnlockMethod::Passphrase, UnlockMethod::Either, UnlockMethod::Both]
         [usize::from(method % 4)];
     let [m, t, p] = [take(&mut data)?, take(&mut data)?, take(&mut data)?].map(u32::from_be_bytes);
-    let within = (65_536..=1_048_576).contains(&m) && (3..=64).contains(&t) && (1..=16).contains(&p);
+    let work = u64::from(m) * u64::from(t);
+    let within = (65_536..=262_144).contains(&m) && (3..=64).contains(&t) && (1..=16).contains(&p) && work <= 4_194_304;
     let cost = PassphraseCost::new(m, t, p);
     assert_eq!(cost.is_ok(), within, "m={m} t={t} p={p}");
     let kind = match (kind % 3, cost) {
@@ -69,9 +52,9 @@ fn open_slot(mut data: &[u8]) -> Option<()> {
     };
     let vault: [u8; 16] = take(&mut data)?;
     let slot = Keyslot { id: take(&mut data)?, kind, salt: take(&mut data)?, wrapped_key: data.to_vec() };
-    let ours = vault == VAULT && method == UnlockMethod::Keyring && slot == frozen_slot();
+    let ours = vault == FROZEN_VAULT && method == UnlockMethod::Keyring && slot == frozen_slot();
     // Without a passphrase at hand: Argon2id would take a tenth of a second each time.
-    let opened = open_keyslots(VaultId::from_bytes(vault), method, &[slot], &material());
+    let opened = open_keyslots(VaultId::from_bytes(vault), method, &[slot], &frozen_material());
     assert_eq!(opened.is_ok(), ours, "{opened:?}");
     Some(())
 }

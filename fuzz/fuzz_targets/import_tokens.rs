@@ -2,7 +2,7 @@
 #![no_main]
 
 use holdfast_fuzz::assert_fit_for_people;
-use holdfast_import::static_tokens::{TOKENS_MAX, parse_csv, parse_json};
+use holdfast_import::static_tokens::{Listed, TOKENS_MAX, parse_csv, parse_json};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -12,10 +12,11 @@ fuzz_target!(|data: &[u8]| {
     match read {
         Ok(tokens) => {
             assert!(tokens.len() <= TOKENS_MAX);
-            for token in tokens {
+            for Listed { token, .. } in tokens {
                 assert!(!token.label.is_empty() && !token.label.chars().any(char::is_control), "{:?}", token.label);
                 let value = token.token.expose_secret();
                 assert!(!value.is_empty() && value.trim() == value && !value.chars().any(char::is_control));
+                assert!(value.is_ascii());
                 assert!(token.url.is_none_or(|url| url.starts_with("http://") || url.starts_with("https://")));
             }
         }

@@ -3,8 +3,9 @@
 
 use holdfast_client::{Client, Error, Events, SocketPath, StartAgent};
 use holdfast_wire::{
-    AddProvider, BackupReport, ChangeKey, CheckReport, InitVault, MakeBackup, MakeRecoveryCode, RecoveryCodeReply,
-    RestoreReport, RestoreVault, SignInView, SignOutReport, StartSignIn, Status, Timestamp, UnlockVault,
+    AddProvider, BackupReport, ChangeKey, CheckReport, ImportFile, ImportedFile, InitVault, MakeBackup,
+    MakeRecoveryCode, RecoveryCodeReply, RestoreReport, RestoreVault, SignInView, SignOutReport, StartSignIn, Status,
+    Timestamp, UnlockVault,
 };
 
 /// The agent behind its redacted calls. Each of them blocks.
@@ -77,6 +78,11 @@ impl Agent {
     /// Makes a recovery code, which is told this once.
     pub fn make_recovery_code(&self, request: &MakeRecoveryCode) -> Result<RecoveryCodeReply, Error> {
         self.client.make_recovery_code(request)
+    }
+
+    /// Imports a file, which the agent opens.
+    pub fn import_file(&self, request: &ImportFile) -> Result<ImportedFile, Error> {
+        self.client.import_file(request)
     }
 
     /// Adds a provider.

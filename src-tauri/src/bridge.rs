@@ -49,6 +49,23 @@ pub enum Message {
         /// Why, in words.
         message: Option<String>,
     },
+    /// Files are dragged over the window.
+    Dragged(DraggedFiles),
+}
+
+/// Files that a person drags over the window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "files", rename_all = "snake_case")]
+pub enum DraggedFiles {
+    /// They are over it.
+    Over,
+    /// They left it again.
+    Gone,
+    /// They were dropped.
+    Dropped {
+        /// Where they are.
+        paths: Vec<String>,
+    },
 }
 
 /// What the bridge and the commands share.
@@ -95,6 +112,11 @@ impl Bridge {
             // The bridge ends with the desktop only.
             let _ = again.send(());
         }
+    }
+
+    /// Files are dragged over the window.
+    pub fn files(&self, files: DraggedFiles) {
+        self.lock().tell(Message::Dragged(files));
     }
 
     /// The window is gone.
@@ -200,6 +222,11 @@ mod tests {
         assert_eq!(
             serde_json::to_value(lost).unwrap(),
             serde_json::json!({"kind": "connection", "state": "lost", "message": "why"})
+        );
+        let dropped = Message::Dragged(DraggedFiles::Dropped { paths: vec!["/a b".to_owned()] });
+        assert_eq!(
+            serde_json::to_value(dropped).unwrap(),
+            serde_json::json!({"kind": "dragged", "files": "dropped", "paths": ["/a b"]})
         );
         let removed = Message::Event { event: Event::AccountRemoved { seq: 3, id: "a".to_owned() } };
         assert_eq!(

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use holdfast_client::Error;
 use holdfast_wire::{
-    AddProvider, BackupReport, ChangeKey, CheckReport, ErrorBody, ErrorCode, InitVault, MakeBackup, MakeRecoveryCode,
-    RecoveryCodeReply, RestoreReport, RestoreVault, SecretText, SignInView, SignOutReport, StartSignIn, UnlockVault,
+    AddProvider, BackupReport, ChangeKey, CheckReport, ErrorBody, ErrorCode, ImportFile, ImportedFile, InitVault,
+    MakeBackup, MakeRecoveryCode, RecoveryCodeReply, RestoreReport, RestoreVault, SecretText, SignInView,
+    SignOutReport, StartSignIn, UnlockVault,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -16,6 +17,7 @@ use tauri::{AppHandle, Manager as _, State};
 use crate::agent::Agent;
 use crate::bridge::{Bridge, Message};
 use crate::clipboard::Clipboard;
+use crate::files;
 use crate::mirror::redacted_sign_in;
 
 type Answer<T> = Result<T, ErrorBody>;
@@ -104,6 +106,18 @@ pub async fn make_recovery_code(agent: State<'_, Agent>, request: MakeRecoveryCo
 #[tauri::command]
 pub async fn copy_recovery_code(app: AppHandle, agent: State<'_, Agent>, code: SecretText) -> Answer<bool> {
     blocking(agent, move |_| Ok(app.state::<Clipboard>().copy_for_a_while(&app, code))).await
+}
+
+/// Has the person choose files, and tells where they are.
+#[tauri::command]
+pub async fn choose_files(app: AppHandle, agent: State<'_, Agent>) -> Answer<Vec<String>> {
+    blocking(agent, move |_| Ok(files::choose(&app))).await
+}
+
+#[tauri::command]
+pub async fn import_file(agent: State<'_, Agent>, mut request: ImportFile) -> Answer<ImportedFile> {
+    request.path = from_home(&request.path, std::env::home_dir().as_deref());
+    blocking(agent, move |agent| agent.import_file(&request)).await
 }
 
 #[tauri::command]

@@ -6,6 +6,7 @@ mod agent;
 mod bridge;
 mod clipboard;
 mod commands;
+mod files;
 mod hardening;
 mod mirror;
 mod notify;
@@ -58,6 +59,8 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
             commands::rekey_vault,
             commands::make_recovery_code,
             commands::copy_recovery_code,
+            commands::choose_files,
+            commands::import_file,
             commands::add_provider,
             commands::start_sign_in,
             commands::open_sign_in,
@@ -74,6 +77,7 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
         // The last window is closed: the tray stays, and so does the agent.
         RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
         RunEvent::WindowEvent { event: tauri::WindowEvent::Destroyed, .. } => app.state::<Bridge>().forget_window(),
+        RunEvent::WindowEvent { event: tauri::WindowEvent::DragDrop(event), .. } => files::dragged(app, &event),
         _ => {}
     });
     Ok(())

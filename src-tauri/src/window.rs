@@ -5,7 +5,7 @@ use tauri::{AppHandle, Manager as _, Url, WebviewUrl, WebviewWindowBuilder};
 use tracing::error;
 
 /// Its label, to which the capability is bound.
-const MAIN: &str = "main";
+pub const MAIN: &str = "main";
 
 /// Where the window shall stand.
 #[derive(Clone, Debug, PartialEq, Eq)]

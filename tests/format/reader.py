@@ -54,7 +54,7 @@ def lookup_id(key, table, name):
 
 
 def stretched(passphrase, salt, memory_kib, passes, lanes):
-    if not (65_536 <= memory_kib <= 1_048_576 and 3 <= passes <= 64 and 1 <= lanes <= 16):
+    if not (65_536 <= memory_kib <= 262_144 and 3 <= passes <= 64 and 1 <= lanes <= 16 and memory_kib * passes <= 4_194_304):
         raise Refused(f"the cost m={memory_kib} t={passes} p={lanes} is outside the bounds")
     return argon2.low_level.hash_secret_raw(
         passphrase.encode(),

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Command, Stdio},
     sync::mpsc,
     time::Duration,
@@ -10,6 +11,7 @@ use std::{
 use crate::{
     home::Home,
     process::{Group, bound_to_us, output_to},
+    wait,
 };
 
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -68,6 +70,33 @@ impl Display {
         self.apply(home.apply(&mut command)).args(arguments);
         let output = command.output().unwrap_or_else(|error| panic!("xdotool (Debian package xdotool): {error}"));
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Drags a file over the middle of what is in front, and lets it go there after `before`. The program that it came from has to
+    /// stay until the file has arrived.
+    ///
+    /// # Panics
+    /// When GTK for Python is missing, or the mouse does not obey.
+    #[must_use]
+    pub fn drop_file(&self, home: &Home, file: &Path, before: impl FnOnce()) -> Group {
+        let ready = home.log("drag-source.log");
+        let mut command = bound_to_us("/usr/bin/python3");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("support/drag_source.py");
+        self.apply(home.apply(&mut command)).env("NO_AT_BRIDGE", "1").arg(script).arg(file);
+        output_to(&mut command, &ready);
+        let source = Group::spawn("python3 (Debian packages python3-gi and gir1.2-gtk-3.0)", &mut command);
+        wait::until_true("the square to drag from", START_LIMIT, || {
+            std::fs::read_to_string(&ready).is_ok_and(|said| said.contains("ready"))
+        });
+        let mouse = |arguments: &[&str]| self.xdotool(home, arguments).expect("the mouse obeys");
+        mouse(&["mousemove", "--sync", "20", "20", "mousedown", "1"]);
+        // A drag begins after some way, and a window hears of it when the mouse moves within it.
+        for (x, y) in [(32, 32), (60, 80), (300, 300), (560, 420), (600, 430), (620, 440)] {
+            mouse(&["mousemove", "--sync", &x.to_string(), &y.to_string()]);
+        }
+        before();
+        mouse(&["mouseup", "1"]);
+        source
     }
 
     /// The visible window whose title contains `title`.

@@ -86,6 +86,18 @@ pub fn run_sql(home: &Home, sql: &str) {
     python(&path(home), script, sql);
 }
 
+/// Runs several statements on the vault of a home, one after the other.
+///
+/// # Panics
+/// When one fails.
+pub fn run_script(home: &Home, statements: &[&str]) {
+    let script = "import sqlite3, sys\n\
+                  c = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+                  for statement in sys.argv[2].split(';'):\n    c.execute(statement)\n\
+                  c.close()";
+    python(&path(home), script, &statements.join(";"));
+}
+
 /// The first column of what a query finds in the vault of a home, a line each; blobs in hexadecimal digits.
 ///
 /// # Panics

@@ -234,3 +234,67 @@ fn a_provider_that_turns_bad_during_a_sign_in_keeps_nothing() {
     wait::until_true("the faults to be over", SOON, || world.idp.refreshes().is_empty());
     world.run(&["token", "work"]).ok();
 }
+
+fn fifo_at(path: &std::path::Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
+}
+
+#[test]
+fn what_is_no_ordinary_file_keeps_nobody_waiting() {
+    let mut world = world_with_account();
+    world.home.provision("fifo.toml", "");
+    let providers = world.home.path().join("providers.d/fifo.toml");
+    std::fs::remove_file(&providers).unwrap();
+    fifo_at(&providers);
+    assert!(world.agent.take().expect("the agent runs").terminate().success());
+    world.restart_agent();
+    world.run(&["token", "work"]).ok();
+    let log = std::fs::read_to_string(world.home.log("agent-1.log")).unwrap();
+    assert!(log.contains("fifo.toml") && log.contains("no ordinary file"), "the file is named: {log}");
+
+    // A second agent starts for a home of its own, and would wait for its settings.
+    let home = Home::new();
+    fifo_at(&home.path().join("config.toml"));
+    let refused = cli::run(&home, &["status"]).failed_with(8);
+    assert!(refused.stderr.contains("config.toml"), "{refused:?}");
+
+    let home = Home::new();
+    let backup = home.path().join("backup");
+    fifo_at(&backup);
+    let restore = ["restore", backup.to_str().unwrap(), "--unlock", "passphrase", "--passphrase-stdin", "--json"];
+    let stdin = format!("{}\n{}\n", world::PASSPHRASE, world::PASSPHRASE);
+    let refused = cli::run_with(&home, &restore, &stdin, &[]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    assert_eq!(refused.error_code(), "backup_unusable", "{refused:?}");
+}
+
+#[test]
+fn a_lock_file_that_is_a_link_leads_no_agent_into_the_file_behind_it() {
+    let home = Home::new();
+    let diary = home.path().join("diary");
+    std::fs::write(&diary, "not ours").unwrap();
+    std::os::unix::fs::symlink(&diary, home.path().join("vault.db.lock")).unwrap();
+    let refused = cli::run(&home, &["status"]).failed_with(8);
+    assert!(refused.stderr.contains("vault.db.lock"), "{refused:?}");
+    assert_eq!(std::fs::read_to_string(&diary).unwrap(), "not ours");
+}
+
+#[test]
+fn labels_that_could_be_taken_for_others_are_refused_with_their_line() {
+    let world = world_with_account();
+    let import = |text: &str| cli::run_with(&world.home, &["import", "tokens", "-", "--format", "csv"], text, &[]);
+    for (line, said) in [
+        ("work,s,t", "Line 3: another account has this label"),
+        ("w\u{43e}rk,s,t", "Line 3: another account has a label that looks like this one"),
+        ("wo\u{200b}rk,s,t", "Line 3: label has control characters, or others that nobody sees"),
+        (&format!("{},s,t", world.account("work").id), "Line 3: label is written like the id of an account"),
+        ("\"q1\"x,s,t", "Line 3, column 5: something follows the quotation mark"),
+        ("new,s,t\u{f6}", "Line 3: token has characters that are not ASCII"),
+    ] {
+        let refused = import(&format!("label,service,token\nfine,s,u\n{line}\n"));
+        assert_ne!(refused.code, 0, "{line}: {refused:?}");
+        assert!(refused.stderr.to_lowercase().contains(&said.to_lowercase()), "{line}: {refused:?}");
+        assert_eq!(world::accounts(&world.home).len(), 1, "{line}: nothing of it was kept");
+    }
+}

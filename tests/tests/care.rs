@@ -7,6 +7,8 @@ use std::time::Duration;
 use holdfast_system_tests::{
     agent::Agent,
     cli::{self, Output},
+    faults::{Errno, Order},
+    faulty_world::FaultyWorld,
     home::Home,
     idp::Lifetimes,
     vault_file, wait,
@@ -297,4 +299,119 @@ fn the_log_is_filtered_by_account_kind_and_time() {
     assert_eq!(entries(&["--limit", "1"]).len(), 1);
     let wrong = world.run(&["log", "--action", "nonsense"]).failed_with(2);
     assert!(wrong.stderr.contains("nonsense"), "{wrong:?}");
+}
+
+/// A restore into the keyring, as far as it goes.
+fn try_restore(world: &FaultyWorld) -> Output {
+    let restore = ["restore", "my.backup", "--unlock", "keyring", "--passphrase-stdin"];
+    with_stdin(&world.home, &restore, &[OWN])
+}
+
+#[test]
+fn a_restore_that_fails_at_the_end_leaves_a_vault_that_opens_or_none_and_the_next_one_works() {
+    let mut world = FaultyWorld::new(Lifetimes::default(), &[]);
+    world.sign_in("work", "alice");
+    with_stdin(&world.home, &["backup", "my.backup", "--own-passphrase", "--passphrase-stdin"], &[OWN]).ok();
+    let lose = |world: &mut FaultyWorld| {
+        assert!(world.stop());
+        world.faults.heal();
+        vault_file::take_away(&world.home);
+        world.spawn();
+    };
+    lose(&mut world);
+    world.faults.order(Order::Count);
+    try_restore(&world).ok();
+    let operations = world.faults.seen();
+    let filled = operations.iter().rposition(|operation| operation.file.contains(".vault-")).expect("a new file");
+    let in_place = operations[filled..].iter().find(|operation| operation.is_sync() && operation.file.is_empty());
+    let in_place = in_place.expect("the folder is synced").number;
+    let (mut gone, mut there) = (0, 0);
+    for number in (in_place - 4)..=(in_place + 8).min(operations.len()) {
+        for errno in [Errno::Io, Errno::NoSpace] {
+            lose(&mut world);
+            world.faults.order(Order::FailOnce(number, errno));
+            let restored = try_restore(&world);
+            let when = format!("{number} of {}, {errno:?}: {restored:?}", operations.len());
+            assert!(world.stop(), "{when}");
+            world.faults.heal();
+            world.spawn();
+            let state = || world.agent().get("/v1/status")["vault"]["state"].clone();
+            if state() == "uninitialised" {
+                assert_ne!(restored.code, 0, "{when}");
+                gone += 1;
+                try_restore(&world).ok();
+            } else {
+                there += 1;
+                wait::until(&format!("it to open by itself: {when}"), SOON, || {
+                    let state = state();
+                    if state == "unlocked" { Ok(()) } else { Err(state.to_string()) }
+                });
+            }
+            assert_eq!(world::accounts(&world.home).len(), 1, "{when}");
+            let left = std::fs::read_dir(world.home.path()).unwrap().flatten();
+            let left = left.filter(|file| file.file_name().to_string_lossy().starts_with(".vault-")).count();
+            assert_eq!(left, 0, "{when}");
+        }
+    }
+    println!("no vault {gone} times, one that opens {there} times");
+    assert!(gone > 0 && there > 0);
+}
+
+#[test]
+fn a_changed_line_of_the_log_keeps_the_key_from_being_changed_until_it_is_accepted_and_gaps_go_along() {
+    let mut world = World::new(Lifetimes::default());
+    world.sign_in_alice("alice");
+    for _ in 0..4 {
+        world.run(&["token", "alice"]).ok();
+    }
+    stop(&mut world);
+    vault_file::run_sql(&world.home, "UPDATE audit SET overview = zeroblob(100) WHERE seq = 2");
+    vault_file::run_sql(&world.home, "DELETE FROM audit WHERE seq = 4");
+    world.restart_agent();
+    let rekey = || with_stdin(&world.home, &["rekey", "--passphrase-stdin", "--json"], &[PASSPHRASE]);
+    let refused = rekey();
+    assert_eq!((refused.code, refused.error_code().as_str()), (1, "vault_damaged"), "{refused:?}");
+    let damage = || world.run(&["log", "--json"]).ok().json()["damage"].clone();
+    let before = damage();
+    assert_eq!(before.as_array().unwrap().len(), 2, "{before}");
+    world.run(&["check", "--accept", "--yes"]).ok();
+    rekey().ok();
+    assert_eq!(damage(), before, "numbers, gap and change are the same");
+    world.run(&["check"]).ok();
+}
+
+#[test]
+fn a_record_that_does_not_open_is_deleted_when_its_person_says_so_and_the_key_can_be_changed_again() {
+    let mut world = World::new(Lifetimes::default());
+    let kept = world.sign_in_alice("kept");
+    let broken = world::sign_in(&world.home, "demo", "broken", "bob", "bob-pw");
+    let broken = broken.id;
+    stop(&mut world);
+    let bare = broken.replace('-', "").to_uppercase();
+    vault_file::run_sql(
+        &world.home,
+        &format!("UPDATE accounts SET overview = zeroblob(length(overview)) WHERE hex(id) = '{bare}'"),
+    );
+    world.agent = Some(Agent::start(&world.home));
+    world::unlock(&world.home).ok();
+
+    let check = world.run(&["check"]).failed_with(1);
+    assert!(check.stdout.contains(&broken) && check.stderr.contains("--remove"), "{check:?}");
+    let rekey = ["rekey", "--new-passphrase", "--passphrase-stdin", "--json"];
+    let refused = with_stdin(&world.home, &rekey, &[PASSPHRASE, OWN]);
+    assert_eq!((refused.code, refused.error_code().as_str()), (1, "vault_damaged"), "{refused:?}");
+
+    let record = format!("accounts/{broken}");
+    let unasked = world.run(&["check", "--remove", &record]).failed_with(2);
+    assert!(unasked.stderr.contains("--yes"), "nobody decides for the person: {unasked:?}");
+    let whole = format!("accounts/{}", kept.id);
+    let refused = world.run(&["check", "--remove", &whole, "--yes"]);
+    assert!(refused.code != 0 && refused.stderr.contains("no damaged record"), "{refused:?}");
+
+    let removed = world.run(&["check", "--remove", &record, "--yes"]).ok();
+    assert!(removed.stdout.contains("The vault is whole"), "{removed:?}");
+    let log = world.run(&["log"]).ok();
+    assert!(log.stdout.contains(&broken), "the log says what was deleted: {log:?}");
+    with_stdin(&world.home, &rekey, &[PASSPHRASE, OWN]).ok();
+    world.run(&["token", "kept"]).ok();
 }

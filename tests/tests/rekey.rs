@@ -12,12 +12,18 @@ use holdfast_system_tests::{
     home::Home,
     http::Request,
     idp::Lifetimes,
+    keys::marks_of_keys,
+    memory::{Process, findings_of, marks_of_pieces},
+    scan::Marks,
     vault_file, wait,
-    world::{PASSPHRASE, SOON, World},
+    world::{self, PASSPHRASE, SOON, World},
 };
 use serde_json::{Value, json};
 
 const NEW: &str = "five other marked lanterns";
+
+/// So many take a while to copy.
+const ACCOUNTS: usize = 500;
 
 /// Of the plain writes one in so many is met; syncs, new files, cuts and the like all are.
 const ONE_WRITE_IN: usize = 11;
@@ -162,6 +168,60 @@ fn killed_between_file_and_keyring_a_change_of_what_opens_the_vault_is_finished_
         }
     }
     assert_eq!(met.len(), 4, "each change was kept and was lost: {met:?}");
+}
+
+/// Files that only a vault in the making has, and their lengths.
+fn in_the_making(home: &Home) -> Vec<u64> {
+    let files = std::fs::read_dir(home.path()).unwrap().flatten();
+    let new = files.filter(|file| file.file_name().to_string_lossy().starts_with(".vault-"));
+    new.filter_map(|file| Some(file.metadata().ok()?.len())).collect()
+}
+
+#[test]
+fn a_lock_in_the_middle_of_a_change_of_the_key_ends_it_and_one_of_the_two_keys_opens_the_whole_vault() {
+    let world = World::new(Lifetimes::default());
+    let tokens = (0..ACCOUNTS).map(|number| format!("label-{number},service,token-{number}\n")).collect::<String>();
+    let list = format!("label,service,token\n{tokens}");
+    cli::run_with(&world.home, &["import", "tokens", "-", "--format", "csv"], &list, &[]).ok();
+    let (mut old, mut new) = (PASSPHRASE, NEW);
+    let mut kept = 0;
+    for bytes in [0, 1, 100_000, 300_000] {
+        let marks = [
+            marks_of_keys(&world.home, old),
+            marks_of_pieces("the old passphrase", old),
+            marks_of_pieces("the new passphrase", new),
+        ];
+        let marks = Marks::new(&marks.concat());
+        let found = || findings_of(&Process::new(world.agent().pid(), "the agent"), &marks);
+        assert!(!found().is_empty(), "the search sees the key of the open vault");
+        let change = {
+            let order = json!({"passphrase": old, "new_passphrase": new});
+            let request = Request::new("POST", "/v1/vault/rekey").json(&order);
+            let socket = world.home.socket();
+            std::thread::spawn(move || request.send_unix(&socket).unwrap().status)
+        };
+        wait::until_true("the new file to have grown so far, or to be done", SOON, || {
+            in_the_making(&world.home).iter().any(|length| *length >= bytes) || change.is_finished()
+        });
+        world.run(&["lock"]).ok();
+        wait::until_true("the half-made file to be gone", SOON, || in_the_making(&world.home).is_empty());
+        wait::until("the agent's memory to hold no key and no passphrase", SOON, || {
+            let found: Vec<String> = found().iter().take(20).map(ToString::to_string).collect();
+            if found.is_empty() { Ok(()) } else { Err(format!("{found:#?}")) }
+        });
+        match change.join().unwrap() {
+            200 => (old, new) = (new, old),
+            _ => kept += 1,
+        }
+        let status: Value = world.run(&["status", "--json"]).ok().json();
+        assert_eq!(status["vault"]["state"], "locked", "and nothing opens it again: {status}");
+        unlock(&world.home, new).failed_with(3);
+        unlock(&world.home, old).ok();
+        world.run(&["check"]).ok();
+        assert_eq!(world::accounts(&world.home).len(), ACCOUNTS, "{bytes}");
+    }
+    println!("the old key stayed {kept} times");
+    assert!(kept > 0, "no lock came in the middle");
 }
 
 #[test]

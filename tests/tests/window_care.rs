@@ -97,6 +97,41 @@ fn an_older_copy_is_shown_and_nothing_of_it_is_used_before_the_person_says_so() 
 }
 
 #[test]
+fn a_copy_from_before_a_change_of_the_key_is_told_for_one_in_the_window() {
+    let stage = with_alice();
+    let page = stage.window().page();
+    lock(&stage);
+    let older: Vec<_> = vault_files(&stage.home).into_iter().map(|file| (fs::read(&file).ok(), file)).collect();
+    unlock(&stage, PASSPHRASE);
+    page.click(&by("nav-vault"));
+    page.fill(&by("key-proof"), PASSPHRASE);
+    page.click(&by("key-renew"));
+    page.fill(&by("key-new"), NEW_PASSPHRASE);
+    page.fill(&by("key-new-again"), NEW_PASSPHRASE);
+    page.click(&by("key-change"));
+    page.wait_for(&by("vault-view"));
+    wait::until_true("the key to be changed", SOON, || {
+        page.text(&by("toast")).is_ok_and(|said| said.contains("The key was changed"))
+    });
+    lock(&stage);
+    for (bytes, file) in &older {
+        match bytes {
+            Some(bytes) => fs::write(file, bytes).unwrap(),
+            None => drop(fs::remove_file(file)),
+        }
+    }
+
+    unlock(&stage, PASSPHRASE);
+    page.wait_for(&format!("{}[data-standing=older]", by("standing")));
+    let said = page.text(&by("standing")).unwrap();
+    assert!(said.contains("This is an older copy of your vault.") && !said.contains("missing"), "{said}");
+    page.wait_for(&format!("{}:disabled", by("row-refresh")));
+    stage.window().picture("24-before-a-new-key");
+    page.hold(&by("standing-accept"), HELD);
+    page.wait_for(&format!("{}:enabled", by("row-refresh")));
+}
+
+#[test]
 fn a_recovery_code_is_shown_once_opens_the_vault_and_stands_in_no_file() {
     let mut stage = Stage::new(LIFETIMES, false);
     let page = stage.window().page();

@@ -32,6 +32,8 @@ pub const TESTS: &[&str] = &[
     "libglib2.0-bin",
     "openssl",
     "python3-dbusmock",
+    "python3-gi",
+    "gir1.2-gtk-3.0",
     "gnome-keyring",
     "oidc-agent-cli",
     "gcr",

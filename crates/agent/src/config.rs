@@ -6,6 +6,8 @@ use anyhow::{Context, bail};
 use holdfast_engine::LockPolicy;
 use serde::Deserialize;
 
+use crate::ordinary_file::read_text;
+
 /// Settings of the agent. Every one has a default; an unknown one is an error, so that a misspelt setting does
 /// not pass for one that is in force.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -66,7 +68,7 @@ impl Lock {
 impl Config {
     /// Reads the file; without one the defaults are in force.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = match std::fs::read_to_string(path) {
+        let text = match read_text(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),

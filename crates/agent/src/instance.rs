@@ -12,6 +12,9 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use rustix::fs::OFlags;
+
+use crate::ordinary_file::ordinary;
 
 /// Links that lead to links; more than the kernel follows is a circle.
 const LINKS_MAX: usize = 40;
@@ -26,13 +29,17 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock, or says which process has it.
     pub fn take(path: &Path) -> anyhow::Result<Self> {
+        // A link would have the process id written into the file that it leads to.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(flags)
             .open(path)
+            .and_then(ordinary)
             .with_context(|| format!("the lock file {} cannot be opened", path.display()))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -149,6 +156,20 @@ mod tests {
         assert!(refused.contains(&std::process::id().to_string()), "{refused}");
         drop(first);
         Lock::take(&path).expect("free again");
+    }
+
+    #[test]
+    fn what_a_lock_file_that_is_a_link_leads_to_stays_as_it_is() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("diary"), "not ours").unwrap();
+        symlink(at("diary"), at("vault.db.lock")).unwrap();
+        let refused = format!("{:#}", Lock::take(&at("vault.db.lock")).expect_err("a link"));
+        assert!(refused.contains("vault.db.lock"), "{refused}");
+        assert_eq!(std::fs::read_to_string(at("diary")).unwrap(), "not ours");
+        rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+            .unwrap();
+        Lock::take(&at("fifo")).expect_err("a FIFO");
     }
 
     #[test]

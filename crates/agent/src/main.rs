@@ -6,10 +6,12 @@
 mod clock;
 mod config;
 mod desktop_signals;
+mod give_back;
 mod hardening;
 mod instance;
 mod keyring;
 mod logging;
+mod ordinary_file;
 mod places;
 mod providers_dir;
 mod socket;
@@ -109,6 +111,7 @@ async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
     engine.set_file_providers(providers_dir::read(&places.providers));
     let policy = config.lock.policy();
     engine.set_lock_policy(policy);
+    give_back::after_unlock_and_lock(&engine);
     // The socket is bound already, so callers queue meanwhile; a keyring that waits for its person does not hold
     // them up longer than this.
     let _ = tokio::time::timeout(FIRST_UNLOCK, engine.start()).await;

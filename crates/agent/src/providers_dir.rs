@@ -7,6 +7,8 @@ use holdfast_engine::parse_provider_file;
 use holdfast_model::Provider;
 use tracing::warn;
 
+use crate::ordinary_file::read_text;
+
 /// Reads all `*.toml` files in the order of their names. A name that a file used first stays its.
 pub fn read(folder: &Path) -> Vec<Provider> {
     let mut files: Vec<_> = match std::fs::read_dir(folder) {
@@ -22,7 +24,7 @@ pub fn read(folder: &Path) -> Vec<Provider> {
     files.sort();
     let mut providers: Vec<Provider> = Vec::new();
     for path in files {
-        let parsed = std::fs::read_to_string(&path)
+        let parsed = read_text(&path)
             .map_err(|error| error.to_string())
             .and_then(|text| parse_provider_file(&text).map_err(|error| error.to_string()));
         match parsed {
@@ -55,6 +57,14 @@ mod tests {
         std::fs::write(folder.path().join("2.toml"), "[[provider]\n").expect("write");
         std::fs::write(folder.path().join("3.toml"), good("third")).expect("write");
         std::fs::write(folder.path().join("4.toml~"), good("backup")).expect("write");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            folder.path().join("5.toml"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .expect("a FIFO");
         let names: Vec<_> = read(folder.path()).into_iter().map(|provider| provider.name.to_string()).collect();
         assert_eq!(names, ["first", "third"]);
         assert!(read(&folder.path().join("none")).is_empty());

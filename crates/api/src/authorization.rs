@@ -61,11 +61,13 @@ pub fn request_is_allowed(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError
 
 /// Who asks, for the audit log: the executable behind the peer's process, as far as the system shows it.
 pub fn caller(peer: Peer) -> Caller {
-    let program = peer.pid.map(|pid| match std::fs::read_link(format!("/proc/{pid}/exe")) {
-        Ok(path) => format!("{} (pid {pid})", path.display()),
-        Err(_) => format!("pid {pid}"),
-    });
-    Caller { program }
+    let Some(pid) = peer.pid else { return Caller::default() };
+    let executable = std::fs::read_link(format!("/proc/{pid}/exe")).ok().map(|path| path.display().to_string());
+    let program = match &executable {
+        Some(path) => format!("{path} (pid {pid})"),
+        None => format!("pid {pid}"),
+    };
+    Caller { program: Some(program), executable }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(check_vault))
         .routes(routes!(accept_vault))
+        .routes(routes!(remove_damaged))
         .routes(routes!(backup_vault))
         .routes(routes!(restore_vault))
         .routes(routes!(rekey_vault))
@@ -53,6 +54,22 @@ async fn check_vault(State(shared): State<Shared>) -> Reply<wire::CheckReport> {
     responses((status = 200, body = wire::Status), (status = 423, body = wire::ErrorReply)))]
 async fn accept_vault(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Reply<wire::Status> {
     to_its_end(&shared.engine, move |engine| async move { engine.accept(&caller).await }).await?;
+    Ok(Json(current_status(&shared.engine).await))
+}
+
+/// Deletes a record that nothing opens any more. With an account its tokens go too; they are not revoked, because nobody
+/// can tell any more where they were issued.
+#[utoipa::path(post, path = "/v1/vault/remove-damaged", tag = "vault", request_body = wire::RemoveDamaged,
+    responses((status = 200, body = wire::Status), (status = 404, body = wire::ErrorReply),
+        (status = 423, body = wire::ErrorReply)))]
+async fn remove_damaged(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Body(request): Body<wire::RemoveDamaged>,
+) -> Reply<wire::Status> {
+    let remove =
+        move |engine: Engine| async move { engine.remove_damaged(&request.table, &request.record, &caller).await };
+    to_its_end(&shared.engine, remove).await?;
     Ok(Json(current_status(&shared.engine).await))
 }
 

@@ -143,6 +143,10 @@ pub const fn needs_sign_in(reason: &NeedsSignIn) -> (&'static str, &'static str)
         NeedsSignIn::ClientRefused => {
             ("client_refused", "The provider refuses this client. Holdfast kept everything and stopped trying.")
         }
+        NeedsSignIn::Unreadable => (
+            "unreadable",
+            "What the vault holds for it is damaged and does not open. Holdfast uses nothing of it, and deleted nothing.",
+        ),
         NeedsSignIn::NewTokenNeeded => (
             "new_token_needed",
             "The one that was entered by hand is over, or does not live as long as asked for. Nothing can renew it.",
@@ -178,6 +182,9 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
             },
             oidc_agent_hint(file),
         ),
+        EngineError::LogTakesNothing(vault) => {
+            ErrorBody { message: ended(sentence(&error.to_string())), ..vault_body(vault) }
+        }
         EngineError::ImportUnderWay => plain(C::ImportUnderWay, "Wait for it to end."),
         EngineError::ImportUnstored(vault) => ErrorBody {
             message: ended(sentence(&error.to_string())),
@@ -206,7 +213,7 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         }
         EngineError::WrongPassphrase { wait_s } => ErrorBody {
             retry_after_s: Some(*wait_s).filter(|wait| *wait > 0),
-            ..plain(C::WrongPassphrase, "Try again; look at Caps Lock and the keyboard layout. Nothing is erased.")
+            ..plain(C::WrongPassphrase, WRONG_PASSPHRASE)
         },
         EngineError::TooManyTries { wait_s } => ErrorBody {
             retry_after_s: Some(*wait_s),
@@ -229,7 +236,7 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         EngineError::PassphraseTooWeak { .. } => {
             plain(C::PassphraseTooWeak, "Five or more random words are strong and easy to type.")
         }
-        EngineError::KeyringKeyWrong => plain(C::KeyringKeyWrong, "Use the passphrase, or restore a backup."),
+        EngineError::KeyringKeyWrong => plain(C::KeyringKeyWrong, KEYRING_KEY_WRONG),
         EngineError::Keyring(keyring) => keyring_body(keyring),
         EngineError::Vault(vault) => vault_body(vault),
         EngineError::ProviderNotFound(_) => {
@@ -240,14 +247,23 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
             plain(C::ProviderInvalid, "Nothing was kept. holdfast provider add --help says what it takes.")
         }
         EngineError::ProviderInUse { .. } => plain(C::ProviderInUse, "Sign out of them first."),
+        EngineError::NotDamaged { .. } => plain(C::NotFound, "holdfast check names what is damaged."),
         EngineError::AccountNotFound(_) => plain(C::AccountNotFound, "holdfast list shows those that there are."),
-        EngineError::LabelTaken(_) => plain(C::LabelTaken, "Choose another label."),
+        EngineError::LabelTaken(_) | EngineError::LabelAlike(_) => plain(C::LabelTaken, "Choose another label."),
         EngineError::SignInCancelled => plain(C::SignInCancelled, "Start again when you like."),
         EngineError::SignInNotFound => plain(C::SignInNotFound, "Start again."),
         EngineError::NeedsSignIn { label, provider, reason: reason @ NeedsSignIn::NewTokenNeeded } => ErrorBody {
             code: C::NeedsSignIn,
             message: format!("{label} needs a new token. {}", needs_sign_in(reason).1),
             hint: Some(format!("Make one at {provider}, then: {}", enter(provider, label))),
+            retry_after_s: None,
+        },
+        EngineError::NeedsSignIn { label, reason: reason @ NeedsSignIn::Unreadable, .. } => ErrorBody {
+            code: C::NeedsSignIn,
+            message: format!("{label} cannot be used. {}", needs_sign_in(reason).1),
+            hint: Some(
+                "holdfast check names what is damaged. Restore a backup, or remove the account and add it anew.".into(),
+            ),
             retry_after_s: None,
         },
         EngineError::NeedsSignIn { label, provider, reason } => ErrorBody {
@@ -319,15 +335,38 @@ fn keyring_body(error: &KeyringError) -> ErrorBody {
     ErrorBody { code, message: sentence(&error.to_string()), hint: Some(hint.to_owned()), retry_after_s: None }
 }
 
+/// A wrong passphrase and a keyslot whose salt or cost somebody changed derive another key, and nothing else can be known
+/// of it without the right one (docs/vault-format.md section 1).
+const WRONG_PASSPHRASE: &str = "Try again; look at Caps Lock and the keyboard layout. Nothing is erased. If you are sure of \
+     it, the vault file may have been changed, which cannot be told apart: use the recovery code, or a backup.";
+/// The same holds of a key from the keyring.
+const KEYRING_KEY_WRONG: &str = "Use the passphrase or the recovery code, or restore a backup. A vault file whose way to open \
+     it was changed cannot be told apart from a wrong key.";
+
+/// What to do about a damaged record of `table`.
+fn damage_hint(table: &str) -> &'static str {
+    match table {
+        "accounts" | "credentials" => "Remove that account and sign in again, or restore a backup.",
+        "providers" => "Remove that provider and add it again, or restore a backup.",
+        "keyslots" => {
+            "Open it another way if it has one (keyring, passphrase, recovery code), then: holdfast check --accept, and \
+             holdfast rekey. Otherwise restore a backup."
+        }
+        "meta" | "register" => "holdfast check says more; holdfast check --accept makes it anew from what is there.",
+        "audit" => "holdfast log shows where; holdfast check --accept goes on from there.",
+        _ => "holdfast check names all that is damaged. Restore a backup, or go on without it.",
+    }
+}
+
 fn vault_body(error: &VaultError) -> ErrorBody {
     use ErrorCode as C;
     let (code, hint) = match error {
         VaultError::Absent => (C::VaultUninitialised, "Make one: holdfast init"),
         VaultError::AlreadyThere => (C::VaultExists, "Open it: holdfast unlock"),
-        VaultError::WrongKey => (C::WrongPassphrase, "Try again. Nothing is erased."),
+        VaultError::WrongKey => (C::WrongPassphrase, WRONG_PASSPHRASE),
         VaultError::MissingKey(_) => (C::PassphraseRequired, "holdfast unlock"),
         VaultError::TooNew { .. } => (C::VaultTooNew, "Update Holdfast. The vault was not touched."),
-        VaultError::Damaged { .. } => (C::VaultDamaged, "Remove that account and sign in again, or restore a backup."),
+        VaultError::Damaged { table, .. } => (C::VaultDamaged, damage_hint(table)),
         VaultError::Unaccepted => {
             (C::VaultUnaccepted, "Look at it with holdfast status, then: holdfast check --accept")
         }

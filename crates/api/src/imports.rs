@@ -2,8 +2,8 @@
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use holdfast_engine::{
-    Caller, Engine, EngineError, EnteredToken, ImportOidcAgent, ImportOutcome, ImportReport, TokenListFormat,
-    WrittenSecret, WrittenToken,
+    Caller, Engine, EngineError, EnteredToken, FileKind, ImportOidcAgent, ImportOutcome, ImportReport, TokenListFormat,
+    WrittenSecret, WrittenToken, kind_of,
 };
 use holdfast_model::{Passphrase, SecretValue};
 use holdfast_wire as wire;
@@ -11,7 +11,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     errors::ApiError,
-    request::LargeBody,
+    files,
+    request::{Body, LargeBody},
     routes::{Shared, to_its_end},
     views,
 };
@@ -20,7 +21,11 @@ type Created<T> = Result<(StatusCode, Json<T>), ApiError>;
 
 /// The operations of this file.
 pub fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(import_oidc_agent)).routes(routes!(import_tokens)).routes(routes!(enter_token))
+    OpenApiRouter::new()
+        .routes(routes!(import_oidc_agent))
+        .routes(routes!(import_tokens))
+        .routes(routes!(import_file))
+        .routes(routes!(enter_token))
 }
 
 /// Takes over one account of oidc-agent: uses its refresh token once, and keeps what comes back.
@@ -36,6 +41,14 @@ async fn import_oidc_agent(
         password: request.password.map(|password| Passphrase::new(password.expose_secret().to_owned())),
         label: request.label,
     };
+    Ok((StatusCode::CREATED, Json(taken_over(&shared, import, caller).await?)))
+}
+
+async fn taken_over(
+    shared: &Shared,
+    import: ImportOidcAgent,
+    caller: Caller,
+) -> Result<wire::ImportedAccount, EngineError> {
     let report =
         to_its_end(&shared.engine, move |engine| async move { engine.import_oidc_agent(import, &caller).await });
     let report = report.await?;
@@ -46,8 +59,13 @@ async fn import_oidc_agent(
         ImportOutcome::AlreadyThere => wire::ImportOutcome::AlreadyThere,
     };
     let notes = notes(&report, &account);
-    let (provider_added, rotated) = (report.provider_added, report.rotated);
-    Ok((StatusCode::CREATED, Json(wire::ImportedAccount { account, outcome, provider_added, rotated, notes })))
+    Ok(wire::ImportedAccount {
+        account,
+        outcome,
+        provider_added: report.provider_added,
+        rotated: report.rotated,
+        notes,
+    })
 }
 
 /// What a person has to know of an account that was taken over.
@@ -100,11 +118,59 @@ async fn import_tokens(
         wire::TokenListFormat::Csv => TokenListFormat::Csv,
         wire::TokenListFormat::Json => TokenListFormat::Json,
     };
-    let import =
-        move |engine: Engine| async move { engine.import_tokens(request.list.expose_secret(), format, &caller).await };
-    let kept = to_its_end(&shared.engine, import).await?;
-    let tokens = kept.into_iter().map(|token| entered(&shared.engine, token)).collect::<Result<_, _>>()?;
+    let tokens = kept(&shared, request.list, format, caller).await?;
     Ok((StatusCode::CREATED, Json(wire::ImportedTokens { tokens })))
+}
+
+async fn kept(
+    shared: &Shared,
+    list: wire::SecretText,
+    format: TokenListFormat,
+    caller: Caller,
+) -> Result<Vec<wire::EnteredToken>, EngineError> {
+    let import = move |engine: Engine| async move { engine.import_tokens(list.expose_secret(), format, &caller).await };
+    let kept = to_its_end(&shared.engine, import).await?;
+    kept.into_iter().map(|token| entered(&shared.engine, token)).collect()
+}
+
+/// Imports a file that the agent opens itself: an account file of oidc-agent, a list of tokens or a provider file.
+#[utoipa::path(post, path = "/v1/import/file", tag = "import", request_body = wire::ImportFile,
+    responses((status = 201, body = wire::ImportedFile), (status = 422, body = wire::ErrorReply)))]
+async fn import_file(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Body(request): Body<wire::ImportFile>,
+) -> Created<wire::ImportedFile> {
+    let mut text = files::text_of(&request.path).await?;
+    let kind = kind_of(&request.path, &text).ok_or_else(|| of_no_kind(&request.path))?;
+    let mut text = || std::mem::take(&mut *text);
+    let imported = match kind {
+        FileKind::OidcAgent => {
+            let password = request.password.map(|password| Passphrase::new(password.expose_secret().to_owned()));
+            let import = ImportOidcAgent { text: SecretValue::new(text()), password, label: None };
+            wire::ImportedFile::OidcAgent { imported: Box::new(taken_over(&shared, import, caller).await?) }
+        }
+        FileKind::TokenCsv | FileKind::TokenJson => {
+            let csv = kind == FileKind::TokenCsv;
+            let format = if csv { TokenListFormat::Csv } else { TokenListFormat::Json };
+            let list = wire::SecretText::new(text());
+            wire::ImportedFile::Tokens { tokens: kept(&shared, list, format, caller).await? }
+        }
+        FileKind::Providers => {
+            let toml = text();
+            let import = move |engine: Engine| async move { engine.import_providers(&toml).await };
+            let added = to_its_end(&shared.engine, import).await?;
+            wire::ImportedFile::Providers { providers: added.into_iter().map(views::provider).collect() }
+        }
+    };
+    Ok((StatusCode::CREATED, Json(imported)))
+}
+
+fn of_no_kind(path: &str) -> ApiError {
+    let message = format!("{} is none of the files that can be imported. Nothing was.", files::shown(path));
+    let hint = "Account files of oidc-agent, lists of tokens with a header row or as JSON, and provider files can be: \
+                docs/import.md describes them.";
+    ApiError::new(wire::ErrorCode::ImportInvalid, message, hint)
 }
 
 /// Keeps a token that a person made at a service.

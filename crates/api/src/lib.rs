@@ -7,6 +7,7 @@ mod authorization;
 mod care;
 mod errors;
 mod events;
+mod files;
 mod imports;
 mod in_parts;
 mod limits;

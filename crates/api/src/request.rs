@@ -5,6 +5,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::request::Parts,
 };
+use holdfast_engine::Engine;
 use holdfast_wire::ErrorCode;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroize;
@@ -36,9 +37,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for LargeBody<T> {
     }
 }
 
+/// A body that arrives while the vault is locked ends there: half of a passphrase is a secret, too.
 async fn parsed<T: DeserializeOwned>(request: Request, max: usize) -> Result<T, ApiError> {
+    let closing = request.extensions().get::<Engine>().map(Engine::next_closing);
+    let closing = async move {
+        match closing {
+            Some(closing) => closing.await,
+            None => std::future::pending().await,
+        }
+    };
     let read = axum::body::to_bytes(request.into_body(), max);
-    let bytes = tokio::time::timeout(BODY_TIME, read).await.map_err(|_| too_slow())?.map_err(|_| too_large(max))?;
+    let bytes = tokio::select! {
+        read = tokio::time::timeout(BODY_TIME, read) => read.map_err(|_| too_slow())?.map_err(|_| too_large(max))?,
+        () = closing => return Err(overtaken()),
+    };
     let parsed = if bytes.is_empty() { serde_json::from_slice(b"{}") } else { serde_json::from_slice(&bytes) };
     wipe(bytes);
     parsed.map_err(|error| does_not_fit(&error))
@@ -81,6 +93,14 @@ fn wipe(bytes: Bytes) {
     if let Ok(mut bytes) = bytes.try_into_mut() {
         bytes.as_mut().zeroize();
     }
+}
+
+fn overtaken() -> ApiError {
+    ApiError::new(
+        ErrorCode::VaultLocked,
+        "The vault was locked before the body had arrived. Nothing was done.".into(),
+        "Send the request again.",
+    )
 }
 
 fn too_slow() -> ApiError {

@@ -52,7 +52,7 @@ pub struct Stop {
 /// are refused before a byte of theirs is read.
 pub async fn serve(listener: UnixListener, engine: Engine, own_uid: u32, stop: Stop) {
     let readers = Arc::new(Semaphore::new(limits::EVENT_READERS_MAX));
-    let app = app(Shared { engine, stop: stop.asked.clone(), readers });
+    let app = app(Shared { engine: engine.clone(), stop: stop.asked.clone(), readers });
     let places = Places::new(limits::CONNECTIONS_MAX);
     let connections = TaskTracker::new();
     loop {
@@ -79,7 +79,7 @@ pub async fn serve(listener: UnixListener, engine: Engine, own_uid: u32, stop: S
             () = stop.now.cancelled() => break,
         };
         let Some(place) = place else { break };
-        connections.spawn(serve_connection(stream, peer, place, app.clone(), stop.now.clone()));
+        connections.spawn(serve_connection(stream, peer, place, app.clone(), engine.clone(), stop.now.clone()));
     }
     connections.close();
     if tokio::time::timeout(limits::DRAIN_TIME, connections.wait()).await.is_err() {
@@ -87,7 +87,14 @@ pub async fn serve(listener: UnixListener, engine: Engine, own_uid: u32, stop: S
     }
 }
 
-async fn serve_connection(stream: UnixStream, peer: Peer, place: Arc<Place>, app: Router, stop: CancellationToken) {
+async fn serve_connection(
+    stream: UnixStream,
+    peer: Peer,
+    place: Arc<Place>,
+    app: Router,
+    engine: Engine,
+    stop: CancellationToken,
+) {
     let app = app.layer(axum::Extension(peer));
     let requests = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
         let begun = place.begin().map(|under_way| (under_way, app.clone()));
@@ -103,17 +110,21 @@ async fn serve_connection(stream: UnixStream, peer: Peer, place: Arc<Place>, app
         .max_buf_size(limits::HEAD_MAX)
         .serve_connection(TokioIo::new(Patient::new(stream, limits::WRITE_TIME)), requests);
     let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        () = place.given_up() => {
-            debug!("a connection without a request made room for another");
-            return;
+    let mut closing = std::pin::pin!(engine.next_closing());
+    let (mut closed, mut stopping) = (false, false);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => break ended,
+            () = place.given_up() => {
+                debug!("a connection without a request made room for another");
+                return;
+            }
+            // The buffers of a connection hold what was sent on it before, a passphrase say, until it ends.
+            () = closing.as_mut(), if !closed => closed = true,
+            () = stop.cancelled(), if !stopping => stopping = true,
         }
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        connection.as_mut().graceful_shutdown();
     };
     if let Err(error) = ended {
         debug!(%error, "a connection ended early");
@@ -180,6 +191,7 @@ async fn authorize(State(engine): State<Engine>, mut request: Request, next: Nex
         return Err(ApiError::new(ErrorCode::Forbidden, "The caller is not known.".into(), "Use the socket."));
     };
     request.extensions_mut().insert(authorization::caller(peer));
+    request.extensions_mut().insert(engine.clone());
     if !NO_USE.contains(&route(&request)) {
         engine.used();
     }

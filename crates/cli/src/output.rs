@@ -2,14 +2,20 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
 
 use holdfast_wire::{ErrorBody, ErrorCode, ErrorReply};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FallocateFlags, FileType, SeekFrom, fallocate, fstat, seek};
+use rustix::io::Errno;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::text::{harmless_json, plain};
+
+/// More than any secret that is printed this once, in bytes.
+const ROOM_FOR_A_SECRET: u64 = 4096;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -69,6 +75,31 @@ pub fn secret(text: &str) -> io::Result<()> {
     bytes.extend_from_slice(text.as_bytes());
     bytes.push(b'\n');
     File::from(io::stdout().as_fd().try_clone_to_owned()?).write_all(&bytes)
+}
+
+/// Whether stdout can take a secret that cannot be told twice: nobody has closed its other end, and its disk has room.
+pub fn can_take_a_secret() -> io::Result<()> {
+    takes_a_secret(io::stdout().as_fd())
+}
+
+fn takes_a_secret(out: BorrowedFd<'_>) -> io::Result<()> {
+    let mut ends = [PollFd::from_borrowed_fd(out, PollFlags::OUT)];
+    rustix::io::retry_on_intr(|| poll(&mut ends, Some(&Timespec::default())))?;
+    if ends.iter().any(|end| end.revents().intersects(PollFlags::ERR | PollFlags::HUP)) {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
+    // A device that is full says so to a write of nothing.
+    rustix::io::write(out, &[])?;
+    let at = if fstat(out).is_ok_and(|about| FileType::from_raw_mode(about.st_mode) == FileType::RegularFile) {
+        seek(out, SeekFrom::Current(0))?
+    } else {
+        return Ok(());
+    };
+    match fallocate(out, FallocateFlags::KEEP_SIZE, at, ROOM_FOR_A_SECRET) {
+        // Not every file system can set room aside; then the write itself will tell.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Prints a note for the person on stderr. A closed stderr is no reason to fail.
@@ -139,6 +170,20 @@ mod tests {
         assert_eq!(value["error"]["code"], "provider_unreachable");
         assert_eq!(value["error"]["retry_after_s"], 15);
         Ok(())
+    }
+
+    #[test]
+    fn a_secret_goes_only_where_it_can_be_kept() -> io::Result<()> {
+        let full = File::options().write(true).open("/dev/full")?;
+        assert_eq!(takes_a_secret(full.as_fd()).map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
+        let (reader, writer) = io::pipe()?;
+        takes_a_secret(writer.as_fd())?;
+        drop(reader);
+        assert_eq!(takes_a_secret(writer.as_fd()).map_err(|error| error.kind()), Err(io::ErrorKind::BrokenPipe));
+        let file = tempfile::tempfile()?;
+        takes_a_secret(file.as_fd())?;
+        assert_eq!(file.metadata()?.len(), 0);
+        takes_a_secret(File::options().write(true).open("/dev/null")?.as_fd())
     }
 
     #[test]

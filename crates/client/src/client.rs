@@ -4,10 +4,10 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use holdfast_wire::{
-    AccountList, AccountView, AddProvider, BackupReport, ChangeKey, CheckReport, EnterToken, EnteredToken,
-    ImportOidcAgent, ImportProviders, ImportTokens, ImportedAccount, ImportedTokens, InitVault, MakeBackup,
-    MakeRecoveryCode, ProviderList, ProviderView, RecoveryCodeReply, RestoreReport, RestoreVault, SignInView,
-    SignOutReport, StartSignIn, Status, TokenReply, TokenRequest, UnlockVault,
+    AccountList, AccountView, AddProvider, BackupReport, ChangeKey, CheckReport, EnterToken, EnteredToken, ImportFile,
+    ImportOidcAgent, ImportProviders, ImportTokens, ImportedAccount, ImportedFile, ImportedTokens, InitVault,
+    MakeBackup, MakeRecoveryCode, ProviderList, ProviderView, RecoveryCodeReply, RemoveDamaged, RestoreReport,
+    RestoreVault, SignInView, SignOutReport, StartSignIn, Status, TokenReply, TokenRequest, UnlockVault,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -119,6 +119,11 @@ impl Client {
         self.post("/v1/vault/accept", WHOLE_VAULT)
     }
 
+    /// `POST /v1/vault/remove-damaged`
+    pub fn remove_damaged(&self, request: &RemoveDamaged) -> Result<Status, Error> {
+        self.call("POST", "/v1/vault/remove-damaged", Some(request), WHOLE_VAULT)
+    }
+
     /// `POST /v1/vault/backup`
     pub fn backup_vault(&self, request: &MakeBackup) -> Result<BackupReport, Error> {
         self.call("POST", "/v1/vault/backup", Some(request), WHOLE_VAULT)
@@ -167,6 +172,11 @@ impl Client {
     /// `POST /v1/import/tokens`
     pub fn import_tokens(&self, request: &ImportTokens) -> Result<ImportedTokens, Error> {
         self.call("POST", "/v1/import/tokens", Some(request), NETWORK)
+    }
+
+    /// `POST /v1/import/file`
+    pub fn import_file(&self, request: &ImportFile) -> Result<ImportedFile, Error> {
+        self.call("POST", "/v1/import/file", Some(request), NETWORK)
     }
 
     /// `POST /v1/static-tokens`

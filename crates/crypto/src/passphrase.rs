@@ -12,10 +12,14 @@ use crate::{UnlockError, key::KEY_BYTES};
 const LEAST_MEMORY_KIB: u32 = 64 * 1024;
 /// Least number of passes, from the same recommendation.
 const LEAST_PASSES: u32 = 3;
-/// Most memory that a file may ask for, in KiB: 1 GiB. More would let a hostile file exhaust the machine.
-const MOST_MEMORY_KIB: u32 = 1024 * 1024;
+/// Most memory that a file may ask for, in KiB: 256 MiB. More would let a hostile file exhaust the machine.
+const MOST_MEMORY_KIB: u32 = 256 * 1024;
 /// Most passes that a file may ask for: with them, an honest file takes seconds and a hostile one not hours.
 const MOST_PASSES: u32 = 64;
+/// Most work that a file may ask for: memory in KiB times passes, as much as 64 MiB with [`MOST_PASSES`]. Nothing ends an
+/// Argon2 that has begun, so a lock finds it running so long; with the most memory and the most passes together that
+/// would be minutes.
+const MOST_WORK_KIB: u64 = LEAST_MEMORY_KIB as u64 * MOST_PASSES as u64;
 /// Most lanes that a file may ask for.
 const MOST_LANES: u32 = 16;
 
@@ -35,13 +39,15 @@ impl Default for PassphraseCost {
 }
 
 impl PassphraseCost {
-    /// Checks parameters that a file or a caller names: 64 MiB to 1 GiB, 3 to 64 passes, 1 to 16 lanes.
+    /// Checks parameters that a file or a caller names: 64 to 256 MiB, 3 to 64 passes, memory times passes up to
+    /// 4 GiB, 1 to 16 lanes.
     ///
     /// # Errors
     /// [`UnlockError::CostRefused`] outside these bounds.
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, UnlockError> {
         let accepted = (LEAST_MEMORY_KIB..=MOST_MEMORY_KIB).contains(&memory_kib)
             && (LEAST_PASSES..=MOST_PASSES).contains(&passes)
+            && u64::from(memory_kib) * u64::from(passes) <= MOST_WORK_KIB
             && (1..=MOST_LANES).contains(&lanes);
         accepted.then_some(Self { memory_kib, passes, lanes }).ok_or(UnlockError::CostRefused)
     }
@@ -51,7 +57,8 @@ impl PassphraseCost {
     #[must_use]
     pub fn scaled(self, took: Duration, wanted: Duration) -> Self {
         let passes = u128::from(self.passes) * wanted.as_micros() / took.as_micros().max(1);
-        let passes = u32::try_from(passes).unwrap_or(MOST_PASSES).clamp(LEAST_PASSES, MOST_PASSES);
+        let most = u32::try_from(MOST_WORK_KIB / u64::from(self.memory_kib)).unwrap_or(MOST_PASSES).min(MOST_PASSES);
+        let passes = u32::try_from(passes).unwrap_or(most).clamp(LEAST_PASSES, most);
         Self { passes, ..self }
     }
 
@@ -116,6 +123,8 @@ mod tests {
             (LEAST_MEMORY_KIB - 1, 3, 1),
             (LEAST_MEMORY_KIB, u32::MAX, 1),
             (LEAST_MEMORY_KIB, 65, 1),
+            (MOST_MEMORY_KIB, 17, 1),
+            (LEAST_MEMORY_KIB + 1, 64, 1),
             (LEAST_MEMORY_KIB, 2, 1),
             (LEAST_MEMORY_KIB, 3, 0),
             (LEAST_MEMORY_KIB, 3, 17),
@@ -124,7 +133,8 @@ mod tests {
             let refused = PassphraseCost::new(memory, passes, lanes);
             assert_eq!(refused, Err(UnlockError::CostRefused), "m={memory} t={passes} p={lanes}");
         }
-        assert!(PassphraseCost::new(MOST_MEMORY_KIB, 64, 16).is_ok(), "the bounds themselves are accepted");
+        assert!(PassphraseCost::new(MOST_MEMORY_KIB, 16, 16).is_ok(), "the bounds themselves are accepted");
+        assert!(PassphraseCost::new(LEAST_MEMORY_KIB, 64, 16).is_ok(), "the bounds themselves are accepted");
     }
 
     #[test]
@@ -142,6 +152,8 @@ mod tests {
         assert_eq!(passes(2_000, 500), 3);
         assert_eq!(passes(0, 500), MOST_PASSES);
         assert_eq!(passes(1, 600_000), MOST_PASSES);
+        let dear = PassphraseCost::new(MOST_MEMORY_KIB, 3, 1).expect("within the bounds");
+        assert_eq!(dear.scaled(Duration::ZERO, Duration::from_secs(1)).passes(), 16);
         assert_eq!(floor.scaled(Duration::from_millis(100), Duration::from_millis(500)).memory_kib(), 65_536);
     }
 }

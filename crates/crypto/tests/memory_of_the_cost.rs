@@ -80,10 +80,11 @@ fn parameters_outside_the_bounds_are_refused_without_any_memory() {
     for (memory, passes, lanes) in [
         (u32::MAX, u32::MAX, u32::MAX),
         (u32::MAX, 3, 1),
-        (1_048_577, 3, 1),
-        (1_048_576, 65, 1),
-        (1_048_576, 64, 17),
-        (1_048_576, 3, 0),
+        (262_145, 3, 1),
+        (262_144, 17, 1),
+        (65_536, 65, 1),
+        (65_536, 64, 17),
+        (262_144, 3, 0),
         (65_535, 3, 1),
         (65_536, 2, 1),
         (65_536, 3, 0),
@@ -116,9 +117,9 @@ fn a_cost_whose_memory_is_not_there_is_an_error_and_the_slot_still_opens_afterwa
 #[test]
 fn the_ceiling_of_the_bounds_is_what_is_asked_for() {
     let mut slots = made();
-    slots[0].kind = SlotKind::Passphrase(PassphraseCost::new(1_048_576, 3, 16).unwrap());
-    CEILING.set(1024 * MIB - 1);
+    slots[0].kind = SlotKind::Passphrase(PassphraseCost::new(262_144, 3, 16).unwrap());
+    CEILING.set(256 * MIB - 1);
     let (asked, refused) = largest(|| open_keyslots(VAULT, UnlockMethod::Passphrase, &slots, &material()).map(drop));
     CEILING.set(usize::MAX);
-    assert_eq!((asked, refused), (1024 * MIB, Err(UnlockError::Memory { needed_mib: 1024 })));
+    assert_eq!((asked, refused), (256 * MIB, Err(UnlockError::Memory { needed_mib: 256 })));
 }

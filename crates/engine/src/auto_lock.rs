@@ -219,8 +219,12 @@ impl Engine {
 
     /// Closes the vault for a reason; `false` when there was nothing to close.
     pub(crate) async fn lock_because(&self, reason: LockReason, caller: &Caller) -> bool {
+        use crate::vault::{AFTER_CANCEL_MS, LOCK_GRACE_MS};
+        // All of it within a second.
+        let end = self.now().plus_millis(LOCK_GRACE_MS + AFTER_CANCEL_MS);
         let before = self.state().auto_lock.reason;
-        let closed = self.close_session(crate::vault::LOCK_GRACE_MS, Some((reason, caller))).await.was_open;
+        let closed = self.close_session(LOCK_GRACE_MS, Some((reason, caller))).await.was_open;
+        self.copying_gives_up(end).await;
         if closed {
             info!(?reason, "locked the vault");
         }
@@ -258,6 +262,17 @@ impl Engine {
         let mut closed = self.shared.closed.subscribe();
         // The sender lives as long as the engine.
         let _ = closed.wait_for(|number| *number > closings).await;
+    }
+
+    /// Ends when the vault is closed the next time, whoever closes it, or would be if it were open.
+    pub fn next_closing(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut closed = self.shared.closed.subscribe();
+        async move {
+            // The engine that keeps the sender may go first; then nothing is closed any more.
+            if closed.changed().await.is_err() {
+                std::future::pending().await
+            }
+        }
     }
 
     /// What `work` brings, or the error of a closed vault as soon as it is closed: nobody waits for a provider

@@ -80,6 +80,29 @@ impl Engine {
         Ok(())
     }
 
+    /// Deletes a record that no seal opens any more, as a check names it. With an account its tokens go too; where they were
+    /// issued nobody can tell any more, so they are not revoked there.
+    ///
+    /// # Errors
+    /// [`EngineError::NotDamaged`] for a record that is whole, or not there.
+    pub async fn remove_damaged(&self, table: &str, row: &str, caller: &Caller) -> Result<(), EngineError> {
+        let _keeping = self.shared.keeping.lock().await;
+        let store = self.state().session()?.store.clone();
+        store.delete_damaged(table, row).await.map_err(|error| match error {
+            VaultError::NotFound => EngineError::NotDamaged { table: table.to_owned(), record: row.to_owned() },
+            other => other.into(),
+        })?;
+        let left = store.load().await?.damaged.len();
+        let account = row.parse().ok().filter(|_| table == "accounts");
+        if let Ok(session) = self.state().session_mut() {
+            session.damaged = left;
+        }
+        info!(table, row, "deleted a damaged record");
+        self.audit(AuditAction::Removed, account, caller, Some(format!("the damaged record {row} in {table}")));
+        self.announce(Change::Vault(VaultState::Unlocked));
+        Ok(())
+    }
+
     /// Writes a backup to a new file. It is sealed by `passphrase`, or without one by the vault's own, which `proof` has
     /// to be where the vault has one.
     pub async fn backup(
@@ -109,16 +132,22 @@ impl Engine {
         let Restore { from, backup_passphrase, unlock, passphrase } = restore;
         let passphrase = passphrase.or_else(|| Some(backup_passphrase.clone()));
         let id = VaultId::make(self.now());
-        let material = self.new_material(id, WhichSecret::Current, unlock, passphrase).await?;
         drop(self.shared.closing.lock().await);
-        match self.shared.ports.vault.restore(from, backup_passphrase, id, unlock, material).await {
+        let restored = {
+            let _copying = self.shared.copying.lock().await;
+            let material =
+                self.new_material_unless_closed(closings, id, WhichSecret::Current, unlock, passphrase).await?;
+            let wanted = self.unless_closed_since(closings);
+            self.shared.ports.vault.restore(from, backup_passphrase, id, unlock, material, wanted).await
+        };
+        match restored {
             Ok((store, summary)) => {
                 info!(vault = %id, "restored a vault");
                 self.open_session(VaultHeader { id, unlock }, store, closings, caller).await?;
                 Ok(summary)
             }
             Err(error) => {
-                self.drop_secret(id, WhichSecret::Current, unlock).await;
+                self.drop_secret_unless_needed(id, unlock).await;
                 Err(match error {
                     VaultError::WrongKey => EngineError::WrongBackupPassphrase,
                     other => other.into(),
@@ -147,9 +176,18 @@ impl Engine {
     /// Seals the whole vault anew under a new key, and changes what opens it if that is wanted. The vault is closed
     /// meanwhile; requests that come then hear "locked". Interrupted at any instant, either the old key or the new one
     /// opens the whole of it.
+    ///
+    /// # Errors
+    /// [`EngineError::VaultLocked`] when it was locked meanwhile: then the old key stays in force. One that comes when the
+    /// new key is in force already is no error, and the vault stays locked.
     pub async fn rekey(&self, proof: Option<Typed>, new: NewKey, caller: &Caller) -> Result<(), EngineError> {
         let _gate = self.shared.gate.lock().await;
-        self.state().session()?;
+        let copying = self.shared.copying.lock().await;
+        let before = {
+            let state = self.state();
+            state.session()?;
+            state.closings
+        };
         let typed_passphrase = match &proof {
             Some(Typed::Passphrase(passphrase)) => Some(passphrase.clone()),
             _ => None,
@@ -158,15 +196,49 @@ impl Engine {
         let unlock = new.unlock.unwrap_or(header.unlock);
         let passphrase = new.passphrase.or(typed_passphrase.filter(|_| header.unlock.uses_passphrase()));
         if unlock.uses_keyring() {
-            self.settle_interrupted(header, old()).await?;
+            self.or_closed(self.settle_interrupted(header, old())).await?;
         }
-        let material = self.new_material(header.id, WhichSecret::Next, unlock, passphrase).await?;
+        let material =
+            self.new_material_unless_closed(before, header.id, WhichSecret::Next, unlock, passphrase).await?;
         let (secret, passphrase) = (material.keyring.clone(), material.passphrase.clone());
         let new = || UnlockMaterial { keyring: secret.clone(), passphrase: passphrase.clone(), recovery: None };
 
         let closings = self.close_session(STOP_GRACE_MS, None).await.closings;
+        // Another closing came between, and whoever asked for it means it.
+        let closings = if closings == before + 1 { closings } else { before };
+        let wanted = self.unless_closed_since(closings);
+        let done = AuditEntry {
+            at: self.now(),
+            action: AuditAction::Rekeyed,
+            account: None,
+            program: caller.program.clone(),
+            detail: None,
+        };
         let vault = &self.shared.ports.vault;
-        let changed = vault.rekey(old(), unlock, material).await;
+        let mut change = vault.rekey(old(), unlock, material, done, wanted.clone());
+        let changed = tokio::select! {
+            changed = &mut change => Some(changed),
+            () = self.closed_since(closings) => None,
+        };
+        let changed = match changed {
+            Some(changed) if wanted() => changed,
+            early => {
+                // Nothing that opens the vault stays in memory, however long the disk takes; where the keyring is out of
+                // step then, the next unlock sees to it.
+                drop((old, secret, passphrase));
+                let changed = match early {
+                    Some(changed) => changed,
+                    None => change.await,
+                };
+                self.state().key_changes += 1;
+                drop(copying);
+                return self.locked_meanwhile(header, unlock, changed).await;
+            }
+        };
+        self.state().key_changes += 1;
+        if changed.is_ok() {
+            info!("changed the key of the vault");
+        }
         // A failure may come after the file has its new key. Nothing is thrown away before it is known which one opens
         // it; where that cannot be found out at present, the next unlock puts the keyring in order.
         let has_new_key = match &changed {
@@ -178,27 +250,65 @@ impl Engine {
         };
         let (header, opening) = if has_new_key {
             let header = VaultHeader { unlock, ..header };
-            self.settle_keyring(header, secret.clone()).await;
+            tokio::select! {
+                () = self.settle_keyring(header, secret.clone()) => {}
+                // The keyring holds what the file needs, under one name or the other.
+                () = self.closed_since(closings) => return Ok(changed?),
+            }
             (header, new())
         } else {
             self.drop_secret(header.id, WhichSecret::Next, unlock).await;
             (header, old())
         };
+        drop((old, secret, passphrase));
+        if !wanted() {
+            return Ok(changed?);
+        }
         // Whatever came of it, the vault is open again as it was before.
         let store = vault.open(opening).await?;
-        if has_new_key {
-            info!("changed the key of the vault");
-            // Here and not through the session: a lock may keep that from coming about.
-            let (at, program) = (self.now(), caller.program.clone());
-            let entry = AuditEntry { at, action: AuditAction::Rekeyed, account: None, program, detail: None };
-            if let Err(error) = store.append_audit(&[entry]).await {
-                warn!(%error, "the audit log could not take a line");
-            }
-        }
+        drop(copying);
         match self.open_session(header, store, closings, caller).await {
             // Somebody locked it meanwhile. Its key is what it is all the same.
             Ok(()) | Err(EngineError::VaultLocked) => Ok(changed?),
             Err(error) => Err(error),
+        }
+    }
+
+    /// What a change of the key leaves behind that a lock overtook.
+    async fn locked_meanwhile(
+        &self,
+        header: VaultHeader,
+        unlock: UnlockMethod,
+        changed: Result<(), VaultError>,
+    ) -> Result<(), EngineError> {
+        match &changed {
+            Ok(()) if !unlock.uses_keyring() => self.forget_secret(header.id).await,
+            // Under the name of the next one it holds what the file needs.
+            Ok(()) => {}
+            Err(VaultError::Locked) => self.drop_secret(header.id, WhichSecret::Next, unlock).await,
+            // It is not certain which key the file has.
+            Err(_) => {}
+        }
+        Ok(changed?)
+    }
+
+    /// [`Engine::new_material`], given up when the vault is closed: a keyring may wait for its person.
+    async fn new_material_unless_closed(
+        &self,
+        closings: u64,
+        id: VaultId,
+        which: WhichSecret,
+        unlock: UnlockMethod,
+        passphrase: Option<Passphrase>,
+    ) -> Result<UnlockMaterial, EngineError> {
+        tokio::select! {
+            made = self.new_material(id, which, unlock, passphrase) => made,
+            () = self.closed_since(closings) => {
+                // Beside us: whoever holds a passphrase meanwhile lets go of it now.
+                let engine = self.clone();
+                tokio::spawn(async move { engine.drop_secret(id, which, unlock).await });
+                Err(self.state().closed())
+            }
         }
     }
 

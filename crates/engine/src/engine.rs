@@ -45,6 +45,8 @@ pub struct Ports {
 pub struct Caller {
     /// Path of the executable and process id.
     pub program: Option<String>,
+    /// Path of the executable.
+    pub executable: Option<String>,
 }
 
 /// The use cases of Holdfast. Cheap to clone; all clones are one engine.
@@ -65,6 +67,9 @@ pub(crate) struct Shared {
     pub closing: tokio::sync::Mutex<()>,
     /// How long its tasks may still take.
     pub graces: Graces,
+    /// Held by whoever has keys of the vault in hand without a session: changing its key, restoring it. They give up when
+    /// it is closed, and a lock waits for that.
+    pub copying: tokio::sync::Mutex<()>,
     /// Says `State::closings` to those who wait while the vault may be closed.
     pub closed: tokio::sync::watch::Sender<u64>,
     /// Serialises looking a name or person up and storing what depends on the answer.
@@ -83,6 +88,8 @@ pub(crate) struct State {
     pub session: Option<Session>,
     /// Counts locks and stops: an opening that began before one of them is not completed after it.
     pub closings: u64,
+    /// Counts changes of the vault's key: what was read of file and keyring before one says nothing after it.
+    pub key_changes: u64,
     /// The engine is ending; a missing session means that, and not that somebody has to unlock.
     pub stopping: bool,
     /// There was no vault when the engine started, and none was made since: "locked" would send people to `unlock`.
@@ -96,6 +103,8 @@ pub(crate) struct State {
     /// From `providers.d`.
     pub file_providers: BTreeMap<ProviderName, Provider>,
     pub sign_ins: BTreeMap<SignInId, SignInEntry>,
+    /// Lines of the audit log that were lost since the engine started, and of which no line tells yet.
+    pub lines_lost: usize,
     /// Refresh tokens of imported files that are being used at this moment.
     pub importing: HashSet<Fingerprint>,
 }
@@ -113,6 +122,7 @@ impl Engine {
                 gate: tokio::sync::Mutex::new(()),
                 closing: tokio::sync::Mutex::new(()),
                 graces: Graces::default(),
+                copying: tokio::sync::Mutex::new(()),
                 closed: tokio::sync::watch::Sender::new(0),
                 keeping: tokio::sync::Mutex::new(()),
                 deriving: tokio::sync::Semaphore::new(1),
@@ -149,6 +159,7 @@ impl Engine {
         self.shared.stopping.cancel();
         self.cancel_sign_ins();
         let _ = self.close_session(crate::vault::STOP_GRACE_MS, None).await;
+        self.copying_gives_up(self.now().plus_millis(crate::vault::STOP_GRACE_MS)).await;
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
     }

@@ -63,6 +63,9 @@ pub enum EngineError {
     /// The vault file failed.
     #[error("{0}")]
     Vault(std::sync::Arc<VaultError>),
+    /// Nothing can be written into the audit log at present. What is to be written is kept and tried again.
+    #[error("the audit log takes no lines at present: {0}")]
+    LogTakesNothing(std::sync::Arc<VaultError>),
     /// No provider of that name.
     #[error("there is no provider {0}")]
     ProviderNotFound(String),
@@ -83,9 +86,20 @@ pub enum EngineError {
     /// No account of that id or label.
     #[error("there is no account {0}")]
     AccountNotFound(String),
+    /// What was to be deleted as damaged is whole, or is not there.
+    #[error("there is no damaged record {record} in {table}; nothing was deleted")]
+    NotDamaged {
+        /// Its table.
+        table: String,
+        /// Its id.
+        record: String,
+    },
     /// Another account has that label.
     #[error("another account is called {0}")]
     LabelTaken(String),
+    /// Another account has a label that looks like the one that was asked for.
+    #[error("another account is called {0}, and nobody could tell the two apart")]
+    LabelAlike(String),
     /// The user cancelled the sign-in.
     #[error("the sign-in was cancelled; nothing was kept")]
     SignInCancelled,

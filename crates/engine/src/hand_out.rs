@@ -1,14 +1,20 @@
 //! Handing out access tokens: from memory while one is valid, through one renewal otherwise.
 
+use std::collections::BTreeSet;
+
 use holdfast_model::{AccessToken, Account, AuditAction, AuditEntry, Credential, UnixMillis};
 
 use crate::{
     Caller, Engine, EngineError,
     renewal::{Asked, usable, wait_for},
+    session::{InMemory, Session},
 };
 
 /// A token that was renewed less than this ago is not renewed again for being too short: the next one would be too.
 const RENEWED_JUST_NOW_MS: i64 = 2_000;
+
+/// Programs with one token that are remembered; those beyond wait for their line each time.
+const PROGRAMS_KNOWN: usize = 32;
 
 /// What a helper needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,8 +106,8 @@ impl Engine {
                 usable(&entry.account)?;
             }
             return Ok(match &entry.access {
-                Some((generation, token)) if *generation == access.generation => {
-                    Answer::Cached(HandedOut { token: token.clone(), credential: access.clone() })
+                Some(held) if held.generation == access.generation => {
+                    Answer::Cached(HandedOut { token: held.token.clone(), credential: access.clone() })
                 }
                 _ => Answer::Stored(access.clone(), session.store.clone()),
             });
@@ -138,24 +144,46 @@ impl Engine {
         let current = entry.credentials.access.as_ref().map(|access| access.generation) == Some(credential.generation)
             && token.fingerprint() == credential.fingerprint;
         if current {
-            entry.access = Some((credential.generation, token.clone()));
+            let (generation, token) = (credential.generation, token.clone());
+            entry.access = Some(InMemory { generation, token, had_by: BTreeSet::new() });
         }
         current
     }
 
-    /// Writes the hand-out into the audit log, and waits when the log is behind: no token goes out without its line.
+    /// Writes the hand-out into the audit log: no token goes out without its line.
     async fn handed(&self, handed: HandedOut, caller: &Caller) -> Result<HandedOut, EngineError> {
-        let line = AuditEntry {
+        let entry = AuditEntry {
             at: self.now(),
             action: AuditAction::TokenHandedOut,
             account: Some(handed.credential.account),
             program: caller.program.clone(),
             detail: Some(format!("{} for {}", handed.credential.fingerprint, handed.credential.scopes.join(" "))),
         };
-        let log = self.state().session()?.audit.clone();
-        log.send(line).await.map_err(|_| EngineError::VaultLocked)?;
+        let executable = caller.executable.as_ref();
+        let (log, had_it) = {
+            let mut state = self.state();
+            let session = state.session_mut()?;
+            let log = session.audit.clone();
+            let held = held(session, &handed.credential);
+            (log, held.zip(executable).is_some_and(|(held, executable)| held.had_by.contains(executable)))
+        };
+        let written = self.or_closed(log.hand_out(self, entry, had_it)).await?;
+        if written
+            && let Some(executable) = executable
+            && let Ok(session) = self.state().session_mut()
+            && let Some(held) = held(session, &handed.credential)
+            && held.had_by.len() < PROGRAMS_KNOWN
+        {
+            held.had_by.insert(executable.clone());
+        }
         Ok(handed)
     }
+}
+
+/// This token in memory, while it is the account's present one.
+fn held<'s>(session: &'s mut Session, credential: &Credential) -> Option<&'s mut InMemory> {
+    let entry = session.entry_mut(credential.account).ok()?;
+    entry.access.as_mut().filter(|held| held.generation == credential.generation)
 }
 
 /// Whether the account's token covers what is asked for.

@@ -13,17 +13,18 @@ use std::sync::Arc;
 use holdfast_import::oidc_agent::{self, OidcAgentAccount, OidcAgentError};
 use holdfast_model::{
     Account, AccountId, AccountOrigin, AuditAction, AuditEntry, Condition, FailureKind, Fingerprint, Passphrase,
-    ProviderFailure, ProviderName, RefreshToken, SecretValue, SignedIn, credentials_of,
+    ProviderFailure, ProviderName, RefreshToken, SecretValue, SignedIn, credentials_of, look_alike,
     ports::{Client, VaultStore},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::{
     Caller, Engine, EngineError,
+    audit::Log,
     import_provider::Found,
-    sign_in::{account_for, check_label},
+    sign_in::{account_for, check_label, taken},
     storing::StoreTries,
 };
 
@@ -75,7 +76,7 @@ struct Departure {
     session: u64,
     store: Arc<dyn VaultStore>,
     cancelled: CancellationToken,
-    audit: mpsc::Sender<AuditEntry>,
+    audit: Log,
     /// The accounts when it left, for an answer that arrives while the vault is being closed.
     known: Vec<Arc<Account>>,
     found: Found,
@@ -194,12 +195,11 @@ impl Engine {
     fn label_is_free_or_of(&self, label: &str, file: &OidcAgentAccount) -> Result<(), EngineError> {
         let state = self.state();
         let session = state.session()?;
-        let Some(id) = session.by_label(label) else { return Ok(()) };
-        // The same client there may be the same person; the provider's answer tells.
-        if session.entry(id)?.account.client_id == file.client_id {
-            return Ok(());
+        match session.by_label_alike(label) {
+            // The same client there may be the same person; the provider's answer tells.
+            Some(account) if account.client_id != file.client_id => Err(taken(label, account)),
+            _ => Ok(()),
         }
-        Err(EngineError::LabelTaken(label.to_owned()))
     }
 
     /// Sends the token in a task of the session, so that its durable part is over before the vault is closed.
@@ -310,9 +310,7 @@ impl Engine {
             program: departure.program.clone(),
             detail: Some("from an account file of oidc-agent".to_owned()),
         };
-        if departure.audit.try_send(entry).is_err() {
-            warn!("the audit log could not take a line");
-        }
+        departure.audit.put(entry);
         let report = ImportReport {
             account,
             outcome,
@@ -357,7 +355,7 @@ impl Engine {
             // The token is spent: a label that somebody took meanwhile is no reason to lose the session. Without one that
             // was asked for, oidc-agent's own name serves while it is free.
             let named = label.clone().or_else(|| {
-                let is_free = known.iter().all(|account| account.label != file.name);
+                let is_free = known.iter().all(|account| !look_alike(&account.label, &file.name));
                 Some(file.name.clone()).filter(|name| is_free && check_label(name).is_ok())
             });
             let known_person = make(None).is_ok_and(|account| known.iter().any(|known| known.id == account.id));

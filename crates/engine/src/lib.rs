@@ -39,6 +39,7 @@ pub use engine::{Caller, Engine, Ports};
 pub use error::EngineError;
 pub use hand_out::{HandedOut, TokenDemand};
 pub use holdfast_import::{
+    FileKind, kind_of,
     oidc_agent::OidcAgentError,
     static_tokens::{FieldError, Secret as WrittenSecret, StaticTokensError, Written as WrittenToken},
 };

@@ -148,9 +148,7 @@ impl Engine {
                         if done { "revoked at the provider" } else { "the provider cannot revoke it" }
                     )),
                 };
-                if audit.try_send(entry).is_err() {
-                    warn!("the audit log could not take a line");
-                }
+                audit.put(entry);
             }
             Tried::Queued(failure) => {
                 revocation.attempts = revocation.attempts.saturating_add(1);

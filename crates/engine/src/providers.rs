@@ -56,21 +56,15 @@ impl Engine {
         for provider in &providers {
             self.free_name(&provider.name)?;
         }
-        let mut kept = Vec::new();
-        for provider in providers {
-            let provider = Provider { origin: ProviderOrigin::Added, ..provider };
-            match self.keep_provider(NewProvider { provider, secret: None }).await {
-                Ok(provider) => kept.push(provider),
-                Err(error) => {
-                    // All or none.
-                    for provider in kept {
-                        self.forget_provider(&provider.name).await?;
-                    }
-                    return Err(error);
-                }
-            }
+        let providers: Vec<_> =
+            providers.into_iter().map(|provider| Provider { origin: ProviderOrigin::Added, ..provider }).collect();
+        let store = self.state().session()?.store.clone();
+        store.put_providers(&providers).await?;
+        for provider in &providers {
+            self.state().session_mut()?.providers.insert(provider.name.clone(), provider.clone());
+            self.announce(Change::Provider(provider.name.clone()));
         }
-        Ok(kept)
+        Ok(providers)
     }
 
     /// Removes a provider that no signed-in account uses.

@@ -8,12 +8,13 @@ use holdfast_model::{
     ports::{Client, CredentialWrite, RefreshIntent, VaultError, VaultStore},
     retry_at,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::{
     Caller, Engine, EngineError,
+    audit::Log,
     outbox::revocations,
     session::{Entry, Flight, FlightEnd},
     storing::{STORE_RETRY_MS, StoreTries},
@@ -41,7 +42,7 @@ struct Departure {
     in_doubt: bool,
     attempts: u32,
     cancelled: CancellationToken,
-    audit: mpsc::Sender<AuditEntry>,
+    audit: Log,
     waiting: watch::Sender<FlightEnd>,
 }
 
@@ -109,10 +110,18 @@ impl Engine {
                     provider: entry.account.provider.to_string(),
                     url: url.clone(),
                 },
-                Asked::Plan | Asked::Helper => needs(NeedsSignIn::NewTokenNeeded),
+                Asked::Plan | Asked::Helper => needs(match entry.credentials.access {
+                    Some(_) => NeedsSignIn::NewTokenNeeded,
+                    None => NeedsSignIn::Unreadable,
+                }),
             });
         }
-        let Some(refresh) = &entry.credentials.refresh else { return Err(needs(NeedsSignIn::NoRefreshToken)) };
+        let Some(refresh) = &entry.credentials.refresh else {
+            return Err(needs(match entry.credentials.access {
+                Some(_) => NeedsSignIn::NoRefreshToken,
+                None => NeedsSignIn::Unreadable,
+            }));
+        };
         if asked != Asked::Person && refresh.lifetime.is_over(now) {
             return Err(needs(match refresh.lifetime.limited_by() {
                 Some(Limit::Sliding) => NeedsSignIn::WindowClosed,
@@ -272,10 +281,7 @@ impl Engine {
     ) -> (Result<(), EngineError>, Vec<CredentialWrite>) {
         let now = self.now();
         let line = |action, detail| {
-            let entry = AuditEntry { at: now, action, account: Some(id), program: None, detail };
-            if flight.audit.try_send(entry).is_err() {
-                warn!("the audit log could not take a line");
-            }
+            flight.audit.put(AuditEntry { at: now, action, account: Some(id), program: None, detail });
         };
         match &landing {
             Landing::Renewed { .. } => {

@@ -7,13 +7,13 @@ use std::{
 
 use holdfast_model::{
     AccessToken, Account, AccountId, Action, Condition, Credential, CredentialSet, FailureKind, Plan, Provider,
-    ProviderName, Revocation, RevocationId, State, Trouble, UnixMillis, plan,
+    ProviderName, Revocation, RevocationId, State, Trouble, UnixMillis, look_alike, plan,
     ports::{RefreshIntent, Standing, UnlockMethod, VaultContents, VaultStore},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::EngineError;
+use crate::{EngineError, audit::Log, sign_in::taken};
 
 /// How a renewal ended; `None` while it runs.
 pub(crate) type FlightEnd = Option<Result<(), EngineError>>;
@@ -38,8 +38,8 @@ pub(crate) struct Session {
     revoked: BTreeSet<RevocationId>,
     /// Accounts by the instant of their next action.
     schedule: BTreeSet<(UnixMillis, AccountId)>,
-    /// Lines on their way into the audit log.
-    pub audit: mpsc::Sender<holdfast_model::AuditEntry>,
+    /// The way into the audit log.
+    pub audit: Log,
     /// Renewals and revocations of this session.
     pub tasks: TaskTracker,
     /// Ends what still runs when the session is closed.
@@ -57,6 +57,14 @@ pub(crate) struct Flight {
     pub unstored: bool,
 }
 
+/// An access token that somebody asked for.
+pub(crate) struct InMemory {
+    pub generation: u64,
+    pub token: AccessToken,
+    /// Programs that have it, as the audit log on the disk says.
+    pub had_by: BTreeSet<String>,
+}
+
 /// What the accounts were at one instant: what is another one since has changed since.
 pub(crate) type Held = HashMap<AccountId, (Arc<Account>, Arc<CredentialSet>)>;
 
@@ -71,7 +79,7 @@ pub(crate) struct Entry {
     /// The renewal under way.
     pub flight: Option<Flight>,
     /// The access token of the present generation, once somebody asked for it.
-    pub access: Option<(u64, AccessToken)>,
+    pub access: Option<InMemory>,
     /// A renewal whose reply was lost: the next refusal means that, and not that the provider ended it.
     pub in_doubt: bool,
     pub planned: Option<Plan>,
@@ -84,7 +92,7 @@ impl Session {
         unlock: UnlockMethod,
         store: Arc<dyn VaultStore>,
         contents: VaultContents,
-        audit: mpsc::Sender<holdfast_model::AuditEntry>,
+        audit: Log,
         now: UnixMillis,
     ) -> Self {
         let unfinished: BTreeSet<_> =
@@ -180,6 +188,18 @@ impl Session {
 
     pub fn by_label(&self, label: &str) -> Option<AccountId> {
         self.accounts.values().find(|entry| entry.account.label == label).map(|entry| entry.account.id)
+    }
+
+    /// The account that is called so, or whose label nobody could tell from this one.
+    pub fn by_label_alike(&self, label: &str) -> Option<&Arc<Account>> {
+        let alike = || self.accounts.values().find(|entry| look_alike(&entry.account.label, label));
+        let same = self.by_label(label).and_then(|id| self.accounts.get(&id));
+        same.or_else(alike).map(|entry| &entry.account)
+    }
+
+    /// Refuses a label that an account has, or that looks like one.
+    pub fn nobody_is_called(&self, label: &str) -> Result<(), EngineError> {
+        self.by_label_alike(label).map_or(Ok(()), |account| Err(taken(label, account)))
     }
 
     pub fn entry(&self, id: AccountId) -> Result<&Entry, EngineError> {

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AccountId, AccountOrigin, AuditAction, Change, Condition, Credential, FailureKind, IdentityClaims,
-    Provider, ProviderFailure, SecretValue, SignInId, SignInState, SignedIn, TokenGrant, TokenTypeHint, UnixMillis,
-    credentials_of,
+    Account, AccountId, AccountOrigin, AuditAction, Change, Condition, Credential, CredentialSet, FailureKind,
+    IdentityClaims, Provider, ProviderFailure, SecretValue, SignInId, SignInState, SignedIn, TokenGrant, TokenTypeHint,
+    UnixMillis, credentials_of, look_alike,
     ports::{
         AuthorizationRequest, Client, CredentialWrite, Listening, PendingAuthorization, SignInPage, VaultError,
         VaultStore,
     },
+    visible_label,
 };
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
@@ -116,13 +117,16 @@ impl Engine {
                     }
                     account.username.clone()
                 }
-                None => None,
+                None => {
+                    if let Some(label) = &start.label {
+                        check_label(label)?;
+                        session.nobody_is_called(label)?;
+                    }
+                    None
+                }
             };
             (session.store.clone(), hint)
         };
-        if let Some(label) = &start.label {
-            check_label(label)?;
-        }
         let provider = self.provider(&start.provider)?;
         self.prune_sign_ins();
         let place = self.shared.sign_in_places.clone().try_acquire_owned().map_err(|_| {
@@ -341,23 +345,27 @@ impl Engine {
         account: &Account,
         made: Vec<(Credential, Option<SecretValue>)>,
     ) -> Result<(), VaultError> {
-        let credentials: holdfast_model::CredentialSet =
-            made.iter().map(|(credential, _)| credential.clone()).collect();
-        let writes = made.into_iter().map(|(credential, value)| CredentialWrite { credential, value }).collect();
+        let (credentials, writes) = written(made);
         store.commit_sign_in(account, writes, Vec::new()).await?;
+        self.show_account(account.clone(), credentials);
+        Ok(())
+    }
+
+    /// Shows an account that is in the vault now.
+    pub(crate) fn show_account(&self, account: Account, credentials: CredentialSet) {
+        let id = account.id;
         {
             let now = self.now();
             let revision = self.next_revision();
             // A vault that was closed since then has the account all the same.
             if let Ok(session) = self.state().session_mut() {
-                session.forget(account.id);
-                session.accounts.insert(account.id, Entry::new(account.clone(), credentials));
-                session.replan(account.id, now, revision);
+                session.forget(id);
+                session.accounts.insert(id, Entry::new(account, credentials));
+                session.replan(id, now, revision);
             }
         }
-        self.announce(Change::Account(account.id));
+        self.announce(Change::Account(id));
         self.shared.replanned.notify_one();
-        Ok(())
     }
 
     fn move_on(&self, id: SignInId, to: SignInState) {
@@ -433,11 +441,14 @@ pub(crate) fn account_for(
     at: UnixMillis,
 ) -> Result<Account, EngineError> {
     let same_person = known.iter().find(|account| is_person(account, provider, claims));
-    let named = label.and_then(|label| known.iter().find(|account| account.label == label));
-    if let Some(named) = named
-        && same_person.map(|account| account.id) != Some(named.id)
-    {
-        return Err(EngineError::LabelTaken(named.label.clone()));
+    if let Some(label) = label {
+        let of_another = known
+            .iter()
+            .filter(|account| same_person.is_none_or(|same| same.id != account.id))
+            .find(|account| look_alike(&account.label, label));
+        if let Some(other) = of_another {
+            return Err(taken(label, other));
+        }
     }
     let label = label.map(str::to_owned);
     let (id, label, origin) = match same_person {
@@ -486,20 +497,30 @@ fn sentence(error: &EngineError) -> String {
     }
 }
 
+/// What an account has from now on, and how that is written.
+pub(crate) fn written(made: Vec<(Credential, Option<SecretValue>)>) -> (CredentialSet, Vec<CredentialWrite>) {
+    let credentials = made.iter().map(|(credential, _)| credential.clone()).collect();
+    (credentials, made.into_iter().map(|(credential, value)| CredentialWrite { credential, value }).collect())
+}
+
 pub(crate) fn check_label(label: &str) -> Result<(), EngineError> {
-    let fits = !label.trim().is_empty() && label.chars().count() <= 100 && !label.chars().any(char::is_control);
-    if fits {
-        Ok(())
-    } else {
-        Err(EngineError::ProviderInvalid("A label has 1 to 100 characters and no control characters.".into()))
+    holdfast_model::check_label(label)
+        .map_err(|error| EngineError::ProviderInvalid(format!("That label {}.", error.in_words())))
+}
+
+/// What is said when a label cannot be had because of this account.
+pub(crate) fn taken(wanted: &str, by: &Account) -> EngineError {
+    match by.label == wanted {
+        true => EngineError::LabelTaken(by.label.clone()),
+        false => EngineError::LabelAlike(by.label.clone()),
     }
 }
 
-/// `wanted`, or the first variation of it that no account has.
+/// `wanted`, or the first variation of it that no account has, nor one that looks like it.
 fn free_label(known: &[&Account], wanted: &str, provider: &Provider) -> String {
-    let wanted: String = wanted.chars().filter(|c| !c.is_control()).take(80).collect();
-    let wanted = if wanted.trim().is_empty() { provider.name.to_string() } else { wanted };
-    let is_free = |label: &String| known.iter().all(|account| account.label != *label);
+    let wanted: String = visible_label(wanted).trim().chars().take(80).collect();
+    let wanted = if check_label(&wanted).is_ok() { wanted } else { provider.name.to_string() };
+    let is_free = |label: &String| known.iter().all(|account| !look_alike(&account.label, label));
     let with_provider = format!("{wanted} ({})", provider.name);
     [wanted, with_provider.clone()]
         .into_iter()

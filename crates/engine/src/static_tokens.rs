@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use holdfast_import::static_tokens::{self, StaticToken, Written, jwt_end};
+use holdfast_import::static_tokens::{self, Listed, StaticToken, StaticTokensError, Written, jwt_end};
 use holdfast_model::{
-    Account, AccountId, AccountOrigin, AuditAction, Change, Condition, Credential, CredentialId, CredentialKind, Known,
-    Lifetime, Origin, Source, UnixMillis, ports::VaultStore,
+    Account, AccountId, AccountOrigin, AuditAction, Condition, Credential, CredentialId, CredentialKind, Known, Labels,
+    Lifetime, Origin, SecretValue, Source, UnixMillis, ports::VaultStore,
 };
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::{Caller, Engine, EngineError};
+use crate::{Caller, Engine, EngineError, session::Entry, sign_in::written};
 
 /// How a list of tokens is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ impl Engine {
     }
 
     /// Keeps all tokens of a list, or none. One that is there already stays as it is; a label that anything else has ends
-    /// the import before it begins. A lock in the middle of it ends it, and what was stored is taken back while the vault
-    /// closes; a caller that goes away ends nothing.
+    /// the import before it begins. A lock in the middle of it keeps all of it or nothing; a caller that goes away ends
+    /// nothing.
     ///
     /// # Errors
     /// [`EngineError::TokenList`] says where the list does not fit.
@@ -76,103 +76,126 @@ impl Engine {
         kept.await.unwrap_or(Err(EngineError::VaultLocked))
     }
 
+    /// One commit: whatever happens in its middle, all of the list is kept or nothing.
     async fn keep_list(
         &self,
         store: &Arc<dyn VaultStore>,
-        tokens: Vec<StaticToken>,
+        tokens: Vec<Listed>,
         caller: &Caller,
     ) -> Result<Vec<EnteredToken>, EngineError> {
         let _keeping = self.shared.keeping.lock().await;
-        let mut places = Vec::new();
-        for token in &tokens {
-            places.push(match self.place_of(token)? {
-                Place::Of { id, unchanged: true, .. } => Err(id),
-                Place::Of { .. } => return Err(EngineError::LabelTaken(token.label.clone())),
-                new => Ok(new),
-            });
-        }
-        let mut kept: Vec<EnteredToken> = Vec::new();
-        for (token, place) in tokens.into_iter().zip(places) {
-            let done = match place {
-                Err(account) => Ok(EnteredToken { account, replaced: false, unchanged: true }),
-                Ok(place) => self.keep_token(token, place, caller).await,
-            };
-            match done {
-                Ok(token) => kept.push(token),
-                Err(error) => {
-                    self.take_back(store, &kept).await;
-                    return Err(error);
-                }
+        let now = self.now();
+        let mut kept = Vec::new();
+        let mut accounts = Vec::new();
+        let mut shown = Vec::new();
+        for (token, place) in self.places_of(tokens)? {
+            if let Place::Of { id: account, .. } = place {
+                kept.push(EnteredToken { account, replaced: false, unchanged: true });
+                continue;
             }
+            let (account, credential, value) = made_of(token, &place, now);
+            kept.push(EnteredToken { account: account.id, replaced: false, unchanged: false });
+            let (credentials, writes) = written(vec![(credential, Some(value))]);
+            shown.push((account.clone(), credentials));
+            accounts.push((account, writes));
+        }
+        if !accounts.is_empty() {
+            store.commit_accounts(accounts).await?;
+        }
+        for (account, credentials) in shown {
+            self.tell_entered(&account, caller);
+            self.show_account(account, credentials);
         }
         Ok(kept)
     }
 
-    /// Removes the accounts that an import made before it failed, also from a vault that is being closed.
-    async fn take_back(&self, store: &Arc<dyn VaultStore>, kept: &[EnteredToken]) {
-        for EnteredToken { account, .. } in kept.iter().filter(|token| !token.unchanged) {
-            if let Err(error) = store.delete_account(*account).await {
-                warn!(%error, account = %account, "a token of a list that was not kept whole stays");
-                continue;
-            }
-            if let Ok(session) = self.state().session_mut() {
-                session.forget(*account);
-            }
-            self.announce(Change::AccountRemoved(*account));
-        }
+    /// Where the tokens of a list go: into new accounts, or nowhere because they are there.
+    fn places_of(&self, tokens: Vec<Listed>) -> Result<Vec<(StaticToken, Place)>, EngineError> {
+        let state = self.state();
+        let session = state.session()?;
+        let known: Labels<AccountId> =
+            session.accounts.values().map(|entry| (entry.account.label.as_str(), entry.account.id)).collect();
+        let place = |Listed { at, token }: Listed| {
+            let place = match known.find(&token.label) {
+                None => Place::New,
+                Some((_, false)) => return Err(StaticTokensError::LabelTaken { at, same: false }.into()),
+                Some((id, true)) => match place_in(session.entry(*id)?, &token) {
+                    Some(place @ Place::Of { unchanged: true, .. }) => place,
+                    _ => return Err(StaticTokensError::LabelTaken { at, same: true }.into()),
+                },
+            };
+            Ok((token, place))
+        };
+        tokens.into_iter().map(place).collect()
     }
 
     /// Where a token goes.
     fn place_of(&self, token: &StaticToken) -> Result<Place, EngineError> {
         let state = self.state();
         let session = state.session()?;
-        let Some(id) = session.by_label(&token.label) else { return Ok(Place::New) };
-        let entry = session.entry(id)?;
-        if !entry.account.is_entered() || entry.account.provider != token.service {
-            return Err(EngineError::LabelTaken(token.label.clone()));
+        match session.by_label(&token.label) {
+            None => session.nobody_is_called(&token.label).map(|()| Place::New),
+            Some(id) => place_in(session.entry(id)?, token).ok_or_else(|| EngineError::LabelTaken(token.label.clone())),
         }
-        let held = entry.credentials.access.as_ref();
-        let unchanged = held.is_some_and(|held| held.fingerprint == token.token.fingerprint());
-        Ok(Place::Of { id, held: held.map(|held| (held.id, held.generation)), unchanged })
     }
 
     async fn keep_token(&self, token: StaticToken, place: Place, caller: &Caller) -> Result<EnteredToken, EngineError> {
-        let now = self.now();
         let store = self.state().session()?.store.clone();
-        let lifetime = lifetime_of(&token, now);
-        let (id, held) = match place {
-            Place::New => (AccountId::make(now), None),
-            Place::Of { id, held, .. } => (id, held),
-        };
-        let credential = Credential {
-            id: held.map_or_else(|| CredentialId::make(now), |(id, _)| id),
-            account: id,
-            kind: CredentialKind::AccessToken,
-            source: Source::Static,
-            generation: held.map_or(1, |(_, generation)| generation.saturating_add(1)),
-            lifetime,
-            scopes: Vec::new(),
-            token_type: "Bearer".to_owned(),
-            fingerprint: token.token.fingerprint(),
-        };
-        let account = Account {
-            id,
-            provider: token.service,
-            label: token.label,
-            issuer: String::new(),
-            subject: String::new(),
-            client_id: String::new(),
-            username: token.username,
-            scopes: Vec::new(),
-            signed_in_at: now,
-            condition: Condition::SignedIn,
-            origin: AccountOrigin::Entered { url: token.url, note: token.note },
-        };
-        self.commit_account(&store, &account, vec![(credential, Some(token.token.into()))]).await?;
-        info!(account = %id, provider = %account.provider, "a token was entered");
-        self.audit(AuditAction::TokenEntered, Some(id), caller, None);
-        Ok(EnteredToken { account: id, replaced: held.is_some(), unchanged: false })
+        let (account, credential, value) = made_of(token, &place, self.now());
+        self.commit_account(&store, &account, vec![(credential, Some(value))]).await?;
+        self.tell_entered(&account, caller);
+        let replaced = matches!(place, Place::Of { held: Some(_), .. });
+        Ok(EnteredToken { account: account.id, replaced, unchanged: false })
     }
+
+    fn tell_entered(&self, account: &Account, caller: &Caller) {
+        info!(account = %account.id, provider = %account.provider, "a token was entered");
+        self.audit(AuditAction::TokenEntered, Some(account.id), caller, None);
+    }
+}
+
+/// The place of a token in the account that has its label; `None` when that is one of another kind.
+fn place_in(entry: &Entry, token: &StaticToken) -> Option<Place> {
+    if !entry.account.is_entered() || entry.account.provider != token.service {
+        return None;
+    }
+    let held = entry.credentials.access.as_ref();
+    let unchanged = held.is_some_and(|held| held.fingerprint == token.token.fingerprint());
+    Some(Place::Of { id: entry.account.id, held: held.map(|held| (held.id, held.generation)), unchanged })
+}
+
+/// The account of a token in its place.
+fn made_of(token: StaticToken, place: &Place, now: UnixMillis) -> (Account, Credential, SecretValue) {
+    let lifetime = lifetime_of(&token, now);
+    let (id, held) = match place {
+        Place::New => (AccountId::make(now), None),
+        Place::Of { id, held, .. } => (*id, *held),
+    };
+    let credential = Credential {
+        id: held.map_or_else(|| CredentialId::make(now), |(id, _)| id),
+        account: id,
+        kind: CredentialKind::AccessToken,
+        source: Source::Static,
+        generation: held.map_or(1, |(_, generation)| generation.saturating_add(1)),
+        lifetime,
+        scopes: Vec::new(),
+        token_type: "Bearer".to_owned(),
+        fingerprint: token.token.fingerprint(),
+    };
+    let account = Account {
+        id,
+        provider: token.service,
+        label: token.label,
+        issuer: String::new(),
+        subject: String::new(),
+        client_id: String::new(),
+        username: token.username,
+        scopes: Vec::new(),
+        signed_in_at: now,
+        condition: Condition::SignedIn,
+        origin: AccountOrigin::Entered { url: token.url, note: token.note },
+    };
+    (account, credential, token.token.into())
 }
 
 /// Where a token goes.

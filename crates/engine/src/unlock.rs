@@ -60,14 +60,18 @@ impl Engine {
                 return Ok(());
             }
         }
-        let header = self.shared.ports.vault.header().await?;
-        let typed = typed.filter(|typed| header.unlock.uses_passphrase() || matches!(typed, Typed::RecoveryCode(_)));
-        // Before the gate: a keyring that waits for its person must not keep a passphrase waiting.
-        let keyring = tokio::select! {
-            secret = self.keyring_secret(header, typed.as_ref()) => secret?,
-            () = self.closed_since(closings) => return Err(self.state().closed()),
+        let (_gate, header, typed, keyring) = loop {
+            let key_changes = self.state().key_changes;
+            let header = self.shared.ports.vault.header().await?;
+            let typed = typed.clone().filter(|typed| is_of_use(typed, header));
+            // Before the gate: a keyring that waits for its person must not keep a passphrase waiting.
+            let keyring = self.keyring_secret_unless_closed(closings, header, typed.as_ref()).await?;
+            let gate = self.shared.gate.lock().await;
+            // What was read is of the key before, where that was changed meanwhile.
+            if self.state().key_changes == key_changes {
+                break (gate, header, typed, keyring);
+            }
         };
-        let _gate = self.shared.gate.lock().await;
         drop(self.shared.closing.lock().await);
         if typed.is_none() && self.state().session.is_some() {
             return Ok(());
@@ -87,6 +91,20 @@ impl Engine {
             return Ok(());
         }
         self.open_session(header, store, closings, caller).await
+    }
+
+    /// [`Engine::keyring_secret`], given up when the vault is closed: a keyring may wait for its person, and what was typed
+    /// must not wait with it.
+    async fn keyring_secret_unless_closed(
+        &self,
+        closings: u64,
+        header: VaultHeader,
+        typed: Option<&Typed>,
+    ) -> Result<Option<Found>, EngineError> {
+        tokio::select! {
+            secret = self.keyring_secret(header, typed) => secret,
+            () = self.closed_since(closings) => Err(self.state().closed()),
+        }
     }
 
     /// The keyring's half, where this vault and what was typed need it.
@@ -202,11 +220,13 @@ impl Engine {
         typed: Option<Typed>,
     ) -> Result<(VaultHeader, impl Fn() -> UnlockMaterial + use<>), EngineError> {
         let header = self.shared.ports.vault.header().await?;
-        let typed = typed.filter(|typed| header.unlock.uses_passphrase() || matches!(typed, Typed::RecoveryCode(_)));
+        let typed = typed.filter(|typed| is_of_use(typed, header));
         if header.unlock.uses_passphrase() && typed.is_none() {
             return Err(EngineError::PassphraseRequired);
         }
-        let keyring = self.keyring_secret(header, typed.as_ref()).await?.map(|found| found.secret);
+        let closings = self.state().closings;
+        let keyring = self.keyring_secret_unless_closed(closings, header, typed.as_ref()).await?;
+        let keyring = keyring.map(|found| found.secret);
         self.may_try(typed.as_ref())?;
         let proof = typed.clone();
         let material = move || match proof.clone() {
@@ -218,6 +238,11 @@ impl Engine {
         self.state().tries.right();
         Ok((header, material))
     }
+}
+
+/// Whether what was typed can open a vault of this method.
+const fn is_of_use(typed: &Typed, header: VaultHeader) -> bool {
+    header.unlock.uses_passphrase() || matches!(typed, Typed::RecoveryCode(_))
 }
 
 /// Milliseconds as whole seconds, rounded up: whoever waits that long has waited long enough.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    AuditAction, AuditEntry, Change, Passphrase, VaultId, VaultState,
-    ports::{Standing, UnlockMaterial, UnlockMethod, VaultError, VaultHeader, VaultStore, WhichSecret},
+    AuditAction, AuditEntry, Change, Passphrase, UnixMillis, VaultId, VaultState,
+    ports::{Standing, StillWanted, UnlockMaterial, UnlockMethod, VaultError, VaultHeader, VaultStore, WhichSecret},
 };
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -26,7 +26,7 @@ pub(crate) fn strong_enough(passphrase: Passphrase) -> Result<Passphrase, Engine
 /// over within a second.
 pub(crate) const LOCK_GRACE_MS: i64 = 700;
 /// How long cancelled tasks get to notice, and the audit log to write its last lines.
-const AFTER_CANCEL_MS: i64 = 200;
+pub(crate) const AFTER_CANCEL_MS: i64 = 200;
 /// How long stopping waits for the same. A rotated refresh token is worth waiting for.
 pub(crate) const STOP_GRACE_MS: i64 = 8_000;
 
@@ -62,7 +62,7 @@ impl Engine {
                 self.open_session(VaultHeader { id, unlock }, store, closings, caller).await
             }
             Err(error) => {
-                self.drop_secret(id, WhichSecret::Current, unlock).await;
+                self.drop_secret_unless_needed(id, unlock).await;
                 Err(error.into())
             }
         }
@@ -88,6 +88,20 @@ impl Engine {
             None
         };
         Ok(UnlockMaterial { keyring, passphrase, recovery: None })
+    }
+
+    /// Takes the secret of a vault that did not come about out of the keyring again. A failure may come after its file was
+    /// there, and what opens that stays.
+    pub(crate) async fn drop_secret_unless_needed(&self, id: VaultId, unlock: UnlockMethod) {
+        match self.shared.ports.vault.header().await {
+            Err(VaultError::Absent) => {}
+            Ok(header) if header.id != id => {}
+            Ok(_) | Err(_) => {
+                warn!("its key stays in the keyring: the file may be there");
+                return;
+            }
+        }
+        self.drop_secret(id, WhichSecret::Current, unlock).await;
     }
 
     /// Takes a secret that opens nothing out of the keyring again.
@@ -213,9 +227,7 @@ impl Engine {
         if let Some((reason, caller)) = why {
             let (program, detail) = (caller.program.clone(), Some(reason.in_words().to_owned()));
             let entry = AuditEntry { at: self.now(), action: AuditAction::Locked, account: None, program, detail };
-            if session.audit.try_send(entry).is_err() {
-                warn!("the audit log could not take a line");
-            }
+            session.audit.put(entry);
         }
         // After the session is gone: one that is cancelled now says that the vault was locked.
         self.cancel_sign_ins();
@@ -233,6 +245,22 @@ impl Engine {
         }
         store.close().await;
         Closed { was_open: true, closings }
+    }
+
+    /// Waits for whoever changes the key or restores, and so has keys without a session: the closing that was just counted
+    /// ends that. What cannot be given up any more, a passphrase that is being stretched say, is not waited for longer than
+    /// until `end`.
+    pub(crate) async fn copying_gives_up(&self, end: UnixMillis) {
+        tokio::select! {
+            _ = self.shared.copying.lock() => {}
+            () = self.shared.ports.timer.sleep_until(end) => {}
+        }
+    }
+
+    /// Whether the vault was not closed since `closings` was read, for work that asks between its steps.
+    pub(crate) fn unless_closed_since(&self, closings: u64) -> StillWanted {
+        let engine = self.clone();
+        Arc::new(move || engine.state().closings == closings)
     }
 
     /// Waits for the tasks as long as everybody who closes their session grants.
@@ -258,10 +286,8 @@ impl Engine {
         detail: Option<String>,
     ) {
         let entry = AuditEntry { at: self.now(), action, account, program: caller.program.clone(), detail };
-        if let Some(session) = &self.state().session
-            && session.audit.try_send(entry).is_err()
-        {
-            warn!("the audit log could not take a line");
+        if let Some(session) = &self.state().session {
+            session.audit.put(entry);
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct EngineStatus {
     pub vault: VaultState,
     /// What opens it.
     pub unlock: Option<UnlockMethod>,
-    /// Why it did not open by itself, or cannot be read.
+    /// Why it did not open by itself, or cannot be read; what is wrong with it while it is open.
     pub problem: Option<EngineError>,
     /// Why it is locked; `None` while it is not, and when nobody locked it since the engine started.
     pub locked_because: Option<LockReason>,
@@ -71,7 +71,7 @@ impl Engine {
                 EngineStatus {
                     vault: VaultState::Unlocked,
                     unlock: Some(session.unlock),
-                    problem: None,
+                    problem: session.audit.trouble(),
                     locked_because: None,
                     standing: Some(session.standing),
                     damaged: Some(session.damaged),

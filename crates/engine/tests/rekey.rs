@@ -214,8 +214,14 @@ async fn a_lock_while_the_key_is_changed_wins_and_the_change_is_not_called_a_fai
         tokio::spawn(async move { engine.rekey(None, NewKey { unlock: None, passphrase: None }, &caller()).await })
     };
     world.until("it is closed", |world| !world.vault.is_open()).await;
-    world.engine.lock(&caller()).await.expect("locks at once");
+    let lock = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.lock(&caller()).await })
+    };
+    world.settle().await;
+    assert!(!lock.is_finished(), "the change has keys in its hands");
     world.vault.keys_are_derived();
+    lock.await.expect("no panic").expect("locks");
     change.await.expect("no panic").expect("the key is changed");
     assert_eq!(world.engine.status().await.vault, VaultState::Locked);
     opens_after_a_restart(&mut world, None).await;
@@ -320,4 +326,90 @@ async fn a_change_that_never_reached_the_file_leaves_the_old_key_although_the_pa
             opens_after_a_restart(&mut world, Some(RIGHT).filter(|_| from != Either)).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_lock_in_the_middle_of_the_copying_keeps_the_old_key_and_leaves_no_stray_secret() {
+    for (from, to) in [(Keyring, Keyring), (Keyring, Both), (Both, UnlockMethod::Passphrase), (Either, Either)] {
+        let mut world = open(from).await;
+        let before = world.keyring.secrets();
+        world.vault.copies_take_long();
+        let change = {
+            let engine = world.engine.clone();
+            let proof = typed(RIGHT).filter(|_| from.uses_passphrase());
+            let change = new_key(to, Some(NEW).filter(|_| to.uses_passphrase()));
+            tokio::spawn(async move { engine.rekey(proof, change, &caller()).await })
+        };
+        world.until("it is being copied", |world| world.vault.copies_waiting() == 1).await;
+        let lock = {
+            let engine = world.engine.clone();
+            tokio::spawn(async move { engine.lock(&caller()).await })
+        };
+        world.settle().await;
+        assert!(!lock.is_finished(), "{from:?} {to:?}: keys are still in memory");
+        world.vault.copies_go_on();
+        lock.await.expect("no panic").expect("locks");
+        let given_up = change.await.expect("no panic");
+        assert!(matches!(given_up, Err(EngineError::VaultLocked)), "{from:?} {to:?}: {given_up:?}");
+        assert_eq!(world.engine.status().await.vault, VaultState::Locked);
+        assert_eq!(world.keyring.secrets(), before, "{from:?} {to:?}");
+        opens_after_a_restart(&mut world, Some(RIGHT).filter(|_| matches!(from, UnlockMethod::Passphrase | Both)))
+            .await;
+        world.settle().await;
+        let log = world.vault.audit_lines();
+        assert!(!log.iter().any(|line| line.action == AuditAction::Rekeyed), "it does not say what did not happen");
+    }
+}
+
+#[tokio::test]
+async fn a_lock_does_not_wait_for_ever_for_a_copying_that_hangs() {
+    let world = World::new().await;
+    world.vault.copies_take_long();
+    let change = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.rekey(None, NewKey { unlock: None, passphrase: None }, &caller()).await })
+    };
+    world.until("it is being copied", |world| world.vault.copies_waiting() == 1).await;
+    let lock = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.lock(&caller()).await })
+    };
+    world.settle().await;
+    world.time.advance_ms(900);
+    world.until("it is locked", |_| lock.is_finished()).await;
+    assert!(!change.is_finished());
+    world.vault.copies_go_on();
+    let given_up = change.await.expect("no panic");
+    assert!(matches!(given_up, Err(EngineError::VaultLocked)), "{given_up:?}");
+}
+
+#[tokio::test]
+async fn an_unlock_that_waits_for_a_change_of_the_key_tries_the_new_key() {
+    let world = open(Both).await;
+    world.vault.copies_take_long();
+    let change = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.rekey(typed(RIGHT), new_key(Both, Some(NEW)), &caller()).await })
+    };
+    world.until("it is being copied", |world| world.vault.copies_waiting() == 1).await;
+    let unlock = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.unlock(typed(NEW), &caller()).await })
+    };
+    world.settle().await;
+    world.vault.copies_go_on();
+    change.await.expect("no panic").expect("changed");
+    unlock.await.expect("no panic").expect("the new passphrase is the right one");
+}
+
+#[tokio::test]
+async fn a_vault_whose_making_failed_when_it_was_there_already_keeps_what_opens_it() {
+    let mut world = World::new().await;
+    world.engine.lock(&caller()).await.expect("locks");
+    world.vault.is_lost();
+    let before = world.keyring.secrets().len();
+    world.vault.making_is_unsure();
+    world.engine.init(Keyring, None, &caller()).await.expect_err("it says so");
+    assert_eq!(world.keyring.secrets().len(), before + 1);
+    opens_after_a_restart(&mut world, None).await;
 }

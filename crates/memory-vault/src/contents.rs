@@ -41,7 +41,7 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// The same in a new file: a restored one, or one under a new key. Its audit log is counted anew.
+    /// The same in a new file, a restored one. Its audit log is counted anew.
     pub(crate) fn moved(&self, counter: u64, restored: bool) -> Self {
         Self { counter, restored, audit_gone: 0, ..self.clone() }
     }

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use holdfast_model::{
-    Account, AccountId, AccountOrigin, AuditAction, AuditEntry, Condition, KeyringSecret, UnixMillis, VaultId,
+    Account, AuditAction, AuditEntry, Condition, KeyringSecret, UnixMillis, VaultId,
     ports::{Standing, UnlockMaterial, UnlockMethod, VaultError, VaultFile as _, VaultStore},
 };
 
-use crate::MemoryVault;
+use crate::{MemoryVault, samples::account};
 
 const NOW: UnixMillis = UnixMillis::from_millis(1_750_000_000_000);
 
@@ -21,24 +21,8 @@ async fn made() -> (MemoryVault, std::sync::Arc<dyn VaultStore>) {
     (vault, store)
 }
 
-fn account(number: u8) -> Account {
-    Account {
-        id: AccountId::from_bytes([number; 16]),
-        provider: "demo".parse().unwrap(),
-        label: format!("label-{number}"),
-        issuer: "https://issuer.example".into(),
-        subject: format!("subject-{number}"),
-        client_id: "client".into(),
-        username: None,
-        scopes: Vec::new(),
-        signed_in_at: NOW,
-        condition: Condition::SignedIn,
-        origin: AccountOrigin::SignedIn,
-    }
-}
-
 async fn sign_in(store: &dyn VaultStore, number: u8) -> Result<(), VaultError> {
-    store.commit_sign_in(&account(number), Vec::new(), Vec::new()).await
+    store.commit_sign_in(&account(number, NOW), Vec::new(), Vec::new()).await
 }
 
 fn line() -> AuditEntry {
@@ -81,7 +65,7 @@ async fn a_disk_with_room_for_one_account_takes_one() {
     vault.is_full_after(1);
     sign_in(store.as_ref(), 1).await.unwrap();
     assert!(sign_in(store.as_ref(), 2).await.is_err());
-    assert_eq!(store.load().await.unwrap().accounts, [account(1)]);
+    assert_eq!(store.load().await.unwrap().accounts, [account(1, NOW)]);
 }
 
 #[tokio::test]
@@ -92,7 +76,7 @@ async fn a_killed_holder_writes_nothing_any_more_and_what_was_written_is_there_f
     assert!(!vault.is_open());
     assert!(sign_in(store.as_ref(), 2).await.is_err());
     let next = vault.open(keyring()).await.unwrap();
-    assert_eq!(next.load().await.unwrap().accounts, [account(1)]);
+    assert_eq!(next.load().await.unwrap().accounts, [account(1, NOW)]);
 }
 
 #[tokio::test]
@@ -145,7 +129,7 @@ async fn a_sign_out_that_has_to_wait_is_written_when_it_may_be() {
     let (vault, store) = made().await;
     sign_in(&*store, 1).await.unwrap();
     vault.sign_outs_wait();
-    let signed_out = Account { condition: Condition::SignedOut { at: NOW }, ..account(1) };
+    let signed_out = Account { condition: Condition::SignedOut { at: NOW }, ..account(1, NOW) };
     let expected = signed_out.condition.clone();
     let sign_out = tokio::spawn({
         let store = store.clone();

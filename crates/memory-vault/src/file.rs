@@ -12,7 +12,10 @@ use std::{
 use async_trait::async_trait;
 use holdfast_model::{
     AuditEntry, Passphrase, VaultId,
-    ports::{BackupSummary, Standing, UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader, VaultStore},
+    ports::{
+        BackupSummary, Standing, StillWanted, UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader,
+        VaultStore,
+    },
 };
 
 use crate::{
@@ -105,7 +108,10 @@ pub struct MemoryVault {
     loads: Arc<Hold>,
     sign_ins: Arc<Hold>,
     sign_outs: Arc<Hold>,
+    audits: Arc<Hold>,
+    copies: Hold,
     rekey_is_unsure: AtomicBool,
+    making_is_unsure: AtomicBool,
     audit_lines_max: u64,
 }
 
@@ -120,7 +126,10 @@ impl Default for MemoryVault {
             loads: Arc::default(),
             sign_ins: Arc::default(),
             sign_outs: Arc::default(),
+            audits: Arc::default(),
+            copies: Hold::default(),
             rekey_is_unsure: AtomicBool::default(),
+            making_is_unsure: AtomicBool::default(),
             audit_lines_max: AUDIT_LINES_MAX,
         }
     }
@@ -164,6 +173,11 @@ impl MemoryVault {
     /// The next change of the key reaches the file, and fails all the same: the folder cannot be synced, say.
     pub fn rekey_is_unsure(&self) {
         self.rekey_is_unsure.store(true, Ordering::SeqCst);
+    }
+
+    /// The next vault that is made or restored is there, and its making fails all the same.
+    pub fn making_is_unsure(&self) {
+        self.making_is_unsure.store(true, Ordering::SeqCst);
     }
 
     /// So many accounts are still stored, and then the disk is full for them.
@@ -226,6 +240,21 @@ impl MemoryVault {
         self.sign_ins.waiting()
     }
 
+    /// Lines of the audit log wait before any is written, until [`MemoryVault::audit_lines_go_on`].
+    pub fn audit_lines_wait(&self) {
+        self.audits.close_after(0);
+    }
+
+    /// The other end of [`MemoryVault::audit_lines_wait`].
+    pub fn audit_lines_go_on(&self) {
+        self.audits.open();
+    }
+
+    /// How many batches of lines wait at present.
+    pub fn audit_lines_waiting(&self) -> usize {
+        self.audits.waiting()
+    }
+
     /// Whoever signs out waits before anything is written, until [`MemoryVault::sign_outs_go_on`].
     pub fn sign_outs_wait(&self) {
         self.sign_outs.close_after(0);
@@ -239,6 +268,21 @@ impl MemoryVault {
     /// How many wait for their sign-out to be written.
     pub fn sign_outs_waiting(&self) -> usize {
         self.sign_outs.waiting()
+    }
+
+    /// Whoever changes the key or restores waits before anything is in force, until [`MemoryVault::copies_go_on`].
+    pub fn copies_take_long(&self) {
+        self.copies.close_after(0);
+    }
+
+    /// Keys are changed and backups restored at once again.
+    pub fn copies_go_on(&self) {
+        self.copies.open();
+    }
+
+    /// How many change the key or restore.
+    pub fn copies_waiting(&self) -> usize {
+        self.copies.waiting()
     }
 
     /// Whether somebody may read and write.
@@ -284,6 +328,11 @@ impl MemoryVault {
         self.contents(|contents| contents.audit.clone())
     }
 
+    fn unless_unsure(&self) -> Result<(), VaultError> {
+        let unsure = self.making_is_unsure.swap(false, Ordering::SeqCst);
+        if unsure { Err(VaultError::Storage("input/output error".into())) } else { Ok(()) }
+    }
+
     fn store(&self, disk: &mut Disk) -> Result<Arc<dyn VaultStore>, VaultError> {
         let known = disk.known()?;
         if known.standing == Standing::Current {
@@ -299,6 +348,7 @@ impl MemoryVault {
             loads: self.loads.clone(),
             sign_ins: self.sign_ins.clone(),
             sign_outs: self.sign_outs.clone(),
+            audits: self.audits.clone(),
             known: Mutex::new(known),
             audit_lines_max: self.audit_lines_max,
         }))
@@ -323,6 +373,7 @@ impl VaultFile for MemoryVault {
         }
         let keys = disk.make_keys(unlock, &material)?;
         disk.file = Some(Stored { id, keys, contents: Contents::default().moved(1, false) });
+        self.unless_unsure()?;
         self.store(&mut disk)
     }
 
@@ -336,8 +387,19 @@ impl VaultFile for MemoryVault {
         self.disk().there()?.keys.open(&material)
     }
 
-    async fn rekey(&self, old: UnlockMaterial, unlock: UnlockMethod, new: UnlockMaterial) -> Result<(), VaultError> {
+    async fn rekey(
+        &self,
+        old: UnlockMaterial,
+        unlock: UnlockMethod,
+        new: UnlockMaterial,
+        done: AuditEntry,
+        wanted: StillWanted,
+    ) -> Result<(), VaultError> {
         self.try_key(old).await?;
+        self.copies.pass().await;
+        if !wanted() {
+            return Err(VaultError::Locked);
+        }
         let mut disk = self.disk();
         let known = disk.known()?;
         if known.standing != Standing::Current {
@@ -351,7 +413,8 @@ impl VaultFile for MemoryVault {
             return Err(VaultError::DiskFull);
         }
         let stored = disk.there()?;
-        stored.contents = stored.contents.moved(known.counter + 1, false);
+        stored.contents.counter = known.counter + 1;
+        stored.contents.append_audit(&[done], u64::MAX);
         stored.keys = keys.coming_after(&stored.keys);
         disk.tell_witness();
         if self.rekey_is_unsure.swap(false, Ordering::SeqCst) {
@@ -367,7 +430,12 @@ impl VaultFile for MemoryVault {
         id: VaultId,
         unlock: UnlockMethod,
         material: UnlockMaterial,
+        wanted: StillWanted,
     ) -> Result<(Arc<dyn VaultStore>, BackupSummary), VaultError> {
+        self.copies.pass().await;
+        if !wanted() {
+            return Err(VaultError::Locked);
+        }
         let mut disk = self.disk();
         if disk.file.is_some() {
             return Err(VaultError::AlreadyThere);
@@ -379,6 +447,7 @@ impl VaultFile for MemoryVault {
         }
         let (contents, summary) = (from.contents.moved(1, true), from.summary);
         disk.file = Some(Stored { id, keys, contents });
+        self.unless_unsure()?;
         Ok((self.store(&mut disk)?, summary))
     }
 }

@@ -11,6 +11,7 @@ mod controls_tests;
 mod file;
 mod hold;
 mod keys;
+pub mod samples;
 mod store;
 
 pub use file::{MemoryVault, VaultCopy};

@@ -40,6 +40,7 @@ pub(crate) struct Open {
     pub(crate) loads: Arc<Hold>,
     pub(crate) sign_ins: Arc<Hold>,
     pub(crate) sign_outs: Arc<Hold>,
+    pub(crate) audits: Arc<Hold>,
     pub(crate) known: Mutex<Known>,
     pub(crate) audit_lines_max: u64,
 }
@@ -80,6 +81,16 @@ impl Open {
         Ok(done)
     }
 
+    /// Takes up the room of so many sign-ins.
+    fn take_room(&self, wanted: usize) -> Result<(), VaultError> {
+        match &mut self.disk()?.room {
+            Some(room) if *room < wanted => return Err(VaultError::DiskFull),
+            Some(room) => *room -= wanted,
+            None => {}
+        }
+        Ok(())
+    }
+
     fn require_room(&self) -> Result<(), VaultError> {
         if self.full.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
@@ -113,6 +124,13 @@ impl VaultStore for Open {
         })
     }
 
+    async fn put_providers(&self, providers: &[Provider]) -> Result<(), VaultError> {
+        self.write(|contents| {
+            providers.iter().for_each(|provider| contents.put_provider(provider, None));
+            Ok(())
+        })
+    }
+
     async fn delete_provider(&self, name: &ProviderName) -> Result<(), VaultError> {
         self.write(|contents| contents.delete_provider(name))
     }
@@ -128,12 +146,16 @@ impl VaultStore for Open {
         replaced: Vec<(Revocation, SecretValue)>,
     ) -> Result<(), VaultError> {
         self.sign_ins.pass().await;
-        match &mut self.disk()?.room {
-            Some(0) => return Err(VaultError::DiskFull),
-            Some(room) => *room -= 1,
-            None => {}
-        }
+        self.take_room(1)?;
         self.write(|contents| contents.commit_sign_in(account, credentials, replaced))
+    }
+
+    async fn commit_accounts(&self, accounts: Vec<(Account, Vec<CredentialWrite>)>) -> Result<(), VaultError> {
+        self.sign_ins.pass().await;
+        self.take_room(accounts.len())?;
+        self.write(|contents| {
+            accounts.into_iter().try_for_each(|(account, writes)| contents.commit_sign_in(&account, writes, Vec::new()))
+        })
     }
 
     async fn put_account(&self, account: &Account) -> Result<(), VaultError> {
@@ -189,6 +211,7 @@ impl VaultStore for Open {
     }
 
     async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), VaultError> {
+        self.audits.pass().await;
         self.write(|contents| {
             contents.append_audit(entries, self.audit_lines_max);
             Ok(())
@@ -207,6 +230,11 @@ impl VaultStore for Open {
         changed.contents.restored = false;
         self.commit(&mut disk, changed);
         Ok(())
+    }
+
+    /// No record of it is ever damaged.
+    async fn delete_damaged(&self, _: &str, _: &str) -> Result<(), VaultError> {
+        self.write(|_| Err(VaultError::NotFound))
     }
 
     async fn check(&self) -> Result<CheckReport, VaultError> {

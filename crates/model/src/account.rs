@@ -112,6 +112,8 @@ pub enum NeedsSignIn {
     ReplyLost,
     /// The provider refuses this client; its settings need a look.
     ClientRefused,
+    /// There is no token of it: what the vault holds for it does not open. An account that is signed in always has one.
+    Unreadable,
     /// The token was entered by hand, and is over or does not live long enough: only the person can make a new one.
     NewTokenNeeded,
 }
@@ -195,7 +197,7 @@ impl State {
 
     /// What is true of a token that was entered by hand: only its clock says anything.
     fn of_entered(credentials: &CredentialSet, now: UnixMillis) -> Self {
-        let Some(token) = &credentials.access else { return Self::Expired };
+        let Some(token) = &credentials.access else { return Self::NeedsSignIn { reason: NeedsSignIn::Unreadable } };
         match token.lifetime.remaining_ms(now) {
             Some(rest) if rest <= 0 => Self::Expired,
             Some(rest) if rest <= entered_lead_ms(&token.lifetime) => Self::Due,
@@ -214,7 +216,8 @@ pub(crate) fn ended(credentials: &CredentialSet, now: UnixMillis) -> Option<Need
         Some(_) => None,
         None => match &credentials.access {
             Some(access) if !access.lifetime.is_over(now) => None,
-            _ => Some(NeedsSignIn::NoRefreshToken),
+            Some(_) => Some(NeedsSignIn::NoRefreshToken),
+            None => Some(NeedsSignIn::Unreadable),
         },
     }
 }

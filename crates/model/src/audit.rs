@@ -38,6 +38,8 @@ pub enum AuditAction {
     Unlocked,
     /// The vault was locked.
     Locked,
+    /// Lines before this one could not be written: the disk was full, say.
+    LinesLost,
 }
 
 /// One line of the audit log. Sealed like everything that names people or programs.

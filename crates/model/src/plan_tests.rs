@@ -77,6 +77,16 @@ fn a_token_entered_by_hand_without_an_end_stays_fresh_and_rests() {
 }
 
 #[test]
+fn an_account_that_is_signed_in_and_has_no_token_at_all_is_damaged_and_not_over() {
+    let nothing = set([]);
+    for account in [account(), entered()] {
+        let state = State::of(&account, &nothing, None, false, T0);
+        assert_eq!(state, State::NeedsSignIn { reason: NeedsSignIn::Unreadable });
+        assert_eq!(plan(T0, &account, &nothing, None).action, Action::Rest);
+    }
+}
+
+#[test]
 fn nothing_is_planned_for_an_account_that_waits_for_its_person() {
     let mut account = account();
     let credentials = set([access(&account, 5), refresh(&account, Some(6), Some(15))]);

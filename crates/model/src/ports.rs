@@ -9,7 +9,7 @@ use crate::{
 
 mod vault;
 pub use vault::{
-    AuditFilter, AuditLine, BackupSummary, CheckReport, CredentialWrite, Damage, RefreshIntent, Standing,
+    AuditFilter, AuditLine, BackupSummary, CheckReport, CredentialWrite, Damage, RefreshIntent, Standing, StillWanted,
     UnlockMaterial, UnlockMethod, VaultContents, VaultError, VaultFile, VaultHeader, VaultStore, Witness,
 };
 

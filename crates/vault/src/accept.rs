@@ -3,10 +3,16 @@
 use holdfast_model::ports::VaultError;
 
 use crate::{
+    audit,
     error::database,
     record::{Record, hex},
+    register, schema,
     writing::Writing,
 };
+
+/// Writes that a vault whose record is lost may have seen beyond what its register tells: those that change only the audit
+/// log are counted in the record alone. Far more than there ever are, and still nothing of the 2^63 that a file counts to.
+const UNSEEN_WRITES: u64 = 1 << 32;
 
 /// Ranges of lines that are kept apart.
 const RANGES: usize = 64;
@@ -20,13 +26,19 @@ impl Writing {
                 self.forget_codes_but(&record.keyslots).await?;
                 record
             }
-            Err(VaultError::Damaged { .. }) => Record::new(Vec::new()),
+            Err(VaultError::Damaged { .. }) => {
+                let seen = register::newest_generation(&mut self.connection, &self.opened.seals).await?;
+                Record { counter: seen.saturating_add(UNSEEN_WRITES), ..Record::new(Vec::new()) }
+            }
             Err(other) => return Err(other),
         };
+        let schema = schema::differences(&mut self.connection).await?.mark(&self.opened.seals);
         // Beyond every counter that was seen: the state that was given up must not pass for a newer one some day.
         let counter = seen.max(stored.counter).saturating_add(1);
-        self.record =
-            Record { counter, restored: false, ..stored }.rebuild(&mut self.connection, &self.opened.seals).await?;
+        let log = audit::ends(&mut self.connection, &self.opened.seals).await?;
+        self.record = Record { counter, restored: false, migrated: false, schema, log, ..stored }
+            .rebuild(&mut self.connection, &self.opened.seals)
+            .await?;
         let damaged = self.opened.damaged_lines(&mut self.connection).await?;
         self.record.log.accepted = few(damaged.into_iter().map(|(from, to, _)| (from, to)).collect());
         Ok(())
@@ -50,8 +62,8 @@ impl Writing {
 }
 
 /// Joins the ranges that are nearest to each other until there are few: every write seals the record anew.
-fn few(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
-    let mut apart = 1;
+fn few(mut ranges: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+    let mut apart: i64 = 1;
     loop {
         ranges.dedup_by(|next, kept| {
             let near = next.0.saturating_sub(kept.1) <= apart;

@@ -39,6 +39,16 @@ impl Writing {
         self.queue_revocations(replaced).await
     }
 
+    pub(crate) async fn commit_accounts(
+        &mut self,
+        accounts: Vec<(Account, Vec<CredentialWrite>)>,
+    ) -> Result<(), VaultError> {
+        for (account, credentials) in accounts {
+            self.commit_sign_in(&account, credentials, &[]).await?;
+        }
+        Ok(())
+    }
+
     /// # Errors
     /// [`VaultError::NotFound`] when the account is not there (any more): nothing but a sign-in brings one back.
     pub(crate) async fn replace_account(&mut self, account: &Account) -> Result<(), VaultError> {

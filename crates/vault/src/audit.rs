@@ -38,18 +38,18 @@ const TAG_BYTES: usize = 16;
 
 /// A line as it is sealed.
 #[derive(Serialize, Deserialize)]
-struct Chained {
+pub(crate) struct Chained {
     #[serde(flatten)]
-    entry: AuditEntry,
+    pub(crate) entry: AuditEntry,
     /// The tag of the line before; lines of format 1, and the first of a log, have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    previous: Option<String>,
+    pub(crate) previous: Option<String>,
 }
 
 /// Number, account, envelope.
-type AuditRow = (i64, Option<Vec<u8>>, Vec<u8>);
+pub(crate) type AuditRow = (i64, Option<Vec<u8>>, Vec<u8>);
 
-fn tag(envelope: &[u8]) -> String {
+pub(crate) fn tag(envelope: &[u8]) -> String {
     hex(&envelope[envelope.len().saturating_sub(TAG_BYTES)..])
 }
 
@@ -85,21 +85,38 @@ pub(crate) async fn append_line(
     entry: &AuditEntry,
 ) -> Result<(), VaultError> {
     let seq = log.last.saturating_add(1);
-    let row = seq.to_be_bytes();
-    let place = Place { table: AUDIT, row: &row, generation: ONLY_GENERATION };
+    let number = i64::try_from(seq).map_err(|_| changed(i64::MAX))?;
     let previous = Some(log.tag.clone()).filter(|tag| !tag.is_empty());
-    let overview = seals.seal_overview(place, &Chained { entry: entry.clone(), previous })?;
+    let overview = seal_line(seals, number, &Chained { entry: entry.clone(), previous })?;
     log.last = seq;
     log.tag = tag(&overview);
+    let account = entry.account.map(|account| account.as_bytes().to_vec());
+    put_row(connection, &(number, account, overview)).await
+}
+
+/// Seals a line for its number.
+pub(crate) fn seal_line(seals: &Seals, seq: i64, line: &Chained) -> Result<Vec<u8>, VaultError> {
+    seals.seal_overview(Place { table: AUDIT, row: &seq.to_be_bytes(), generation: ONLY_GENERATION }, line)
+}
+
+pub(crate) async fn put_row(
+    connection: &mut SqliteConnection,
+    (seq, account, overview): &AuditRow,
+) -> Result<(), VaultError> {
     // Whatever has this number already is no line of this log: its end is written in the record.
     sqlx::query("INSERT OR REPLACE INTO audit (seq, account_id, overview) VALUES (?, ?, ?)")
-        .bind(i64::try_from(seq).map_err(|_| place.damaged())?)
-        .bind(entry.account.as_ref().map(|account| account.as_bytes().as_slice()))
-        .bind(overview)
+        .bind(*seq)
+        .bind(account.as_deref())
+        .bind(overview.as_slice())
         .execute(connection)
         .await
         .map_err(database)?;
     Ok(())
+}
+
+/// What is said of a line that does not open.
+pub(crate) fn changed(seq: i64) -> VaultError {
+    VaultError::Damaged { table: AUDIT, row: seq.to_string(), how: Damage::Changed }
 }
 
 impl Writing {
@@ -149,33 +166,36 @@ impl Opened {
             Err(other) => return Err(other),
         };
         let mut reading = Reading::new(filter, ends);
-        let mut below = i64::MAX;
-        while !reading.is_full() {
+        let mut up_to = Some(i64::MAX);
+        while let Some(newest) = up_to.filter(|_| !reading.is_full()) {
             self.closing.go_on()?;
             let query = match &filter.account {
                 None => sqlx::query_as(
-                    "SELECT seq, account_id, overview FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+                    "SELECT seq, account_id, overview FROM audit WHERE seq <= ? ORDER BY seq DESC LIMIT ?",
                 )
-                .bind(below),
+                .bind(newest),
                 Some(account) => sqlx::query_as(
-                    "SELECT seq, account_id, overview FROM audit WHERE account_id = ? AND seq < ? \
+                    "SELECT seq, account_id, overview FROM audit WHERE account_id = ? AND seq <= ? \
                      ORDER BY seq DESC LIMIT ?",
                 )
                 .bind(account.as_bytes().as_slice())
-                .bind(below),
+                .bind(newest),
             };
             let chosen = !filter.actions.is_empty() || filter.since.is_some() || filter.until.is_some();
             let wanted = if chosen { PAGE } else { filter.limit.saturating_sub(reading.entries).clamp(1, PAGE) };
             let rows: Vec<AuditRow> = query.bind(wanted).fetch_all(&mut *connection).await.map_err(database)?;
-            for row in &rows {
+            // A broken tree leads to where the search did not want to go, and to there again and again.
+            let goes_on =
+                rows.first().is_none_or(|(seq, ..)| *seq <= newest) && rows.is_sorted_by(|one, next| one.0 > next.0);
+            for row in rows.iter().filter(|_| goes_on) {
                 reading.take(&self.seals, row);
             }
-            match rows.last() {
-                Some((seq, ..)) if rows.len() as u64 == u64::from(wanted) => below = *seq,
-                _ => {
-                    reading.reach_the_beginning();
-                    break;
-                }
+            up_to = match rows.last() {
+                Some((seq, ..)) if goes_on && rows.len() as u64 == u64::from(wanted) => seq.checked_sub(1),
+                _ => None,
+            };
+            if up_to.is_none() && !reading.is_full() {
+                reading.reach_the_beginning();
             }
         }
         Ok(reading.lines.into())
@@ -185,7 +205,7 @@ impl Opened {
     pub(crate) async fn damaged_lines(
         &self,
         connection: &mut SqliteConnection,
-    ) -> Result<Vec<(u64, u64, Damage)>, VaultError> {
+    ) -> Result<Vec<(i64, i64, Damage)>, VaultError> {
         // No line is as young as that: what comes back is what is wrong.
         let nothing =
             AuditFilter { since: Some(UnixMillis::from_millis(i64::MAX)), limit: u32::MAX, ..AuditFilter::default() };
@@ -199,41 +219,37 @@ impl Opened {
     }
 }
 
-fn open_line(seals: &Seals, (seq, account, overview): &AuditRow) -> Result<Chained, VaultError> {
-    let row = seq.to_be_bytes();
-    let place = Place { table: AUDIT, row: &row, generation: ONLY_GENERATION };
-    let line: Chained = seals.open_overview(place, overview)?;
+pub(crate) fn open_line(seals: &Seals, (seq, account, overview): &AuditRow) -> Result<Chained, VaultError> {
+    let place = Place { table: AUDIT, row: &seq.to_be_bytes(), generation: ONLY_GENERATION };
+    let line: Chained = seals.open_overview(place, overview).map_err(|_| changed(*seq))?;
     // The column is there for the index and proves nothing; the seal says whose line it is.
     let sealed = line.entry.account.as_ref().map(|account| account.as_bytes().as_slice());
-    if sealed == account.as_deref() { Ok(line) } else { Err(place.damaged()) }
+    if sealed == account.as_deref() { Ok(line) } else { Err(changed(*seq)) }
 }
 
-/// The lines after `after` that open, oldest first, at most a page of them, and the number of the last row that was
-/// looked at; `None` when there is none. Those that do not open are left out: a check tells of them.
-pub(crate) async fn page_after(
-    connection: &mut SqliteConnection,
-    seals: &Seals,
-    after: i64,
-) -> Result<Option<(Vec<AuditEntry>, i64)>, VaultError> {
+/// A page of rows from this number on, oldest first; none behind the newest.
+///
+/// # Errors
+/// [`VaultError::Damaged`] where the tree of the table leads back to what lies before.
+pub(crate) async fn rows_from(connection: &mut SqliteConnection, from: i64) -> Result<Vec<AuditRow>, VaultError> {
     let rows: Vec<AuditRow> =
-        sqlx::query_as("SELECT seq, account_id, overview FROM audit WHERE seq > ? ORDER BY seq LIMIT ?")
-            .bind(after)
+        sqlx::query_as("SELECT seq, account_id, overview FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?")
+            .bind(from)
             .bind(PAGE)
             .fetch_all(connection)
             .await
             .map_err(database)?;
-    let Some((last, ..)) = rows.last() else { return Ok(None) };
-    let last = *last;
-    Ok(Some((rows.iter().filter_map(|row| Some(open_line(seals, row).ok()?.entry)).collect(), last)))
+    let goes_on = rows.first().is_none_or(|(seq, ..)| *seq >= from) && rows.is_sorted_by(|one, next| one.0 < next.0);
+    if goes_on { Ok(rows) } else { Err(changed(from)) }
 }
 
 /// A walk through the log from its newest line back.
 struct Reading<'f> {
     filter: &'f AuditFilter,
     /// The oldest line that there has to be.
-    first: Option<u64>,
+    first: Option<i64>,
     /// The line that has to come next; not known where the filter leaves lines out.
-    expected: Option<u64>,
+    expected: Option<i64>,
     /// The tag that the next line has to have.
     tag: Option<String>,
     lines: VecDeque<AuditLine>,
@@ -242,9 +258,10 @@ struct Reading<'f> {
 
 impl<'f> Reading<'f> {
     fn new(filter: &'f AuditFilter, ends: Option<LogEnds>) -> Self {
-        let first = ends.as_ref().map(|ends| ends.first);
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let first = ends.as_ref().map(|ends| signed(ends.first));
         let (expected, tag) = match ends.filter(|_| filter.account.is_none()) {
-            Some(LogEnds { last, tag, .. }) => (Some(last), Some(tag)),
+            Some(LogEnds { last, tag, .. }) => (Some(signed(last)), Some(tag)),
             None => (None, None),
         };
         Self { filter, first, expected, tag, lines: VecDeque::new(), entries: 0 }
@@ -255,16 +272,20 @@ impl<'f> Reading<'f> {
     }
 
     fn take(&mut self, seals: &Seals, row: &AuditRow) {
-        let seq = u64::try_from(row.0).unwrap_or(0);
-        if let Some(expected) = self.expected
-            && seq < expected
-        {
-            self.miss(seq + 1, expected);
-            self.tag = None;
+        let seq = row.0;
+        if let Some(expected) = self.expected {
+            if seq > expected {
+                // Behind the end: no line of this log, whatever it says.
+                self.lines.push_front(AuditLine::Changed { seq });
+                return;
+            }
+            if seq < expected {
+                self.miss(seq + 1, expected);
+                self.tag = None;
+            }
         }
         // A line before the first was deleted for its age, and was put back.
-        let fits = self.expected.is_none_or(|expected| seq <= expected)
-            && self.first.is_none_or(|first| seq >= first)
+        let fits = self.first.is_none_or(|first| seq >= first)
             && self.tag.as_ref().is_none_or(|expected| *expected == tag(&row.2));
         let line = open_line(seals, row).ok().filter(|_| fits);
         if self.filter.account.is_none() {
@@ -278,7 +299,7 @@ impl<'f> Reading<'f> {
         self.tag = previous.filter(|_| self.filter.account.is_none());
         if self.wants(&entry) && !self.is_full() {
             self.entries += 1;
-            self.lines.push_front(AuditLine::Entry { seq, entry });
+            self.lines.push_front(AuditLine::Entry { seq: seq.unsigned_abs(), entry });
         }
     }
 
@@ -298,8 +319,8 @@ impl<'f> Reading<'f> {
     }
 
     /// There should be lines there, as far as the log reaches back.
-    fn miss(&mut self, from: u64, to: u64) {
-        let from = from.max(self.first.unwrap_or(0));
+    fn miss(&mut self, from: i64, to: i64) {
+        let from = from.max(self.first.unwrap_or(1));
         if from <= to {
             self.lines.push_front(AuditLine::Missing { from, to });
         }

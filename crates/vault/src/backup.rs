@@ -27,6 +27,9 @@ pub(crate) async fn write(
     if std::fs::symlink_metadata(to).is_ok() {
         return Err(VaultError::Backup("a file of that name is there already, and was left alone".into()));
     }
+    if store.opened().await?.file.owns_name(to) {
+        return Err(VaultError::Backup("that name belongs to the vault beside it; choose another one".into()));
+    }
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let made = tempfile::Builder::new()
         .prefix(".holdfast-backup-")
@@ -50,7 +53,8 @@ pub(crate) async fn write(
     let header = inspect::header(&mut transaction).await?;
     writer.push(&Record::Backup { vault: header.id, unlock: header.unlock, made_at: now })?;
     let mut written = BackupSummary { made_at: now, ..BackupSummary::default() };
-    let mut records = Records::begin(&mut transaction, &opened.seals).await?;
+    let records = Records::begin(&mut transaction, &opened).await?;
+    let mut records = records.and_the_log(&mut transaction, &opened).await?;
     while let Some(record) = records.next(&mut transaction, &opened.seals).await? {
         closing.go_on()?;
         count(&mut written, &record);

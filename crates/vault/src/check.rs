@@ -12,6 +12,7 @@ use crate::{
     record::Record,
     register::REGISTER,
     revocations::REVOCATIONS,
+    schema,
     seals::{Place, stored_generation},
     store::{InUse, Opened},
 };
@@ -76,9 +77,8 @@ async fn check_in(opened: &Opened, connection: &mut SqliteConnection) -> Result<
         )
         .await?;
 
-    let accepted = log.as_ref().map(|log| log.accepted.clone()).unwrap_or_default();
     for (from, to, how) in opened.damaged_lines(connection).await? {
-        if !accepted.iter().any(|(first, last)| *first <= from && to <= *last) {
+        if !log.as_ref().is_some_and(|log| log.accepts(from, to)) {
             let row = if from == to { from.to_string() } else { format!("{from} to {to}") };
             report.damaged.push(VaultError::Damaged { table: AUDIT, row, how });
         }
@@ -88,7 +88,8 @@ async fn check_in(opened: &Opened, connection: &mut SqliteConnection) -> Result<
     opened.closing.interrupts(connection).await?;
     let said = say(connection).await;
     opened.closing.interrupts_no_more(connection).await?;
-    report.database = said?;
+    report.database.extend(said?);
+    report.database.extend_from_slice(schema::differences(connection).await?.sentences());
     Ok(report)
 }
 
@@ -106,6 +107,14 @@ impl Opened {
                 sqlx::query_as(sql).bind(after).bind(PAGE).fetch_all(&mut *connection).await.map_err(database)?;
             self.closing.go_on()?;
             let Some((last, ..)) = rows.last() else { return Ok(()) };
+            // A broken tree leads to where the search did not want to go, and to there again and again.
+            let goes_on = rows[0].0 > after && rows.is_sorted_by(|one, next| one.0 < next.0);
+            if !goes_on {
+                report
+                    .database
+                    .push(format!("the rows of {table} are out of order; values behind {after} were not opened"));
+                return Ok(());
+            }
             after = *last;
             for (_, row, generation, secret) in &rows {
                 let opened = stored_generation(table, row, *generation)

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use holdfast_model::ports::VaultError;
+use holdfast_model::ports::{StillWanted, VaultError};
 use sqlx::SqliteConnection;
 
 use crate::error::database;
@@ -13,17 +13,25 @@ use crate::error::database;
 /// Steps of SQLite's own between two looks whether the vault is being closed: well below a millisecond.
 const STEPS: i32 = 10_000;
 
-/// Whether the vault is being closed.
+/// Whether the vault is being closed, or whoever asked for the work does not want it any more.
 #[derive(Clone, Default)]
-pub(crate) struct Closing(Arc<AtomicBool>);
+pub(crate) struct Closing {
+    begun: Arc<AtomicBool>,
+    wanted: Option<StillWanted>,
+}
 
 impl Closing {
+    /// Of work on a vault that nobody else has open.
+    pub(crate) fn unless(wanted: StillWanted) -> Self {
+        Self { wanted: Some(wanted), ..Self::default() }
+    }
+
     pub(crate) fn begin(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.begun.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn has_begun(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.begun.load(Ordering::SeqCst) || self.wanted.as_ref().is_some_and(|wanted| !wanted())
     }
 
     /// To be asked between two steps of something long.

@@ -4,7 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use holdfast_model::{
-    Account, AccountId, AuditEntry, Credential, CredentialId, Provider, Revocation, SecretValue,
+    Account, AccountId, Credential, CredentialId, Provider, Revocation, SecretValue,
     ports::{Damage, RefreshIntent, Standing, VaultError},
 };
 use sqlx::SqliteConnection;
@@ -12,15 +12,17 @@ use zeroize::Zeroizing;
 
 use crate::{
     accounts::ACCOUNTS,
-    audit,
+    audit::{self, Chained},
     backup_file::{Record, Text},
     credentials::{CREDENTIALS, REFRESH_JOURNAL},
     error::database,
     load::Snapshot,
+    log_copy::{Line, Lines},
     providers::PROVIDERS,
     record,
     revocations::REVOCATIONS,
     seals::{Place, Seals, damaged, stored_generation},
+    store::Opened,
 };
 
 /// A record whose secret is still in the file.
@@ -32,19 +34,18 @@ enum Todo {
     Revocation(Revocation),
 }
 
-/// Everything that a vault holds, one record after the other, from one instant.
+/// Everything that a vault holds but its audit log, one record after the other, from one instant.
 pub(crate) struct Records {
     todo: VecDeque<Todo>,
-    audit: VecDeque<AuditEntry>,
-    /// The last line of the log that was looked at.
-    audit_at: Option<i64>,
+    log: Option<Lines>,
     /// What is damaged, and so is not among the records.
     pub(crate) left_out: Vec<VaultError>,
 }
 
 impl Records {
     /// Begins; `connection` holds a transaction until the end.
-    pub(crate) async fn begin(connection: &mut SqliteConnection, seals: &Seals) -> Result<Self, VaultError> {
+    pub(crate) async fn begin(connection: &mut SqliteConnection, opened: &Opened) -> Result<Self, VaultError> {
+        let seals = &opened.seals;
         let mut contents = Snapshot::read(connection, seals).await?.open(seals, Standing::Current);
         // What belongs to a damaged record has no place without it.
         let accounts: HashSet<AccountId> = contents.accounts.iter().map(|account| account.id).collect();
@@ -58,7 +59,16 @@ impl Records {
             .chain(contents.unfinished.into_iter().map(Todo::Unfinished))
             .chain(contents.revocations.into_iter().map(Todo::Revocation))
             .collect();
-        Ok(Self { todo, audit: VecDeque::new(), audit_at: Some(0), left_out: contents.damaged })
+        Ok(Self { todo, log: None, left_out: contents.damaged })
+    }
+
+    /// And then the lines of the audit log.
+    pub(crate) async fn and_the_log(
+        self,
+        connection: &mut SqliteConnection,
+        opened: &Opened,
+    ) -> Result<Self, VaultError> {
+        Ok(Self { log: Some(Lines::begin(connection, opened).await?), ..self })
     }
 
     /// The next record; `None` at the end.
@@ -73,16 +83,19 @@ impl Records {
                 done => return done.map(Some),
             }
         }
-        while let Some(after) = self.audit_at.filter(|_| self.audit.is_empty()) {
-            self.audit_at = match audit::page_after(connection, seals, after).await? {
-                Some((entries, last)) => {
-                    self.audit.extend(entries);
-                    Some(last)
+        while let Some(log) = &mut self.log {
+            match log.next(connection, seals).await {
+                Ok(Some(Line { line: Some(Chained { entry, .. }), .. })) => return Ok(Some(Record::Audit { entry })),
+                Ok(Some(Line { seq, line: None, .. })) => self.left_out.push(audit::changed(seq)),
+                Ok(None) => self.log = None,
+                Err(error @ VaultError::Damaged { .. }) => {
+                    self.left_out.push(error);
+                    self.log = None;
                 }
-                None => None,
-            };
+                Err(other) => return Err(other),
+            }
         }
-        Ok(self.audit.pop_front().map(|entry| Record::Audit { entry }))
+        Ok(None)
     }
 }
 
@@ -128,9 +141,9 @@ async fn secret_of(
 
 /// A new vault that is being filled.
 pub(crate) struct Filling<'v> {
-    connection: &'v mut SqliteConnection,
-    seals: &'v Seals,
-    record: record::Record,
+    pub(crate) connection: &'v mut SqliteConnection,
+    pub(crate) seals: &'v Seals,
+    pub(crate) record: record::Record,
 }
 
 impl<'v> Filling<'v> {

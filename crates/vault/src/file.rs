@@ -1,7 +1,7 @@
 //! The vault as a file: making it, opening it.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,9 +11,10 @@ use std::{
 use async_trait::async_trait;
 use holdfast_crypto::{Keyslot, PassphraseCost, VaultKey, make_keyslots, open_keyslots};
 use holdfast_model::{
-    Passphrase, VaultId,
+    AuditEntry, Passphrase, VaultId,
     ports::{
-        BackupSummary, Standing, UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader, VaultStore, Witness,
+        BackupSummary, StillWanted, UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader, VaultStore,
+        Witness,
     },
 };
 use tempfile::TempPath;
@@ -21,26 +22,35 @@ use tempfile::TempPath;
 use crate::{
     backup_file::{Reader, count},
     blocking::blocking,
-    copy::Records,
-    error::{database, sealing, system, unlocking},
+    closing::Closing,
+    error::{sealing, system, unlocking},
     format::companions,
     inspect::{Inspected, inspect},
-    load::end,
     new_file::NewFile,
     passphrase_cost::PassphraseTime,
-    record,
+    rekey::Resealed,
+    same_file::SameFile,
     seals::Seals,
-    standing::WitnessOf,
+    standing::{Told, WitnessOf},
     store::{Settings, SqliteStore},
 };
 
 /// How many lines the audit log keeps where nobody said otherwise: a year of a busy desktop, in about 50 MB.
 const AUDIT_LINES_MAX: u64 = 100_000;
 
+/// What came of the keyslots of one file.
+struct Tried {
+    header: VaultHeader,
+    key: Result<VaultKey, VaultError>,
+    unusable: Option<VaultError>,
+    file: SameFile,
+}
+
 /// A vault file at a path, there or not.
 pub struct SqliteVault {
     path: PathBuf,
     witness: Option<Arc<dyn Witness>>,
+    told: Told,
     passphrase_time: PassphraseTime,
     audit_lines_max: u64,
 }
@@ -51,7 +61,8 @@ impl SqliteVault {
         let path = path.into();
         // SQLite reads a name that begins with `file:` as a URI; an absolute path never does.
         let path = std::path::absolute(&path).unwrap_or(path);
-        Self { path, witness: None, passphrase_time: PassphraseTime::Floor, audit_lines_max: AUDIT_LINES_MAX }
+        let told = Told::default();
+        Self { path, witness: None, told, passphrase_time: PassphraseTime::Floor, audit_lines_max: AUDIT_LINES_MAX }
     }
 
     /// Has the counter of the vault kept outside the file too.
@@ -72,13 +83,18 @@ impl SqliteVault {
         Self { audit_lines_max: lines.max(1), ..self }
     }
 
-    fn settings(&self, unlock: UnlockMethod) -> Settings {
-        let witness = self.witness.clone().map(|witness| WitnessOf { witness, keyring: unlock.uses_keyring() });
-        Settings { witness, audit_lines_max: self.audit_lines_max, passphrase_time: self.passphrase_time }
+    fn settings(&self, unlock: UnlockMethod, closing: Closing) -> Settings {
+        let witness = self.witness_of(unlock);
+        Settings { witness, audit_lines_max: self.audit_lines_max, passphrase_time: self.passphrase_time, closing }
+    }
+
+    fn witness_of(&self, unlock: UnlockMethod) -> Option<WitnessOf> {
+        let (witness, told) = (self.witness.clone()?, self.told.clone());
+        Some(WitnessOf { witness, keyring: unlock.uses_keyring(), told })
     }
 
     /// A new key, wrapped for what opens the vault.
-    async fn make_key(
+    pub(crate) async fn make_key(
         &self,
         VaultHeader { id, unlock }: VaultHeader,
         material: UnlockMaterial,
@@ -93,24 +109,48 @@ impl SqliteVault {
         .await
     }
 
-    async fn open_key(&self, material: UnlockMaterial) -> Result<(VaultHeader, Seals), VaultError> {
-        let Inspected { header, keyslots, unusable } = inspect(&self.path).await?;
-        let VaultHeader { id, unlock } = header;
-        let opened =
-            blocking(move || open_keyslots(id, unlock, &keyslots, &material).map_err(|error| unlocking(error, unlock)));
-        match (opened.await, unusable) {
-            (Ok(key), _) => Ok((header, Seals::new(id, key))),
+    /// Opens a keyslot. Deriving a key takes its time, and the file may be given a new one meanwhile: what was read of it
+    /// then says nothing, and is read once more.
+    async fn open_key(&self, material: UnlockMaterial) -> Result<(VaultHeader, Seals, SameFile), VaultError> {
+        let (first, material) = self.try_slots(material).await?;
+        let tried = match first {
+            Tried { file, .. } if file.is_there().is_err() => self.try_slots(material).await?.0,
+            first => first,
+        };
+        let Tried { header, key, unusable, file } = tried;
+        match (key, unusable) {
+            (Ok(key), _) => Ok((header, Seals::new(header.id, key), file)),
             // The one that would have opened it: that is told, and not that there is none.
             (Err(VaultError::Damaged { .. } | VaultError::MissingKey(_)), Some(unusable)) => Err(unusable),
             (Err(error), _) => Err(error),
         }
     }
 
-    pub(crate) async fn open_store(&self, material: UnlockMaterial) -> Result<(VaultHeader, SqliteStore), VaultError> {
+    async fn try_slots(&self, material: UnlockMaterial) -> Result<(Tried, UnlockMaterial), VaultError> {
+        let Inspected { header, keyslots, unusable, file } = inspect(&self.path).await?;
+        let VaultHeader { id, unlock } = header;
+        let (key, material) = blocking(move || {
+            let key = open_keyslots(id, unlock, &keyslots, &material).map_err(|error| unlocking(error, unlock));
+            Ok((key, material))
+        })
+        .await?;
+        Ok((Tried { header, key, unusable, file }, material))
+    }
+
+    pub(crate) async fn open_store(
+        &self,
+        material: UnlockMaterial,
+        closing: Closing,
+    ) -> Result<(VaultHeader, SqliteStore), VaultError> {
         let by_recovery_code = material.recovery.is_some();
-        let (header, seals) = self.open_key(material).await?;
+        let (header, seals, file) = self.open_key(material).await?;
         make_private(&self.path);
-        let store = SqliteStore::open(&self.path, seals, self.settings(header.unlock)).await?;
+        let store = SqliteStore::open(&self.path, seals, self.settings(header.unlock, closing)).await?;
+        // Under this key nothing of another file would open.
+        if let Err(replaced) = file.is_there() {
+            store.close().await;
+            return Err(replaced);
+        }
         // The slot of a code that a later one replaced could have been put back; it holds the same key.
         if by_recovery_code && !store.knows_its_recovery_code().await? {
             store.close().await;
@@ -119,7 +159,7 @@ impl SqliteVault {
         Ok((header, store))
     }
 
-    fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("/"))
     }
 
@@ -148,7 +188,20 @@ impl SqliteVault {
             io::ErrorKind::AlreadyExists => VaultError::AlreadyThere,
             _ => system(&refused.error),
         })?;
-        sync_folder(self.folder()).map_err(|error| system(&error))
+        sync_folder(self.folder()).map_err(|error| {
+            // Its caller hears that there is none.
+            self.take_away();
+            system(&error)
+        })
+    }
+
+    /// Removes a vault that was made here a moment ago: it holds nothing that is not elsewhere.
+    fn take_away(&self) {
+        for path in companions(&self.path).iter().chain([&self.path]) {
+            if let Err(cause) = fs::remove_file(path) {
+                tracing::debug!(%cause, "nothing to clear");
+            }
+        }
     }
 }
 
@@ -176,30 +229,45 @@ impl VaultFile for SqliteVault {
     }
 
     async fn open(&self, material: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
-        self.open_store(material).await.map(|(_, store)| Arc::new(store) as Arc<dyn VaultStore>)
+        self.open_store(material, Closing::default()).await.map(|(_, store)| Arc::new(store) as Arc<dyn VaultStore>)
     }
 
     async fn try_key(&self, material: UnlockMaterial) -> Result<(), VaultError> {
         self.open_key(material).await.map(drop)
     }
 
-    async fn rekey(&self, old: UnlockMaterial, unlock: UnlockMethod, new: UnlockMaterial) -> Result<(), VaultError> {
-        let (header, store) = self.open_store(old).await?;
+    async fn rekey(
+        &self,
+        old: UnlockMaterial,
+        unlock: UnlockMethod,
+        new: UnlockMaterial,
+        done: AuditEntry,
+        wanted: StillWanted,
+    ) -> Result<(), VaultError> {
+        // Not the store's own: that one closes when everything is copied.
+        let closing = Closing::unless(wanted.clone());
+        closing.go_on()?;
+        let (header, store) = self.open_store(old, Closing::unless(wanted)).await?;
         let header = VaultHeader { unlock, ..header };
-        let made = self.reseal(&store, header, new).await;
+        let made = self.reseal(&store, header, new, &done).await;
         // Whatever came of it, the old file is whole, closed, and without a log beside it.
         store.close().await;
-        let (made, seals, counter) = made?;
+        let Resealed { file, key, counter, statement } = made?;
+        closing.go_on()?;
+        // No key is in memory any more: the disk may take its time.
+        let file = file.finish().await?;
         if let Some(left) = companions(&self.path).iter().find(|path| fs::symlink_metadata(path).is_ok()) {
             let name = left.file_name().unwrap_or_default().to_string_lossy().into_owned();
             return Err(VaultError::Storage(format!("another program holds it ({name}); the old key stays in force")));
         }
+        // The last look: what follows is short, and goes on to its end.
+        closing.go_on()?;
         // One step: before it the old file stands under the old key, after it the new one under the new key.
-        made.persist(&self.path).map_err(|refused| system(&refused.error))?;
+        file.persist(&self.path).map_err(|refused| system(&refused.error))?;
         sync_folder(self.folder()).map_err(|error| system(&error))?;
-        if let Some(witness) = &self.witness {
-            witness.written(header.id, unlock.uses_keyring(), record::statement(&seals, counter)?);
-            witness.settle().await;
+        if let Some(witness) = self.witness_of(unlock) {
+            witness.tell(header.id, &key, counter, statement);
+            witness.witness.settle().await;
         }
         Ok(())
     }
@@ -211,10 +279,14 @@ impl VaultFile for SqliteVault {
         id: VaultId,
         unlock: UnlockMethod,
         material: UnlockMaterial,
+        wanted: StillWanted,
     ) -> Result<(Arc<dyn VaultStore>, BackupSummary), VaultError> {
+        let closing = Closing::unless(wanted);
         self.require_free()?;
-        let input = File::open(backup).map_err(|error| VaultError::Backup(error.kind().to_string()))?;
+        let input = ordinary_file(backup)?;
+        closing.go_on()?;
         let mut reader = blocking(move || Reader::open(io::BufReader::new(input), backup_passphrase)).await?;
+        closing.go_on()?;
         make_private_folder(self.folder()).map_err(|error| system(&error))?;
         let header = VaultHeader { id, unlock };
         let (key, slots) = self.make_key(header, material).await?;
@@ -223,11 +295,14 @@ impl VaultFile for SqliteVault {
         let mut summary = BackupSummary::default();
         let mut filling = file.filling(&seals, 1);
         while let Some(record) = reader.next()? {
+            closing.go_on()?;
             count(&mut summary, &record);
             filling.push(record).await?;
         }
         filling.finish(true).await?;
-        self.put_in_place(file.finish().await?)?;
+        let file = file.finish().await?;
+        closing.go_on()?;
+        self.put_in_place(file)?;
         Ok((self.open_new(header, seals).await?, summary))
     }
 }
@@ -235,54 +310,13 @@ impl VaultFile for SqliteVault {
 impl SqliteVault {
     /// Opens the file that was just put in its place.
     async fn open_new(&self, header: VaultHeader, seals: Seals) -> Result<Arc<dyn VaultStore>, VaultError> {
-        match SqliteStore::open(&self.path, seals, self.settings(header.unlock)).await {
+        match SqliteStore::open(&self.path, seals, self.settings(header.unlock, Closing::default())).await {
             Ok(store) => Ok(Arc::new(store)),
             Err(error) => {
-                // The caller is told that there is no vault and forgets its key, so there must be none. It was made
-                // here a moment ago and holds nothing that is not elsewhere.
-                for path in companions(&self.path).iter().chain([&self.path]) {
-                    if let Err(cause) = fs::remove_file(path) {
-                        tracing::debug!(%cause, "nothing to clear");
-                    }
-                }
+                self.take_away();
                 Err(error)
             }
         }
-    }
-
-    /// Copies everything into a new file under a new key. Where something is damaged it would be left behind, so then
-    /// nothing is done.
-    async fn reseal(
-        &self,
-        store: &SqliteStore,
-        header: VaultHeader,
-        material: UnlockMaterial,
-    ) -> Result<(TempPath, Seals, u64), VaultError> {
-        let opened = store.opened().await?;
-        let known = opened.known();
-        if known.standing != Standing::Current {
-            return Err(VaultError::Unaccepted);
-        }
-        let (key, slots) = self.make_key(header, material).await?;
-        let seals = Seals::new(header.id, key);
-        let mut file = NewFile::begin(self.folder(), header, &seals, &slots).await?;
-        let mut filling = file.filling(&seals, known.counter.saturating_add(1));
-        let mut transaction = opened.readers.begin().await.map_err(database)?;
-        let record = record::Record::read(&mut transaction, &opened.seals).await?;
-        filling.comes_after(record.keys_up_to(opened.seals.key()));
-        let mut records = Records::begin(&mut transaction, &opened.seals).await?;
-        while let Some(record) = records.next(&mut transaction, &opened.seals).await? {
-            if !records.left_out.is_empty() {
-                break;
-            }
-            filling.push(record).await?;
-        }
-        end(transaction).await;
-        if let Some(damaged) = records.left_out.into_iter().next() {
-            return Err(damaged);
-        }
-        let counter = filling.finish(false).await?;
-        Ok((file.finish().await?, seals, counter))
     }
 }
 
@@ -311,6 +345,23 @@ fn make_private(path: &Path) {
     }
     #[cfg(not(unix))]
     let _ = path;
+}
+
+/// Opens a backup, and waits for nothing: a FIFO would keep the caller until somebody writes into it.
+fn ordinary_file(path: &Path) -> Result<File, VaultError> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags((rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits().cast_signed());
+    }
+    let unreadable = |error: io::Error| VaultError::Backup(error.kind().to_string());
+    let file = options.open(path).map_err(unreadable)?;
+    match file.metadata().map_err(unreadable)?.is_file() {
+        true => Ok(file),
+        false => Err(VaultError::Backup("it is no ordinary file".into())),
+    }
 }
 
 /// Makes the new name durable. Windows has no such call and needs none.

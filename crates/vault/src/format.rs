@@ -11,13 +11,13 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use crate::{error::database, record::Record, seals::Seals};
+use crate::{audit, error::database, record::Record, seals::Seals};
 
 /// `PRAGMA application_id` of a vault: "HFLD". The first migration writes it.
 pub(crate) const APPLICATION_ID: i64 = 0x4846_4c44;
 
 /// Each step takes a vault from the format of its index to the next one; `PRAGMA user_version` counts them.
-const MIGRATIONS: &[&str] =
+pub(crate) const MIGRATIONS: &[&str] =
     &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_register.sql")];
 
 /// The step that brings register and record, which only the key can write.
@@ -71,7 +71,11 @@ pub(crate) async fn migrate(connection: &mut SqliteConnection, seals: &Seals) ->
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(database)?;
         sqlx::raw_sql(*sql).execute(&mut *transaction).await.map_err(database)?;
         if step == REGISTER_STEP && found > 0 {
-            Record { counter: 1, ..Record::new(Vec::new()) }.rebuild(&mut transaction, seals).await?;
+            let log = audit::ends(&mut transaction, seals).await?;
+            // A newer vault that was made to look like one of the first format has lost what would tell how old it is.
+            Record { counter: 1, log, migrated: true, ..Record::new(Vec::new()) }
+                .rebuild(&mut transaction, seals)
+                .await?;
         }
         let count = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", step + 1));
         sqlx::query(count).execute(&mut *transaction).await.map_err(database)?;

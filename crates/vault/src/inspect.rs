@@ -13,6 +13,7 @@ use crate::{
     error::{database, system, unlocking},
     format::{APPLICATION_ID, FORMAT, companions, reading},
     record::hex,
+    same_file::SameFile,
 };
 
 /// Most keyslots that are read; ours have at most three.
@@ -22,6 +23,8 @@ const MOST_KEYSLOTS: i64 = 16;
 pub(crate) struct Inspected {
     pub(crate) header: VaultHeader,
     pub(crate) keyslots: Vec<Keyslot>,
+    /// Which file it was.
+    pub(crate) file: SameFile,
     /// Why another keyslot cannot be used. Those that can still open the vault.
     pub(crate) unusable: Option<VaultError>,
 }
@@ -36,15 +39,16 @@ pub(crate) async fn inspect(path: &Path) -> Result<Inspected, VaultError> {
     }
     // Without a WAL nobody has it open, and an immutable connection makes no files beside it either.
     let wal = companions(path)[0].try_exists().unwrap_or(true);
+    let file = SameFile::at(path)?;
     let mut connection = reading(path).immutable(!wal).connect().await.map_err(database)?;
-    let inspected = read(&mut connection).await;
+    let inspected = read(&mut connection, file).await;
     if let Err(error) = connection.close().await {
         tracing::debug!(%error, "the read-only connection did not close");
     }
     inspected
 }
 
-async fn read(connection: &mut SqliteConnection) -> Result<Inspected, VaultError> {
+async fn read(connection: &mut SqliteConnection, file: SameFile) -> Result<Inspected, VaultError> {
     let application: i64 =
         sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await.map_err(database)?;
     if application != APPLICATION_ID {
@@ -56,13 +60,16 @@ async fn read(connection: &mut SqliteConnection) -> Result<Inspected, VaultError
         return Err(VaultError::TooNew { found, supported: FORMAT });
     }
     // Triggers run inside our own transactions. We make none, so one that is there is somebody else's.
-    let foreign: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view')")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(database)?;
-    if foreign > 0 {
-        let why = "it has triggers or views, which Holdfast never makes; it was left as it is";
-        return Err(VaultError::Storage(why.into()));
+    let foreign: Option<(String, String)> = sqlx::query_as(
+        "SELECT type, ifnull(CAST(name AS TEXT), '') FROM sqlite_schema WHERE type IN ('trigger', 'view') LIMIT 1",
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(database)?;
+    if let Some((kind, name)) = foreign {
+        let name = name.escape_debug();
+        let why = format!("it has a {kind}, {name}, and Holdfast never makes triggers or views; it was left as it is");
+        return Err(VaultError::Storage(why));
     }
     let header = header(connection).await?;
     let (mut usable, mut unusable) = (Vec::new(), None);
@@ -72,7 +79,7 @@ async fn read(connection: &mut SqliteConnection) -> Result<Inspected, VaultError
             Err(error) => unusable = unusable.or(Some(error)),
         }
     }
-    Ok(Inspected { header, keyslots: usable, unusable })
+    Ok(Inspected { header, keyslots: usable, file, unusable })
 }
 
 pub(crate) async fn header(connection: &mut SqliteConnection) -> Result<VaultHeader, VaultError> {

@@ -1,6 +1,6 @@
 //! A vault file in the making: it has a name that nobody looks for until it is whole.
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use holdfast_crypto::{Keyslot, unlock_word};
 use holdfast_model::ports::{VaultError, VaultHeader};
@@ -11,6 +11,7 @@ use crate::{
     copy::Filling,
     error::{database, system},
     format, keyslots,
+    leftovers::{self, PREFIX, SUFFIX, claim},
     seals::Seals,
 };
 
@@ -19,6 +20,8 @@ pub(crate) struct NewFile {
     // Before the path: it has to be closed when the file goes.
     connection: SqliteConnection,
     path: TempPath,
+    /// Nobody takes it for a leftover.
+    _claim: File,
 }
 
 impl NewFile {
@@ -29,13 +32,15 @@ impl NewFile {
         seals: &Seals,
         slots: &[Keyslot],
     ) -> Result<Self, VaultError> {
+        leftovers::clear(folder);
         // Only its owner may read it from its first instant on (0600); a crash leaves a name that nobody looks for.
         let path = tempfile::Builder::new()
-            .prefix(".vault-")
-            .suffix(".new")
+            .prefix(PREFIX)
+            .suffix(SUFFIX)
             .tempfile_in(folder)
             .map_err(|error| system(&error))?
             .into_temp_path();
+        let claim = claim(&path).map_err(|error| system(&error))?;
         let mut connection = format::making(&path).connect().await.map_err(database)?;
         format::migrate(&mut connection, seals).await?;
         // One transaction from here to the end: without it every row would go to the disk by itself.
@@ -49,7 +54,7 @@ impl NewFile {
         for slot in slots {
             keyslots::insert(&mut connection, slot).await?;
         }
-        Ok(Self { connection, path })
+        Ok(Self { connection, path, _claim: claim })
     }
 
     /// What records are put in with.
@@ -61,7 +66,7 @@ impl NewFile {
     pub(crate) async fn finish(mut self) -> Result<TempPath, VaultError> {
         sqlx::query("COMMIT").execute(&mut self.connection).await.map_err(database)?;
         self.connection.close().await.map_err(database)?;
-        std::fs::File::open(&self.path).and_then(|file| file.sync_all()).map_err(|error| system(&error))?;
+        File::open(&self.path).and_then(|file| file.sync_all()).map_err(|error| system(&error))?;
         Ok(self.path)
     }
 }

@@ -43,6 +43,12 @@ pub(crate) struct Record {
     pub(crate) log: LogEnds,
     /// It was made from a backup, and nobody has decided yet.
     pub(crate) restored: bool,
+    /// It was of a format that kept no record, and nobody has decided yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) migrated: bool,
+    /// The mark of a schema that is not as Holdfast declares it and that the person accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) schema: Option<String>,
     /// The ids of the keys before this one, as hexadecimal digits, newest last: what a witness said under one of them came before
     /// this file. The keyring may hear of a change late, and be a few behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -61,7 +67,7 @@ pub(crate) struct LogEnds {
     /// From and to: numbers of lines that were missing or changed when the person accepted the vault as it is. The log still
     /// shows them, and a check does not count them again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) accepted: Vec<(u64, u64)>,
+    pub(crate) accepted: Vec<(i64, i64)>,
 }
 
 impl Record {
@@ -74,6 +80,8 @@ impl Record {
             keyslot_marks: BTreeMap::new(),
             log: LogEnds { first: 1, last: 0, tag: String::new(), accepted: Vec::new() },
             restored: false,
+            migrated: false,
+            schema: None,
             previous_keys: Vec::new(),
         }
     }
@@ -131,13 +139,12 @@ impl Record {
         Ok(())
     }
 
-    /// Makes record and register from the rows that are there, whatever they said before, and writes both.
+    /// Makes register and list of keyslots from the rows that are there, whatever they said before, and writes the record.
     pub(crate) async fn rebuild(
         mut self,
         connection: &mut SqliteConnection,
         seals: &Seals,
     ) -> Result<Self, VaultError> {
-        self.log = crate::audit::ends(connection, seals).await?;
         let slots = keyslots::read(connection).await?;
         self.keyslots = slots.iter().map(|slot| hex(&slot.id)).collect();
         self.keyslot_marks = slots.iter().map(|slot| (hex(&slot.id), slot.mark(seals))).collect();

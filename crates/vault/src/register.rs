@@ -27,7 +27,7 @@ pub(crate) const BUCKETS: usize = 256;
 const ENTRY_BYTES: usize = 1 + 16 + 8;
 
 /// The tables whose rows are registered; an entry names them by their place here, which is part of the format.
-const TABLES: [&str; 5] = [PROVIDERS, ACCOUNTS, CREDENTIALS, REFRESH_JOURNAL, REVOCATIONS];
+pub(crate) const TABLES: [&str; 5] = [PROVIDERS, ACCOUNTS, CREDENTIALS, REFRESH_JOURNAL, REVOCATIONS];
 
 /// What an entry is about.
 pub(crate) type Name = (&'static str, [u8; 16]);
@@ -120,6 +120,15 @@ fn open(seals: &Seals, bucket: u8, generation: u64, row: Option<(i64, &[u8])>) -
             from_bytes(&bytes).map_or_else(|| failed(Damage::Changed), Ok)
         }
     }
+}
+
+/// The newest counter at which a bucket that opens was written; 0 when none does.
+pub(crate) async fn newest_generation(connection: &mut SqliteConnection, seals: &Seals) -> Result<u64, VaultError> {
+    let generation = |(bucket, stored, overview): &RegisterRow| {
+        let (bucket, generation) = (u8::try_from(*bucket).ok()?, u64::try_from(*stored).ok()?);
+        seals.open_bytes(place(&[bucket], generation), overview).ok().map(|_| generation)
+    };
+    Ok(rows(connection).await?.iter().filter_map(generation).max().unwrap_or(0))
 }
 
 /// Whether every bucket opens and is the one that was written last: then it is known of every row whether it counts.

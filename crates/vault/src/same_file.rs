@@ -8,7 +8,7 @@ use std::{
 
 use holdfast_model::ports::VaultError;
 
-use crate::error::system;
+use crate::{error::system, format::companions};
 
 /// A file by its name and by what it is.
 pub(crate) struct SameFile {
@@ -21,6 +21,20 @@ impl SameFile {
     pub(crate) fn at(path: &Path) -> Result<Self, VaultError> {
         let found = fs::metadata(path).map_err(|error| system(&error))?;
         Ok(Self { path: path.to_owned(), is: identity(&found) })
+    }
+
+    /// Whether `path` is a name that SQLite or the agent's lock takes for what belongs to this file: they would write to
+    /// what lies there, or delete it.
+    pub(crate) fn owns_name(&self, path: &Path) -> bool {
+        let folder = |of: &Path| {
+            let folder = of.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            folder.canonicalize().ok()
+        };
+        let mut lock = self.path.clone().into_os_string();
+        lock.push(".lock");
+        let owned = |name: &Path| name.file_name() == path.file_name();
+        folder(path).is_some_and(|there| folder(&self.path) == Some(there))
+            && (owned(Path::new(&lock)) || companions(&self.path).iter().any(|name| owned(name)))
     }
 
     /// Fails when another file, or none, has the name.

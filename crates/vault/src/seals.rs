@@ -98,10 +98,13 @@ impl Seals {
         place: Place<'_>,
         envelope: &[u8],
     ) -> Result<T, VaultError> {
-        let json = self.open_bytes(place, envelope)?;
+        let mut bytes = std::mem::take(&mut *self.open_bytes(place, envelope)?);
         // Checked as a whole: string by string takes longer.
-        let json = str::from_utf8(&json).map_err(|_| place.damaged())?;
-        serde_json::from_str(json).map_err(|_| place.damaged())
+        let opened = str::from_utf8(&bytes).ok().and_then(|json| serde_json::from_str(json).ok());
+        // All at once: byte by byte, as `Zeroize` does it, takes a tenth of an unlock.
+        bytes.fill(0);
+        zeroize::optimization_barrier(bytes.as_slice());
+        opened.ok_or_else(|| place.damaged())
     }
 
     pub(crate) fn seal_secret(&self, place: Place<'_>, value: &str) -> Result<Vec<u8>, VaultError> {

@@ -26,6 +26,7 @@ use crate::{
     record::{Record, hex},
     register,
     same_file::SameFile,
+    schema,
     seals::Seals,
     standing::{Known, WitnessOf, standing},
     writing::{OldPages, Writing, empty_log},
@@ -56,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) witness: Option<WitnessOf>,
     pub(crate) audit_lines_max: u64,
     pub(crate) passphrase_time: PassphraseTime,
+    pub(crate) closing: Closing,
 }
 
 /// Keeps the vault open while an operation runs.
@@ -78,16 +80,19 @@ impl SqliteStore {
         format::migrate(&mut connection, &seals).await?;
         require_writable(&mut connection).await?;
         let record = Record::read(&mut connection, &seals).await;
+        let schema = schema::differences(&mut connection).await?.mark(&seals);
         let whole = match &record {
-            Ok(record) => register::is_whole(&mut connection, &seals, &record.buckets).await?,
+            Ok(record) => {
+                let decided = schema.is_none() || schema == record.schema;
+                register::is_whole(&mut connection, &seals, &record.buckets).await? && decided
+            }
             Err(_) => false,
         };
         drop(connection);
         let known = standing(record, whole, &seals, settings.witness.as_ref()).await?;
         let readers = pool(READERS).connect_lazy_with(format::reading(path));
-        let Settings { witness, audit_lines_max, passphrase_time } = settings;
+        let Settings { witness, audit_lines_max, passphrase_time, closing } = settings;
         let known_now = Mutex::new(known);
-        let closing = Closing::default();
         let opened = Opened {
             seals,
             readers,
@@ -205,6 +210,19 @@ impl VaultStore for SqliteStore {
         .await
     }
 
+    async fn put_providers(&self, providers: &[Provider]) -> Result<(), VaultError> {
+        let providers = providers.to_vec();
+        self.write(OldPages::Stay, |writing| {
+            Box::pin(async move {
+                for provider in &providers {
+                    writing.put_provider(provider, None).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
     async fn delete_provider(&self, name: &ProviderName) -> Result<(), VaultError> {
         let name = name.clone();
         self.write(OldPages::Go, |writing| Box::pin(async move { writing.delete_provider(&name).await })).await
@@ -225,6 +243,10 @@ impl VaultStore for SqliteStore {
             Box::pin(async move { writing.commit_sign_in(&account, credentials, &replaced).await })
         })
         .await
+    }
+
+    async fn commit_accounts(&self, accounts: Vec<(Account, Vec<CredentialWrite>)>) -> Result<(), VaultError> {
+        self.write(OldPages::Stay, |writing| Box::pin(async move { writing.commit_accounts(accounts).await })).await
     }
 
     async fn put_account(&self, account: &Account) -> Result<(), VaultError> {
@@ -294,6 +316,11 @@ impl VaultStore for SqliteStore {
 
     async fn accept(&self) -> Result<(), VaultError> {
         self.write_anyway(|writing| Box::pin(async move { writing.accept().await })).await
+    }
+
+    async fn delete_damaged(&self, table: &str, row: &str) -> Result<(), VaultError> {
+        let (table, row) = (table.to_owned(), row.to_owned());
+        self.write(OldPages::Go, |writing| Box::pin(async move { writing.delete_damaged(&table, &row).await })).await
     }
 
     async fn check(&self) -> Result<CheckReport, VaultError> {

@@ -15,7 +15,7 @@ async fn empty() -> (TempDir, SqliteStore) {
     let file = SqliteVault::new(folder.path().join("vault.db"));
     let keyring = || UnlockMaterial { keyring: Some(KeyringSecret::new([1; 32])), ..UnlockMaterial::default() };
     file.create(VaultId::from_bytes([7; 16]), UnlockMethod::Keyring, keyring()).await.unwrap().close().await;
-    let (_, store) = file.open_store(keyring()).await.unwrap();
+    let (_, store) = file.open_store(keyring(), Closing::default()).await.unwrap();
     (folder, store)
 }
 

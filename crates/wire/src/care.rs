@@ -50,6 +50,18 @@ pub struct CheckedTable {
     pub records: u64,
 }
 
+/// `POST /v1/vault/remove-damaged`: deletes a record that nothing opens any more, as a check names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct RemoveDamaged {
+    /// Its table.
+    pub table: String,
+    /// Its opaque id.
+    pub record: String,
+}
+
 /// A record that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

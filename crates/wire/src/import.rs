@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountView, SecretText};
+use crate::{AccountView, ProviderView, SecretText};
 
 /// `POST /v1/import/oidc-agent`: one account file of oidc-agent, version 4 or 5. Its refresh token is used once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -137,4 +137,43 @@ pub struct ImportTokens {
 pub struct ImportedTokens {
     /// Each of them.
     pub tokens: Vec<EnteredToken>,
+}
+
+/// `POST /v1/import/file`: a file of this computer, whatever of the files that can be imported it is (docs/import.md). The
+/// agent opens it, so that whoever asks never holds what is in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct ImportFile {
+    /// Where it is, from `/` on. At most 1 MiB of text.
+    pub path: String,
+    /// The password that encrypts it, when it is an account file of oidc-agent.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password))]
+    #[cfg_attr(test, ts(type = "string | null"))]
+    pub password: Option<SecretText>,
+}
+
+/// What was in a file, by what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub enum ImportedFile {
+    /// An account file of oidc-agent.
+    OidcAgent {
+        /// The account that was taken over. Boxed: it is many times larger than the others.
+        imported: Box<ImportedAccount>,
+    },
+    /// A list of tokens.
+    Tokens {
+        /// Each of them, in its order.
+        tokens: Vec<EnteredToken>,
+    },
+    /// A provider file.
+    Providers {
+        /// Those that were added.
+        providers: Vec<ProviderView>,
+    },
 }

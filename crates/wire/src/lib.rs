@@ -23,13 +23,13 @@ pub use account::{
 };
 pub use care::{
     BackupReport, ChangeKey, CheckReport, CheckedTable, DamagedRecord, MakeBackup, MakeRecoveryCode, RecoveryCodeReply,
-    RestoreReport, RestoreVault, Standing,
+    RemoveDamaged, RestoreReport, RestoreVault, Standing,
 };
 pub use error::{ErrorBody, ErrorCode, ErrorReply};
 pub use event::{Event, Snapshot};
 pub use import::{
-    EnterOutcome, EnterToken, EnteredToken, ImportOidcAgent, ImportOutcome, ImportTokens, ImportedAccount,
-    ImportedTokens, TokenListFormat,
+    EnterOutcome, EnterToken, EnteredToken, ImportFile, ImportOidcAgent, ImportOutcome, ImportTokens, ImportedAccount,
+    ImportedFile, ImportedTokens, TokenListFormat,
 };
 pub use jiff::Timestamp;
 pub use log::{DamageKind, LogDamage, LogEntry, LogReply};

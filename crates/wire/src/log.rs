@@ -17,7 +17,7 @@ pub struct LogEntry {
     #[cfg_attr(test, ts(type = "string"))]
     pub at: Timestamp,
     /// What: `signed_in`, `imported`, `token_entered`, `token_handed_out`, `renewed`, `renewal_failed`, `revoked`, `signed_out`, `removed`,
-    /// `unlocked`, `locked`.
+    /// `unlocked`, `locked`, `lines_lost`.
     pub action: String,
     /// The account's id.
     pub account: Option<String>,
@@ -43,12 +43,12 @@ pub struct LogReply {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export))]
 pub struct LogDamage {
-    /// The number of the first of them.
+    /// The number of the first of them; below 1 for one that Holdfast never wrote.
     #[cfg_attr(test, ts(type = "number"))]
-    pub from_seq: u64,
+    pub from_seq: i64,
     /// The number of the last of them.
     #[cfg_attr(test, ts(type = "number"))]
-    pub to_seq: u64,
+    pub to_seq: i64,
     /// What is wrong: they are `missing`, or were `changed`.
     pub what: DamageKind,
 }

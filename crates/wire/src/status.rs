@@ -61,7 +61,8 @@ pub struct VaultStatus {
     pub state: VaultState,
     /// What opens it; `null` when there is none yet.
     pub unlock: Option<UnlockMethod>,
-    /// Why it did not open by itself, or cannot be read; `null` when nothing is wrong.
+    /// Why it did not open by itself, or cannot be read; why its log takes no lines while it is open; `null` when nothing
+    /// is wrong.
     pub problem: Option<crate::ErrorBody>,
     /// Why it is locked; `null` while it is not, and when nobody locked it since the agent started.
     pub locked_because: Option<LockReason>,

@@ -30,7 +30,7 @@ export function sayFailure(thrown: unknown): ErrorBody {
 }
 
 /** Whether the vault must not be used yet; says why as a notice. Buttons are off then, but keys are not. */
-function undecided(): boolean {
+export function undecided(): boolean {
   if (vault.unaccepted) toasts.show(standing.decideFirst, standing.what[vault.unaccepted], 'warn');
   return vault.unaccepted !== null;
 }

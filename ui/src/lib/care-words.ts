@@ -18,6 +18,12 @@ export const page = {
   recoveredText: 'Choose now what shall open it from here on. The code opens nothing any more after that.',
 };
 
+export const imports = {
+  title: 'Import',
+  text: 'Takes over accounts of oidc-agent, tokens that you made by hand, and providers, from files.',
+  go: 'Import files',
+};
+
 export const methods: Record<UnlockMethod, string> = {
   either: 'Keyring or passphrase',
   keyring: 'OS keyring only',
@@ -56,7 +62,9 @@ export const check = {
   database: 'The database says of its own structure',
   mend: 'Take the rest as it is',
   mendText:
-    'What was put back counts from then on, and what is gone is forgotten. What does not open stays, and stays reported. To get it back, restore a backup or sign in again.',
+    'What was put back counts from then on, recovery codes that were replaced excepted: they are deleted. What is gone is forgotten. What does not open stays, and stays reported. To get it back, restore a backup or sign in again.',
+  keyslots: 'Another way opened the vault. Once the rest is taken as it is, “Change what opens it” makes new ways in place of the damaged one.',
+  itself: 'The records themselves are there. Taking it as it is makes anew what the vault records of itself.',
   hold: 'Hold to take it as it is',
   again: 'Press again to take it as it is',
   more: (n: number) => `and ${n.toLocaleString()} more`,

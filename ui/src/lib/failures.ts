@@ -124,6 +124,7 @@ const reasons: Record<string, Words> = {
   interaction_required: ['The provider wants to ask you something', 'Stopped trying, and kept everything.', 'Sign in again.', 'HF-REF-01'],
   reply_lost: ['The answer to a renewal was lost', 'Tried the token that it had once more, and was refused.', 'Sign in again.'],
   client_refused: ['The provider refuses this app', 'Stopped trying, and kept everything.', 'Check the client ID in the provider’s settings, then sign in again.', 'HF-AUTH-03'],
+  unreadable: ['What the vault holds for it is damaged', 'Uses nothing of it, and deleted nothing.', 'Look at it under Vault, restore a backup, or remove the account and add it anew.', 'HF-VAULT-11'],
   new_token_needed: ['A new token is needed', 'Keeps the old one, and hands it out until its end.', 'Make a new one at the service, and enter it.'],
   by_user: ['You ended it here', 'Deleted the tokens on this computer.', 'Sign in again when you need it.'],
   by_provider: ['The provider revoked it', 'Stopped using the tokens.', 'Sign in again. If it repeats, ask the provider who ended it.', 'HF-REF-01'],

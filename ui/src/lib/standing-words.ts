@@ -26,6 +26,7 @@ export const standing = {
   decideFirst: 'Decide about this copy of the vault first',
   accepted: 'This copy is your vault now',
   acceptedText: 'Accounts whose tokens are spent will ask you to sign in again.',
+  log: 'The vault’s log takes no lines.',
   damaged: (n: number) => `${count(n, 'record is not as Holdfast wrote it', 'records are not as Holdfast wrote them')}.`,
   damagedText: 'Nothing of them is used, and nothing was deleted. The others work.',
   look: 'Look',

@@ -12,6 +12,7 @@ import '../views/AccountPage.svelte';
 import '../views/AddAccount.svelte';
 import '../views/AddProvider.svelte';
 import '../views/FirstRun.svelte';
+import '../views/Import.svelte';
 import '../views/SignIn.svelte';
 import '../views/SignOutAll.svelte';
 import '../views/Changing.svelte';

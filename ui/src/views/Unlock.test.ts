@@ -18,11 +18,13 @@ it('says that a passphrase was wrong, empties the field, and opens with the righ
   expect(field().value).toBe('');
   expect(field().getAttribute('aria-invalid')).toBe('true');
   await attempt('still not it');
-  expect(text(one('unlock-wrong'))).toContain('2 tries in a row.');
+  expect(text(one('unlock-wrong'))).toBe('That passphrase does not open this vault. 2 tries in a row.');
+  await attempt('it was this one, surely');
+  expect(text(one('unlock-wrong'))).toContain('the vault file may have been changed: that cannot be told apart');
   await attempt('correct horse battery staple');
   expect(none('unlock')).toBe(true);
   expect(none('accounts')).toBe(false);
-  expect(backend.asked).toEqual(Array(3).fill('unlock with passphrase'));
+  expect(backend.asked).toEqual(Array(4).fill('unlock with passphrase'));
 });
 
 it('makes each try wait after five wrong ones, and lets go by itself', async () => {

@@ -66,9 +66,15 @@ it.each([
   expect(none('standing')).toBe(true);
 });
 
+it('says it while the open vault’s log takes no lines', async () => {
+  await openWindow({ accounts: accounts(), problem: 'disk_full' });
+  expect(text(one('trouble-open'))).toContain('The vault’s log takes no lines.');
+  expect(text(one('trouble-open'))).toContain('Free some space');
+});
+
 it('shows no strip over a vault that is the newest and whole', async () => {
   await openWindow({ accounts: accounts() });
-  expect(none('standing') && none('damaged')).toBe(true);
+  expect(none('standing') && none('damaged') && none('trouble-open')).toBe(true);
 });
 
 it('leads from the number of damaged records to each of them, and settles what can be settled', async () => {
@@ -90,6 +96,18 @@ it('leads from the number of damaged records to each of them, and settles what c
   expect(backend.asked).toEqual(['check', 'accept', 'check']);
   expect(document.querySelectorAll('[data-testid="damaged-record"]')).toHaveLength(1);
   expect(none('check-accept')).toBe(true);
+});
+
+it('says what helps against damage to ways of opening the vault, and to what it records of itself', async () => {
+  const record = (table: string) => ({ table, record: '0198-7f21', what: 'changed' as const, text: '' });
+  await openWindow({ accounts: accounts(), damaged: [record('keyslots'), record('meta')] });
+  press('damaged-look');
+  await settle();
+  expect(text(one('check-keyslots'))).toContain('“Change what opens it” makes new ways');
+  expect(text(one('check-itself'))).toContain('makes anew what the vault records of itself');
+  expect(none('check-accept')).toBe(false);
+  const kinds = [...document.querySelectorAll('[data-testid="damaged-record"]')].map(text);
+  expect(kinds.map((kind) => kind.split('0198')[0])).toEqual(['Way to open it', 'The vault’s own data']);
 });
 
 it('checks when asked to, and says how much was opened', async () => {

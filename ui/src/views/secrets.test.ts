@@ -90,7 +90,7 @@ it('has no call and no wire type that could carry a token into the window', () =
   expect(secret.map((field) => field.split(':')[0]).sort()).toEqual([
     // Into the agent only; the window fills the passphrases, and leaves the client secret out.
     'AddProvider.client_secret', 'InitVault.passphrase', 'ChangeKey.passphrase', 'ChangeKey.new_passphrase',
-    'MakeBackup.passphrase', 'MakeBackup.backup_passphrase', 'MakeRecoveryCode.passphrase', 'RestoreVault.backup_passphrase',
+    'ImportFile.password', 'MakeBackup.passphrase', 'MakeBackup.backup_passphrase', 'MakeRecoveryCode.passphrase', 'RestoreVault.backup_passphrase',
     'RestoreVault.passphrase', 'ChangeKey.recovery_code', 'UnlockVault.recovery_code',
     // Out of the agent once, to be put on paper.
     'RecoveryCodeReply.recovery_code',
@@ -98,16 +98,16 @@ it('has no call and no wire type that could carry a token into the window', () =
     'RevocationResult.token', 'CredentialView.token_type', 'UnlockVault.passphrase',
   ].sort());
   const commands = [...code('../lib/backend/tauri.ts').matchAll(/invoke(?:<[^>]*>)?\('([a-z_]+)'/g)].map(([, name]) => name);
-  expect(commands).toHaveLength(21);
+  expect(commands).toHaveLength(23);
   for (const command of commands) expect(command).not.toMatch(/token|reveal|copy_(?!sign_in_link|recovery_code)/);
 });
 
-it('asks for passphrases and the recovery code only, through one part', () => {
+it('asks for passphrases, passwords of files and the recovery code only, through one part', () => {
   const asking = product.filter((path) => /['"]password['"]/.test(code(path)));
   expect(asking).toEqual(['../lib/ui/PassphraseField.svelte']);
   const using = product.filter((path) => /<PassphraseField\b/.test(code(path)));
   expect(using.map((path) => path.split('/').pop()).sort()).toEqual([
-    'NewPassphrase.svelte', 'RecoveryCode.svelte', 'Restore.svelte', 'Unlock.svelte', 'VaultBackup.svelte', 'VaultKey.svelte',
+    'Import.svelte', 'NewPassphrase.svelte', 'RecoveryCode.svelte', 'Restore.svelte', 'Unlock.svelte', 'VaultBackup.svelte', 'VaultKey.svelte',
   ]);
 });
 

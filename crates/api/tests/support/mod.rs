@@ -178,7 +178,14 @@ impl VaultFile for Nothing {
     async fn try_key(&self, _: UnlockMaterial) -> Result<(), VaultError> {
         Err(VaultError::WrongKey)
     }
-    async fn rekey(&self, _: UnlockMaterial, _: UnlockMethod, _: UnlockMaterial) -> Result<(), VaultError> {
+    async fn rekey(
+        &self,
+        _: UnlockMaterial,
+        _: UnlockMethod,
+        _: UnlockMaterial,
+        _: holdfast_model::AuditEntry,
+        _: holdfast_model::ports::StillWanted,
+    ) -> Result<(), VaultError> {
         Err(VaultError::WrongKey)
     }
     async fn restore(
@@ -188,6 +195,7 @@ impl VaultFile for Nothing {
         _: VaultId,
         _: UnlockMethod,
         _: UnlockMaterial,
+        _: holdfast_model::ports::StillWanted,
     ) -> Result<(Arc<dyn VaultStore>, BackupSummary), VaultError> {
         Err(VaultError::AlreadyThere)
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use holdfast_wire::RemoveDamaged;
 
 use super::Unlocking;
 use crate::time::When;
@@ -12,9 +13,21 @@ pub struct Check {
     /// Take the vault as it is: an older or restored one is used from then on, what is missing is forgotten
     #[arg(long)]
     pub accept: bool,
-    /// Do not ask before accepting
-    #[arg(long, requires = "accept")]
+    /// Delete a record that does not open any more, as the check names it (may be repeated)
+    #[arg(long, value_name = "TABLE/RECORD", value_parser = record, conflicts_with = "accept")]
+    pub remove: Vec<RemoveDamaged>,
+    /// Do not ask before accepting or deleting
+    #[arg(long)]
     pub yes: bool,
+}
+
+fn record(text: &str) -> Result<RemoveDamaged, String> {
+    match text.split_once('/') {
+        Some((table, record)) if !table.is_empty() && !record.is_empty() => {
+            Ok(RemoveDamaged { table: table.to_owned(), record: record.to_owned() })
+        }
+        _ => Err("a table and a record as holdfast check names them, with a slash between them".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,7 @@ use crate::{secret_input, view};
 
 /// `holdfast check`. Fails unless the vault is whole.
 pub fn check(client: &Client, options: &Check, json: bool) -> Result<(), Failure> {
+    remove(client, options)?;
     let (mut report, mut behind_by) = look(client)?;
     if options.accept && !report.whole {
         if !is_accepted(&report, behind_by, options.yes)? {
@@ -40,6 +41,33 @@ fn look(client: &Client) -> Result<(CheckReport, Option<u64>), Failure> {
     Ok((report, behind_by))
 }
 
+/// Deletes what the person named, after asking once.
+fn remove(client: &Client, options: &Check) -> Result<(), Failure> {
+    let count = match options.remove.len() {
+        0 => return Ok(()),
+        1 => "the record".to_owned(),
+        many => format!("the {many} records"),
+    };
+    let refused = |message, hint| Err(Failure::new(ErrorCode::BadRequest, message, hint));
+    if !options.yes {
+        if !secret_input::can_ask() {
+            return refused(
+                "This is for a person to decide, and there is no terminal to ask at. Nothing was deleted.",
+                "To delete it in a script, add --yes.",
+            );
+        }
+        output::note("Nothing opens it any more. With an account its tokens are deleted too, and are not revoked.");
+        if !secret_input::confirm(&format!("Delete {count}?"))? {
+            return refused("Nothing was deleted.", "holdfast check says what is wrong.");
+        }
+    }
+    for record in &options.remove {
+        client.remove_damaged(record)?;
+        output::note(&format!("Deleted {} in {}.", plain(&record.record), plain(&record.table)));
+    }
+    Ok(())
+}
+
 fn is_accepted(report: &CheckReport, behind_by: Option<u64>, yes: bool) -> Result<bool, Failure> {
     if !yes && !secret_input::can_ask() {
         return Err(Failure::new(
@@ -56,15 +84,28 @@ fn is_accepted(report: &CheckReport, behind_by: Option<u64>, yes: bool) -> Resul
 
 fn not_whole(report: &CheckReport, behind_by: Option<u64>) -> Failure {
     let wrong = view::care::wrong(report, behind_by).join("; ");
+    let only_of = |tables: &[&str]| {
+        report.database.is_empty() && report.damaged.iter().all(|record| tables.contains(&record.table.as_str()))
+    };
     let (code, hint) = if report.damaged.is_empty() && report.database.is_empty() {
         (
             ErrorCode::VaultUnaccepted,
             "Put the newer vault back in its place, or take this one as it is: holdfast check --accept",
         )
+    } else if only_of(&["meta", "register"]) {
+        (
+            ErrorCode::VaultDamaged,
+            "The records themselves are there. To have what the vault records of itself made anew from them: holdfast check --accept",
+        )
+    } else if only_of(&["keyslots"]) {
+        (
+            ErrorCode::VaultDamaged,
+            "Another way opened it. Take it as it is, then make new ways to open it: holdfast check --accept, holdfast rekey",
+        )
     } else {
         (
             ErrorCode::VaultDamaged,
-            "What opens stays usable. Restore a backup, or take the vault as it is: holdfast check --accept",
+            "What opens stays usable. Restore a backup, take the vault as it is: holdfast check --accept, or delete what does not open: holdfast check --remove TABLE/RECORD",
         )
     };
     Failure::new(code, format!("The vault is not whole: {wrong}."), hint)
@@ -156,8 +197,11 @@ pub fn rekey(client: &Client, options: &Rekey, json: bool) -> Result<(), Failure
         ));
     }
     let had_code = status.vault.has_recovery_code == Some(true);
-    if had_code && !json {
-        output::note("The recovery code ends with the old key.");
+    // Before anybody types: afterwards it would be too late to think of it.
+    if had_code && secret_input::can_ask() && !json {
+        output::note(
+            "When the key is changed, the present recovery code opens nothing any more. Nothing is changed yet.",
+        );
     }
     let source = Source::of(options.passphrase_stdin || options.recovery_code_stdin);
     let by_code = options.recovery_code || options.recovery_code_stdin;
@@ -191,19 +235,38 @@ pub fn recovery_code(client: &Client, options: &MakeRecoveryCode, json: bool) ->
         Some(method) if has_passphrase(method) => Some(source.present("Passphrase: ")?),
         _ => None,
     };
+    // A new code ends the one of before, so it is made only where it can be written down.
+    output::can_take_a_secret().map_err(|problem| no_place_for_code(&problem))?;
     let reply = client.make_recovery_code(&MakeCode { passphrase })?;
-    if json {
-        let text = serde_json::to_string_pretty(&reply).map(zeroize::Zeroizing::new).map_err(std::io::Error::from)?;
-        output::secret(&text)?;
-    } else {
-        output::secret(reply.recovery_code.expose_secret())?;
-    }
+    let text = match json {
+        true => serde_json::to_string_pretty(&reply).map(zeroize::Zeroizing::new).map_err(std::io::Error::from)?,
+        false => zeroize::Zeroizing::new(reply.recovery_code.expose_secret().to_owned()),
+    };
+    output::secret(&text).map_err(|problem| lost_code(&problem))?;
     output::note("It opens the vault by itself: holdfast unlock --recovery-code. It is not shown again.");
     output::note("Print it or write it down, and keep it away from this computer.");
     if status.vault.has_recovery_code == Some(true) {
         output::note("The code of before opens nothing any more.");
     }
     Ok(())
+}
+
+fn no_place_for_code(problem: &std::io::Error) -> Failure {
+    Failure::new(
+        ErrorCode::Internal,
+        format!("The output cannot take a recovery code: {problem}. None was made, and one of before stays valid."),
+        "Write it somewhere else: holdfast recovery-code",
+    )
+}
+
+fn lost_code(problem: &std::io::Error) -> Failure {
+    Failure::new(
+        ErrorCode::Internal,
+        format!(
+            "A recovery code was made, and could not be written: {problem}. Nobody has it, and one of before is void."
+        ),
+        "Make another one, which takes its place: holdfast recovery-code",
+    )
 }
 
 /// Where passphrases and codes come from.

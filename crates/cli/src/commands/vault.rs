@@ -63,6 +63,7 @@ pub fn unlock(client: &Client, options: &Unlock, json: bool) -> Result<(), Failu
     show(&status, json, |status| {
         let accounts = status.accounts.map(|count| format!(" Accounts in it: {count}.")).unwrap_or_default();
         let mut lines = vec![format!("The vault is unlocked.{accounts}")];
+        lines.extend(view::care::after_unlock(&status.vault));
         if by_code {
             lines.push(
                 "Choose now what opens it from here on; the code is the proof once more: holdfast rekey --recovery-code"

@@ -36,7 +36,19 @@ fn damaged(record: &DamagedRecord) -> [String; 3] {
         DamageKind::Older => "is an older version, put back outside Holdfast",
         DamageKind::Unknown => "had been deleted, and was put back outside Holdfast",
     };
-    [plain(&record.table), plain(&record.record), what.to_owned()]
+    [kind(&record.table), plain(&record.record), what.to_owned()]
+}
+
+/// A table as people call its records, with its own name where docs/vault-format.md has to be looked at.
+fn kind(table: &str) -> String {
+    match table {
+        "meta" => "meta (what the vault records of itself)".to_owned(),
+        "keyslots" => "keyslots (a way to open it)".to_owned(),
+        "refresh_journal" => "refresh_journal (a renewal under way)".to_owned(),
+        "register" => "register (which records there are)".to_owned(),
+        "audit" => "audit (a line of the log)".to_owned(),
+        other => plain(other),
+    }
 }
 
 /// What keeps the vault from being whole, a few words each.
@@ -77,8 +89,15 @@ pub fn what_accepting_means(report: &CheckReport, behind_by: Option<u64>) -> Vec
         })
         .collect();
     let of_log = |record: &&DamagedRecord| record.table == "audit";
+    // What the vault keeps of itself has rules of its own.
+    let of_itself =
+        |record: &&DamagedRecord| matches!(record.table.as_str(), "audit" | "keyslots" | "meta" | "register");
     let count = |kinds: &[DamageKind]| {
-        report.damaged.iter().filter(|record| !of_log(record) && kinds.contains(&record.what)).count()
+        report.damaged.iter().filter(|record| !of_itself(record) && kinds.contains(&record.what)).count()
+    };
+    let keyslots = |put_back: bool| {
+        let of_kind = |record: &&DamagedRecord| (record.what == DamageKind::Unknown) == put_back;
+        report.damaged.iter().filter(|record| record.table == "keyslots").filter(of_kind).count()
     };
     let sentence = |count: usize, one: &str, many: &str| match count {
         0 => None,
@@ -96,6 +115,23 @@ pub fn what_accepting_means(report: &CheckReport, behind_by: Option<u64>) -> Vec
         "does not open. It stays as it is, and stays damaged.",
         "do not open. They stay as they are, and stay damaged.",
     ));
+    if report.damaged.iter().any(|record| matches!(record.table.as_str(), "meta" | "register")) {
+        lines.push("What the vault records of itself is made anew from the records that are there.".to_owned());
+    }
+    if keyslots(true) > 0 {
+        lines.push(
+            "A way to open the vault was put back outside Holdfast. A recovery code that was replaced is deleted; another \
+             way stays, until `holdfast rekey` ends it."
+                .to_owned(),
+        );
+    }
+    if keyslots(false) > 0 {
+        lines.push(
+            "A way to open the vault was changed or is gone. It is taken as it is, which mends nothing; `holdfast rekey` \
+             makes new ones."
+                .to_owned(),
+        );
+    }
     if report.damaged.iter().any(|record| of_log(&record)) {
         lines.push(
             "Lines of the log are missing or were changed. `holdfast log` goes on showing where, and no later check counts them."
@@ -103,6 +139,19 @@ pub fn what_accepting_means(report: &CheckReport, behind_by: Option<u64>) -> Vec
         );
     }
     lines
+}
+
+/// What whoever opened the vault has to know of it; nothing when all is well.
+pub fn after_unlock(vault: &VaultStatus) -> Vec<String> {
+    let standing = vault.standing.and_then(|found| standing(found, vault.behind_by));
+    let unused =
+        standing.map(|what| format!("Nothing of it is used yet: {what}. Decide with `holdfast check --accept`."));
+    let damaged = match vault.damaged.unwrap_or_default() {
+        0 => None,
+        1 => Some("1 record is damaged, and is not used; `holdfast check` names it.".to_owned()),
+        many => Some(format!("{many} records are damaged, and are not used; `holdfast check` names them.")),
+    };
+    unused.into_iter().chain(damaged).collect()
 }
 
 /// What `status` says of an open vault beside its state.
@@ -150,7 +199,7 @@ pub fn left_out(report: &BackupReport) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_wire::CheckedTable;
+    use holdfast_wire::{CheckedTable, VaultState};
 
     use super::*;
 
@@ -192,6 +241,37 @@ mod tests {
         let last = "The vault is not whole: 2 records are damaged; SQLite finds its file broken; it is an older copy, at \
                     least 7 writes behind.";
         assert_eq!(lines.last().map(String::as_str), Some(last));
+    }
+
+    #[test]
+    fn whoever_unlocks_is_told_what_is_wrong_and_nothing_when_all_is_well() {
+        let vault = |standing, damaged| VaultStatus {
+            state: VaultState::Unlocked,
+            unlock: None,
+            problem: None,
+            locked_because: None,
+            standing: Some(standing),
+            behind_by: None,
+            damaged: Some(damaged),
+            has_recovery_code: Some(false),
+        };
+        assert!(after_unlock(&vault(Standing::Current, 0)).is_empty());
+        let lines = after_unlock(&vault(Standing::Older, 3));
+        assert!(lines[0].contains("older copy") && lines[1].starts_with("3 records are damaged"), "{lines:?}");
+    }
+
+    #[test]
+    fn what_the_vault_keeps_of_itself_is_accepted_by_rules_of_its_own() {
+        let told = |table: &str, what| {
+            let mut report = report(Standing::Current, &[what]);
+            report.damaged[0].table = table.to_owned();
+            what_accepting_means(&report, None).join("\n")
+        };
+        let put_back = told("keyslots", DamageKind::Unknown);
+        assert!(put_back.contains("is deleted") && !put_back.contains("taken as it is"), "{put_back}");
+        assert!(told("keyslots", DamageKind::Changed).contains("`holdfast rekey` makes new ones"));
+        assert!(told("register", DamageKind::Changed).contains("made anew"));
+        assert!(!told("meta", DamageKind::Changed).contains("stays damaged"));
     }
 
     #[test]

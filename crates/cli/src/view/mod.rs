@@ -138,7 +138,7 @@ pub fn sign_out(reports: &[SignOutReport]) -> Vec<String> {
 pub fn log(log: &LogReply, labels: &BTreeMap<String, String>) -> Vec<String> {
     let rows = log.entries.iter().map(|entry| {
         (
-            entry.seq,
+            i64::try_from(entry.seq).unwrap_or(i64::MAX),
             [
                 day_and_time(entry.at),
                 plain(&entry.action),
@@ -157,7 +157,7 @@ pub fn log(log: &LogReply, labels: &BTreeMap<String, String>) -> Vec<String> {
         let what = if damage.what == DamageKind::Missing { "missing" } else { "changed outside Holdfast" };
         (damage.from_seq, ["!!".to_owned(), lines + what, "-".to_owned(), "-".to_owned(), String::new()])
     });
-    let mut rows: Vec<(u64, [String; 5])> = rows.chain(damage).collect();
+    let mut rows: Vec<(i64, [String; 5])> = rows.chain(damage).collect();
     rows.sort_by_key(|(seq, _)| *seq);
     let rows: Vec<[String; 5]> = rows.into_iter().map(|(_, row)| row).collect();
     table(["WHEN", "WHAT", "ACCOUNT", "PROGRAM", "DETAIL"], &rows)

@@ -22,7 +22,7 @@ mod account;
 mod sealed;
 
 pub use account::{OidcAgentAccount, account_of};
-pub use sealed::{Sealed, parse};
+pub use sealed::{Sealed, begins_as_account_file, parse};
 
 /// Whether this is an account that somebody else has decrypted (`gpg --decrypt FILE`, `oidc-gen --print NAME`): the JSON
 /// that [`account_of`] reads.

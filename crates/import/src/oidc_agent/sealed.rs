@@ -43,6 +43,12 @@ pub struct Sealed {
     version: String,
 }
 
+/// Whether a text begins as an encrypted account file does: with a length alone in its line, or as GPG's do.
+pub fn begins_as_account_file(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default().trim_end();
+    first.starts_with(GPG) || (!first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Reads the text of an account file. Takes no key and no time.
 ///
 /// # Errors

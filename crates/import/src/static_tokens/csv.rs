@@ -2,19 +2,20 @@
 
 use ::csv::{ErrorKind, ReaderBuilder, StringRecord};
 
-use super::{At, FIELDS, REQUIRED, Secret, StaticToken, StaticTokensError, TEXT_MAX, TOKENS_MAX, Written, check_all};
+use super::{At, FIELDS, Listed, REQUIRED, Secret, StaticTokensError, TEXT_MAX, TOKENS_MAX, Written, check_all};
 
 /// Reads a list of tokens from CSV text. The first line names the columns, in any order; `label`, `service` and `token`
 /// have to be there.
 ///
 /// # Errors
 /// Names line and column of the first thing that does not fit. Then nothing is taken.
-pub fn parse_csv(text: &str) -> Result<Vec<StaticToken>, StaticTokensError> {
+pub fn parse_csv(text: &str) -> Result<Vec<Listed>, StaticTokensError> {
     if text.len() > TEXT_MAX {
         return Err(StaticTokensError::TooLarge { max: TEXT_MAX });
     }
     // Spreadsheets write one.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    quotes_are_right(text)?;
     let mut reader = ReaderBuilder::new().has_headers(true).flexible(false).from_reader(text.as_bytes());
     let columns = columns_of(reader.headers().map_err(|error| malformed(&error))?)?;
     let mut lines = Lines { text, at: 0, line: 1 };
@@ -28,6 +29,51 @@ pub fn parse_csv(text: &str) -> Result<Vec<StaticToken>, StaticTokensError> {
         written.push((At::Line(line), written_in(&record, &columns)));
     }
     check_all(written)
+}
+
+/// Refuses quotation marks where RFC 4180 has none: the reader guesses what is meant by them, and a guess is no token.
+fn quotes_are_right(text: &str) -> Result<(), StaticTokensError> {
+    enum Within {
+        Beginning,
+        Plain,
+        Quotes,
+        /// The end of the quotes, or the first of two marks that stand for one.
+        Mark,
+    }
+    let mut within = Within::Beginning;
+    let (mut line, mut column) = (1, 0);
+    // Where the quotes begin that are open.
+    let mut opened = (line, column);
+    let wrong = |(line, column), what: &str| Err(StaticTokensError::Malformed { line, column, what: what.to_owned() });
+    for c in text.chars() {
+        column += 1;
+        within = match (within, c) {
+            (Within::Beginning, '"') => {
+                opened = (line, column);
+                Within::Quotes
+            }
+            (Within::Quotes, '"') => Within::Mark,
+            (Within::Quotes, _) | (Within::Mark, '"') => Within::Quotes,
+            (_, ',' | '\r' | '\n') => Within::Beginning,
+            (Within::Mark, _) => {
+                return wrong((line, column), "something follows the quotation mark that ends a field");
+            }
+            (_, '"') => {
+                return wrong(
+                    (line, column),
+                    "a quotation mark stands in a field without quotes; put the field in quotes, and double the mark",
+                );
+            }
+            (Within::Beginning | Within::Plain, _) => Within::Plain,
+        };
+        if c == '\n' {
+            (line, column) = (line + 1, 0);
+        }
+    }
+    match within {
+        Within::Quotes => wrong(opened, "a field begins with a quotation mark, and none ends it"),
+        _ => Ok(()),
+    }
 }
 
 /// Counts lines. The reader's own count names the first of the empty lines before a record.

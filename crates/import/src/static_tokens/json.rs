@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{At, Secret, StaticToken, StaticTokensError, TEXT_MAX, TOKENS_MAX, Written, check_all};
+use super::{At, Listed, Secret, StaticTokensError, TEXT_MAX, TOKENS_MAX, Written, check_all};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,7 +30,7 @@ impl From<Entry> for Written {
 ///
 /// # Errors
 /// Names the line and column, or the entry and member, of the first thing that does not fit. Then nothing is taken.
-pub fn parse_json(text: &str) -> Result<Vec<StaticToken>, StaticTokensError> {
+pub fn parse_json(text: &str) -> Result<Vec<Listed>, StaticTokensError> {
     if text.len() > TEXT_MAX {
         return Err(StaticTokensError::TooLarge { max: TEXT_MAX });
     }

@@ -9,7 +9,7 @@ mod jwt;
 
 use std::collections::HashMap;
 
-use holdfast_model::{AccessToken, ProviderName, UnixMillis};
+use holdfast_model::{AccessToken, Labels, ProviderName, UnixMillis};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use url::Url;
 use zeroize::Zeroizing;
@@ -20,12 +20,10 @@ pub use jwt::jwt_end;
 
 /// The largest list that is read, in bytes: a thousand JWTs.
 pub const TEXT_MAX: usize = 1024 * 1024;
-/// Most tokens of one list: more than anybody has, and each is a durable write of its own.
+/// Most tokens of one list: more than anybody has.
 pub const TOKENS_MAX: usize = 500;
 /// Longest token in bytes. It has to fit into the header of a request.
 const TOKEN_MAX: usize = 16 * 1024;
-/// Longest label in characters, as everywhere.
-const LABEL_MAX: usize = 100;
 const USERNAME_MAX: usize = 200;
 const URL_MAX: usize = 2_000;
 const NOTE_MAX: usize = 1_000;
@@ -55,6 +53,15 @@ pub struct StaticToken {
     pub note: Option<String>,
     /// The page where it was made and can be ended: http or https.
     pub url: Option<String>,
+}
+
+/// A token of a list, and where it stands there.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Where.
+    pub at: At,
+    /// The token.
+    pub token: StaticToken,
 }
 
 /// One token as somebody wrote it down, not checked yet. An empty text counts as missing.
@@ -185,6 +192,22 @@ pub enum StaticTokensError {
         /// The second.
         second: At,
     },
+    /// Two labels are not the same and look alike.
+    #[error("the labels in {first} and {second} look alike")]
+    AlikeLabels {
+        /// The first.
+        first: At,
+        /// The second.
+        second: At,
+    },
+    /// A label is that of an account that is there, or looks like it.
+    #[error("{at}: another account {}", if *.same { "has this label" } else { "has a label that looks like this one" })]
+    LabelTaken {
+        /// Where.
+        at: At,
+        /// It is the same, and does not only look so.
+        same: bool,
+    },
     /// The same token of the same service stands in the list twice.
     #[error("{first} and {second} hold the same token of the same service")]
     SameToken {
@@ -206,8 +229,8 @@ impl Written {
         if label.is_empty() {
             return wrong("label", "is missing");
         }
-        if label.chars().count() > LABEL_MAX || label.chars().any(char::is_control) {
-            return wrong("label", "has more than 100 characters, or control characters");
+        if let Err(error) = holdfast_model::check_label(&label) {
+            return wrong("label", error.in_words());
         }
         let service = self.service.trim().to_ascii_lowercase();
         if service.is_empty() {
@@ -228,6 +251,10 @@ impl Written {
         }
         if token.trim().len() != token.len() {
             return wrong("token", "begins or ends with white space");
+        }
+        // App passwords come in groups with spaces between; nothing that a service made has anything else.
+        if !token.is_ascii() {
+            return wrong("token", "has characters that are not ASCII; no token has any, and no header takes them");
         }
         let short = |field, text: Option<String>, max: usize, what| match given(text) {
             Some(text) if text.chars().count() > max || text.chars().any(|c| c.is_control() && c != '\n') => {
@@ -285,14 +312,16 @@ fn address(text: &str) -> Result<String, FieldError> {
 }
 
 /// Checks all of a list, and that nothing stands in it twice.
-fn check_all(written: impl IntoIterator<Item = (At, Written)>) -> Result<Vec<StaticToken>, StaticTokensError> {
-    let mut checked: Vec<StaticToken> = Vec::new();
-    let mut labels = HashMap::new();
+fn check_all(written: impl IntoIterator<Item = (At, Written)>) -> Result<Vec<Listed>, StaticTokensError> {
+    let mut checked: Vec<Listed> = Vec::new();
+    let mut labels = Labels::default();
     let mut tokens = HashMap::new();
     for (at, one) in written {
         let one = one.check().map_err(|error| StaticTokensError::Field { at, error })?;
-        if let Some(first) = labels.insert(one.label.clone(), at) {
-            return Err(StaticTokensError::SameLabel { first, second: at });
+        match labels.insert(&one.label, at) {
+            Some((first, true)) => return Err(StaticTokensError::SameLabel { first: *first, second: at }),
+            Some((first, false)) => return Err(StaticTokensError::AlikeLabels { first: *first, second: at }),
+            None => {}
         }
         if let Some(first) = tokens.insert((one.service.clone(), one.token.fingerprint()), at) {
             return Err(StaticTokensError::SameToken { first, second: at });
@@ -300,7 +329,7 @@ fn check_all(written: impl IntoIterator<Item = (At, Written)>) -> Result<Vec<Sta
         if checked.len() == TOKENS_MAX {
             return Err(StaticTokensError::TooMany { max: TOKENS_MAX });
         }
-        checked.push(one);
+        checked.push(Listed { at, token: one });
     }
     if checked.is_empty() { Err(StaticTokensError::Empty) } else { Ok(checked) }
 }

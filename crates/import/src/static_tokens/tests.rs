@@ -26,6 +26,8 @@ fn csv_is_taken_in_any_order_of_columns_with_quotes_and_a_byte_order_mark() {
                 gitlab,\"home\",glpat-2,,2027-01-31T12:30:00+01:00,\r\n";
     let tokens = parse_csv(text).expect("fits");
     assert_eq!(tokens.len(), 2);
+    assert_eq!((tokens[0].at, tokens[1].at), (At::Line(2), At::Line(4)));
+    let tokens: Vec<_> = tokens.into_iter().map(|listed| listed.token).collect();
     let first = &tokens[0];
     assert_eq!((first.label.as_str(), first.service.as_str()), ("work", "github"));
     assert_eq!(first.token.expose_secret(), "ghp_1");
@@ -54,13 +56,32 @@ fn csv_errors_name_line_and_column_and_repeat_nothing() {
         (&format!("label,service,token\nx,git hub,{MARK}\n"), "line 2: service is not a short name"),
         ("label,service,token\nx,s,\n", "line 2: token is missing"),
         (&format!("label,service,token\nx,s,{MARK} \n"), "line 2: token begins or ends with white space"),
-        (&format!("label,service,token\n\nx,s,\"{MARK}\ny,s,t\n"), "line 3: token has control characters or line ends"),
+        (
+            &format!("label,service,token\n\nx,s,\"{MARK}\ny,s,t\n"),
+            "line 3, column 5: a field begins with a quotation mark, and none ends it",
+        ),
         (&format!("label,service,token,expires_at\nx,s,{MARK},tomorrow\n"), "line 2: expires_at is no date"),
         (&format!("label,service,token,expires_at\nx,s,{MARK},2026-02-30\n"), "line 2: expires_at is no date"),
         ("label,service,token,created_at,expires_at\nx,s,t,2026-02-02,2026-02-01\n", "line 2: expires_at is not later"),
         (&format!("label,service,token,url\nx,s,t,javascript:{MARK}\n"), "line 2: url is no address"),
         (&format!("label,service,token,url\nx,s,t,https://me:{MARK}@x.example\n"), "line 2: url holds a user name"),
         ("label,service,token\nx,s,t\ny,s,u\nx,r,v\n", "line 2 and line 4 have the same label"),
+        ("label,service,token\nxa,s,t\nx\u{430},r,v\n", "the labels in line 2 and line 3 look alike"),
+        ("label,service,token\nx\u{200b},s,t\n", "line 2: label has control characters, or others that nobody sees"),
+        (
+            "label,service,token\n01a20295-dac9-7438-97fd-2dcaa542b83e,s,t\n",
+            "line 2: label is written like the id of an account",
+        ),
+        (
+            &format!("label,service,token\na,s,t\nx,s,\"{MARK}\"x\n"),
+            "line 3, column 23: something follows the quotation",
+        ),
+        (
+            &format!("label,service,token\na,s,t\nx,s,{MARK}\"x\n"),
+            "line 3, column 21: a quotation mark stands in a field",
+        ),
+        (&format!("label,service,token\nx,s,\"{MARK}\n\ny,s,t\n"), "line 2, column 5: a field begins with a quotation"),
+        (&format!("label,service,token\nx,s,{MARK}\u{e9}\n"), "line 2: token has characters that are not ASCII"),
         ("label,service,token\nx,s,t\ny,s,u\nz,S,t\n", "line 2 and line 4 hold the same token of the same service"),
     ] {
         let error = csv_error(text);
@@ -72,7 +93,7 @@ fn csv_errors_name_line_and_column_and_repeat_nothing() {
 fn json_is_an_array_of_objects_and_null_is_nothing() {
     let text = r#"[{"label":"work","service":"github","token":"ghp_1","username":"ann","created_at":"2026-01-01"},
                    {"label":"home","service":"gitlab","token":"g l","note":null,"url":""}]"#;
-    let tokens = parse_json(text).expect("fits");
+    let tokens: Vec<_> = parse_json(text).expect("fits").into_iter().map(|listed| listed.token).collect();
     assert_eq!(tokens[0].username.as_deref(), Some("ann"));
     assert_eq!(tokens[0].created_at, Some(UnixMillis::from_secs(1_767_225_600)));
     assert_eq!((tokens[1].token.expose_secret(), tokens[1].note.as_ref(), tokens[1].url.as_ref()), ("g l", None, None));
@@ -168,7 +189,7 @@ proptest! {
         for read in [parse_csv(&csv), parse_json(&serde_json::to_string(&json).unwrap())] {
             let read = read.unwrap();
             prop_assert_eq!(read.len(), rows.len());
-            for (one, (label, token, note)) in read.iter().zip(&rows) {
+            for (Listed { token: one, .. }, (label, token, note)) in read.iter().zip(&rows) {
                 prop_assert_eq!(&one.label, label);
                 prop_assert_eq!(one.token.expose_secret(), token);
                 prop_assert_eq!(one.note.as_deref().unwrap_or_default(), note.trim());

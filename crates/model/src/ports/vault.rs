@@ -151,7 +151,8 @@ pub enum Standing {
     },
     /// It was made from a backup and nobody has decided yet; the same holds of its refresh tokens.
     Restored,
-    /// The record that the vault keeps of itself does not open, so its age is not known.
+    /// The record that the vault keeps of itself does not open, its tables are not as Holdfast declares them, or it is of a
+    /// format that kept no record: so its age is not known.
     Unrecorded,
 }
 
@@ -166,6 +167,10 @@ pub trait Witness: Send + Sync {
     /// Puts the last statement where it lasts.
     async fn settle(&self);
 }
+
+/// Whether what takes long shall go on: a lock ends it. Asked between its steps, from any thread; what is not wanted once
+/// is never wanted again.
+pub type StillWanted = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// The vault as a file: makes it, opens it.
 #[async_trait]
@@ -186,9 +191,20 @@ pub trait VaultFile: Send + Sync {
     /// Seals everything anew under a new vault key, and wraps that for `unlock` and `new`. The vault must be closed.
     /// Either the whole vault has the new key afterwards or the whole vault has the old one, whenever it is
     /// interrupted. A recovery code of the old key opens nothing any more.
-    async fn rekey(&self, old: UnlockMaterial, unlock: UnlockMethod, new: UnlockMaterial) -> Result<(), VaultError>;
+    ///
+    /// The audit log goes along with its numbers and its gaps, and `done` is its next line. [`VaultError::Locked`] when it
+    /// was not `wanted` any more before the new key was in force: then the old one is.
+    async fn rekey(
+        &self,
+        old: UnlockMaterial,
+        unlock: UnlockMethod,
+        new: UnlockMaterial,
+        done: AuditEntry,
+        wanted: StillWanted,
+    ) -> Result<(), VaultError>;
     /// Makes a new vault from a backup and opens it; it stands as [`Standing::Restored`]. Fails and touches nothing
-    /// when there is a vault.
+    /// when there is a vault. [`VaultError::Locked`] when it was not `wanted` any more before it was there: then there is
+    /// none.
     async fn restore(
         &self,
         backup: &Path,
@@ -196,6 +212,7 @@ pub trait VaultFile: Send + Sync {
         id: VaultId,
         unlock: UnlockMethod,
         material: UnlockMaterial,
+        wanted: StillWanted,
     ) -> Result<(Arc<dyn VaultStore>, BackupSummary), VaultError>;
 }
 
@@ -259,14 +276,14 @@ pub enum AuditLine {
     /// Lines that were there and are gone.
     Missing {
         /// The first of them.
-        from: u64,
+        from: i64,
         /// The last of them.
-        to: u64,
+        to: i64,
     },
-    /// A line that was changed.
+    /// A line that was changed, or that Holdfast never wrote.
     Changed {
-        /// Its number.
-        seq: u64,
+        /// Its number; one that Holdfast never gave may be below 1.
+        seq: i64,
     },
 }
 
@@ -323,6 +340,8 @@ pub trait VaultStore: Send + Sync {
 
     /// Adds or replaces a provider. `None` for the secret keeps a stored one.
     async fn put_provider(&self, provider: &Provider, secret: Option<&ClientSecret>) -> Result<(), VaultError>;
+    /// Adds or replaces providers, all of them or none. Client secrets that are stored stay.
+    async fn put_providers(&self, providers: &[Provider]) -> Result<(), VaultError>;
     /// Removes a provider and its client secret.
     async fn delete_provider(&self, name: &ProviderName) -> Result<(), VaultError>;
     /// Opens the client secret of a provider.
@@ -336,6 +355,8 @@ pub trait VaultStore: Send + Sync {
         credentials: Vec<CredentialWrite>,
         replaced: Vec<(Revocation, SecretValue)>,
     ) -> Result<(), VaultError>;
+    /// Adds or replaces accounts as [`VaultStore::commit_sign_in`] does, all of them or none.
+    async fn commit_accounts(&self, accounts: Vec<(Account, Vec<CredentialWrite>)>) -> Result<(), VaultError>;
     /// Replaces what is known of an account.
     async fn put_account(&self, account: &Account) -> Result<(), VaultError>;
     /// Opens the value of one credential.
@@ -374,6 +395,9 @@ pub trait VaultStore: Send + Sync {
     /// Takes the present state of the vault for the right one: what is missing is forgotten, older and unknown records
     /// that open are taken over, and the counter goes beyond every one that was seen. What does not open stays.
     async fn accept(&self) -> Result<(), VaultError>;
+    /// Deletes a record that is damaged, as a check names it by table and row; with an account its credentials.
+    /// [`VaultError::NotFound`] for every other record.
+    async fn delete_damaged(&self, table: &str, row: &str) -> Result<(), VaultError>;
     /// Opens everything there is and compares it with what the vault records of itself. Takes seconds in a large one.
     async fn check(&self) -> Result<CheckReport, VaultError>;
     /// Writes a backup to a new file, sealed by a passphrase, and opens it again to see that it is whole. Fails and

@@ -41,8 +41,10 @@ pub struct Written {
 #[derive(Clone, Debug)]
 pub enum Call {
     PutProvider { name: u8, text: u16, secret: Option<u16> },
+    PutProviders { names: Vec<u8>, text: u16 },
     DeleteProvider { name: u8 },
     SignIn { account: u8, text: u16, writes: Vec<Written>, replaced: Vec<u8> },
+    CommitAccounts { text: u16, accounts: Vec<(u8, Vec<Written>)> },
     PutAccount { account: u8, text: u16 },
     BeginRefresh { credential: u8, generation: Generation, text: u16 },
     CommitRefresh { credential: u8, generation: Generation, account: u8, text: u16, writes: Vec<Written> },
@@ -167,6 +169,14 @@ impl Call {
                 });
                 store.put_provider(&provider, secret.as_ref()).await.map(done)
             }
+            Self::PutProviders { names, text } => {
+                let display_name = format!("Display {text}");
+                let provider = |name: &u8| Provider {
+                    display_name: display_name.clone(),
+                    ..support::provider(&provider_name(*name))
+                };
+                store.put_providers(&names.iter().map(provider).collect::<Vec<_>>()).await.map(done)
+            }
             Self::DeleteProvider { name } => {
                 store.delete_provider(&support::provider(&provider_name(*name)).name).await.map(done)
             }
@@ -174,6 +184,10 @@ impl Call {
                 .commit_sign_in(&account(*of, *text), writes(contents, *of, written), outbox(replaced, *text))
                 .await
                 .map(done),
+            Self::CommitAccounts { text, accounts } => {
+                let commit = |(of, written): &(u8, Vec<Written>)| (account(*of, *text), writes(contents, *of, written));
+                store.commit_accounts(accounts.iter().map(commit).collect()).await.map(done)
+            }
             Self::PutAccount { account: of, text } => store.put_account(&account(*of, *text)).await.map(done),
             Self::BeginRefresh { credential, generation, text } => {
                 store.begin_refresh(&intent(contents, *credential, *generation, *text)).await.map(done)
@@ -299,8 +313,11 @@ pub fn calls() -> impl Strategy<Value = Call> {
     prop_oneof![
         6 => (0..PROVIDERS, text(), prop::option::of(0..4_u16))
             .prop_map(|(name, text, secret)| Call::PutProvider { name, text, secret }),
+        2 => (vec(0..PROVIDERS, 0..3), text()).prop_map(|(names, text)| Call::PutProviders { names, text }),
         2 => (0..PROVIDERS).prop_map(|name| Call::DeleteProvider { name }),
         14 => sign_in,
+        4 => (text(), vec((0..ACCOUNTS).prop_flat_map(|of| own(of).prop_map(move |writes| (of, writes))), 0..4))
+            .prop_map(|(text, accounts)| Call::CommitAccounts { text, accounts }),
         4 => (0..ACCOUNTS, text()).prop_map(|(account, text)| Call::PutAccount { account, text }),
         8 => (0..CREDENTIALS, began_at(), text())
             .prop_map(|(credential, generation, text)| Call::BeginRefresh { credential, generation, text }),

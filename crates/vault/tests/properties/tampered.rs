@@ -49,9 +49,14 @@ impl Used {
     /// Whether `call` would bring an identifier back.
     fn again(&self, call: &Call, contents: &VaultContents) -> bool {
         let (accounts, writes, queued) = match call {
-            Call::SignIn { account, writes, replaced, .. } => (vec![*account], &writes[..], &replaced[..]),
-            Call::CommitRefresh { writes, .. } => (Vec::new(), &writes[..], &[][..]),
-            Call::SignOut { outbox, .. } => (Vec::new(), &[][..], &outbox[..]),
+            Call::SignIn { account, writes, replaced, .. } => (vec![*account], writes.clone(), &replaced[..]),
+            Call::CommitAccounts { accounts, .. } => (
+                accounts.iter().map(|(account, _)| *account).collect(),
+                accounts.iter().flat_map(|(_, writes)| writes.clone()).collect(),
+                &[][..],
+            ),
+            Call::CommitRefresh { writes, .. } => (Vec::new(), writes.clone(), &[][..]),
+            Call::SignOut { outbox, .. } => (Vec::new(), Vec::new(), &outbox[..]),
             _ => return false,
         };
         let account = |id: AccountId| self.accounts.contains(&id) && contents.accounts.iter().all(|is| is.id != id);

@@ -257,8 +257,8 @@ impl World {
         self.keyrings += 1;
         let old = || keyring(if right_proof { self.keyring } else { 0xff });
         let new = || keyring(self.keyrings);
-        let real = self.real.rekey(old(), UnlockMethod::Keyring, new()).await;
-        let model = self.model.rekey(old(), UnlockMethod::Keyring, new()).await;
+        let real = self.real.rekey(old(), UnlockMethod::Keyring, new(), support::rekeyed(), support::wanted()).await;
+        let model = self.model.rekey(old(), UnlockMethod::Keyring, new(), support::rekeyed(), support::wanted()).await;
         if real.is_ok() {
             self.keyring = self.keyrings;
         }
@@ -269,9 +269,18 @@ impl World {
 
     async fn rekey_while_open(&self) -> Outcome {
         let proof = || keyring(self.keyring);
-        let real = kind(self.real.rekey(proof(), UnlockMethod::Keyring, keyring(0xfe)).await);
+        let real = kind(
+            self.real.rekey(proof(), UnlockMethod::Keyring, keyring(0xfe), support::rekeyed(), support::wanted()).await,
+        );
         prop_assert!(real.is_err());
-        prop_assert_eq!(real, kind(self.model.rekey(proof(), UnlockMethod::Keyring, keyring(0xfe)).await));
+        prop_assert_eq!(
+            real,
+            kind(
+                self.model
+                    .rekey(proof(), UnlockMethod::Keyring, keyring(0xfe), support::rekeyed(), support::wanted())
+                    .await
+            )
+        );
         Ok(())
     }
 
@@ -294,8 +303,8 @@ impl World {
         let (id, method) = (VaultId::from_bytes([self.vaults; 16]), UnlockMethod::Keyring);
         let secret = || keyring(self.keyrings);
         let (mut real_summary, mut model_summary) = (None, None);
-        let real = self.real.restore(backup, passphrase(), id, method, secret()).await;
-        let model = self.model.restore(backup, passphrase(), id, method, secret()).await;
+        let real = self.real.restore(backup, passphrase(), id, method, secret(), support::wanted()).await;
+        let model = self.model.restore(backup, passphrase(), id, method, secret(), support::wanted()).await;
         let real = real.map(|(store, summary)| {
             real_summary = Some(summary);
             store
@@ -333,9 +342,13 @@ impl World {
         let Some(backup) = self.backups.last().cloned() else { return Ok(()) };
         let (path, id, method) = (backup.as_path(), VaultId::from_bytes([0xff; 16]), UnlockMethod::Keyring);
         let passphrase = || Passphrase::new(BACKUP_PASSPHRASE.into());
-        let real = kind(self.real.restore(path, passphrase(), id, method, keyring(0xfd)).await.map(drop));
+        let real =
+            kind(self.real.restore(path, passphrase(), id, method, keyring(0xfd), support::wanted()).await.map(drop));
         prop_assert_eq!(&real, &Err("AlreadyThere".to_owned()));
-        prop_assert_eq!(real, kind(self.model.restore(path, passphrase(), id, method, keyring(0xfd)).await.map(drop)));
+        prop_assert_eq!(
+            real,
+            kind(self.model.restore(path, passphrase(), id, method, keyring(0xfd), support::wanted()).await.map(drop))
+        );
         Ok(())
     }
 

@@ -140,3 +140,22 @@ async fn the_log_keeps_its_newest_lines_and_forgets_the_oldest_without_a_gap() {
     assert!((10..=10 + 256 + 50).contains(&count), "{count} lines are left");
     assert!(store.check().await.unwrap().damaged.is_empty());
 }
+
+#[tokio::test]
+async fn rows_with_numbers_that_no_line_ever_had_show_under_their_own_number() {
+    for (seq, expected) in [
+        ("0", "[0 changed]abcde"),
+        ("-7", "[-7 changed]abcde"),
+        ("-9223372036854775808", "[-9223372036854775808 changed]abcde"),
+        ("6", "abcde[6 changed]"),
+        ("9223372036854775807", "abcde[9223372036854775807 changed]"),
+    ] {
+        let (mut scene, one, _) = logged().await;
+        scene.tamper(&format!("INSERT INTO audit SELECT {seq}, account_id, overview FROM audit WHERE seq = 1")).await;
+        assert_eq!(read(&scene, &newest(100)).await, expected);
+        let of_one = AuditFilter { account: Some(one.account.id), ..newest(100) };
+        assert!(read(&scene, &of_one).await.contains(&format!("[{seq} changed]")), "{seq}");
+        let damaged: Vec<String> = scene.store.check().await.unwrap().damaged.iter().map(ToString::to_string).collect();
+        assert!(matches!(&damaged[..], [row] if row.contains(&format!("record {seq} in audit"))), "{damaged:?}");
+    }
+}

@@ -37,7 +37,9 @@ async fn restore(
 ) -> Result<std::sync::Arc<dyn holdfast_model::ports::VaultStore>, VaultError> {
     let file = SqliteVault::new(path_in(folder.path()));
     let id = VaultId::from_bytes([8; 16]);
-    file.restore(backup, secret(passphrase), id, UnlockMethod::Keyring, keyring()).await.map(|(store, _)| store)
+    file.restore(backup, secret(passphrase), id, UnlockMethod::Keyring, keyring(), wanted())
+        .await
+        .map(|(store, _)| store)
 }
 
 #[tokio::test]
@@ -74,6 +76,29 @@ async fn a_restored_vault_holds_what_was_backed_up_and_is_not_written_until_it_i
 }
 
 #[tokio::test]
+async fn a_restore_that_is_given_up_at_any_step_leaves_no_file() {
+    let (_scene, path, _) = backed_up().await;
+    let folder = TempDir::new().unwrap();
+    let file = SqliteVault::new(path_in(folder.path()));
+    let id = VaultId::from_bytes([8; 16]);
+    // Stretching the passphrase takes its time at each: the first steps, and then every sixth.
+    for steps in (0..3).chain((4..).step_by(6)) {
+        let wanted = wanted_so_often(steps);
+        let restored = file.restore(&path, secret("backup passphrase"), id, UnlockMethod::Keyring, keyring(), wanted);
+        match restored.await {
+            Ok((store, summary)) => {
+                assert_eq!((summary.accounts, store.load().await.unwrap().accounts.len()), (2, 2));
+                assert!(steps > 10, "it is asked at each record: {steps}");
+                return;
+            }
+            Err(given_up) => assert!(matches!(given_up, VaultError::Locked), "{given_up:?}"),
+        }
+        let left = fs::read_dir(folder.path().join("holdfast")).map_or(0, |folder| folder.count());
+        assert_eq!(left, 0, "after {steps} steps");
+    }
+}
+
+#[tokio::test]
 async fn a_backup_has_no_name_and_no_secret_in_the_clear_and_is_for_its_owner_alone() {
     let (_scene, path, _) = backed_up().await;
     let bytes = fs::read(&path).unwrap();
@@ -92,7 +117,8 @@ async fn a_backup_never_overwrites_and_a_restore_never_touches_a_vault() {
     assert!(matches!(&again, Err(VaultError::Backup(why)) if why.contains("left alone")), "{again:?}");
     assert_eq!(fs::read(&path).unwrap(), bytes);
     let id = VaultId::from_bytes([8; 16]);
-    let over = scene.file.restore(&path, secret("backup passphrase"), id, UnlockMethod::Keyring, keyring()).await;
+    let over =
+        scene.file.restore(&path, secret("backup passphrase"), id, UnlockMethod::Keyring, keyring(), wanted()).await;
     assert!(matches!(over.map(drop), Err(VaultError::AlreadyThere)));
     let nowhere = scene.store.backup(&scene.folder.path().join("no/such/folder/b"), secret("x"), NOW).await;
     assert!(matches!(&nowhere, Err(VaultError::Backup(_))), "{nowhere:?}");
@@ -178,4 +204,33 @@ async fn what_is_damaged_is_left_out_of_a_backup_and_counted() {
     let folder = TempDir::new().unwrap();
     let store = restore(&folder, &path, "backup passphrase").await.unwrap();
     assert_eq!(store.load().await.unwrap().credentials.len(), 2);
+}
+
+#[tokio::test]
+async fn a_backup_under_a_name_of_the_vaults_own_is_refused() {
+    let (scene, ..) = backed_up().await;
+    let vault = path_in(scene.folder.path());
+    let link = scene.folder.path().join("link");
+    std::os::unix::fs::symlink(vault.parent().unwrap(), &link).unwrap();
+    for suffix in ["-wal", "-shm", "-journal", ".lock"] {
+        let name = format!("{}{suffix}", vault.file_name().unwrap().display());
+        for path in [vault.with_file_name(&name), link.join(&name)] {
+            let there = path.exists();
+            let refused = scene.store.backup(&path, secret("backup passphrase"), NOW).await;
+            assert!(matches!(refused, Err(VaultError::Backup(_))), "{}: {refused:?}", path.display());
+            assert_eq!(path.exists(), there, "{}", path.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_ordinary_file_is_no_backup_and_is_not_waited_for() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let folder = TempDir::new().unwrap();
+    let fifo = folder.path().join("fifo");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR, 0).unwrap();
+    for path in [fifo.as_path(), folder.path(), std::path::Path::new("/dev/zero")] {
+        let refused = restore(&folder, path, "backup passphrase").await.map(drop).expect_err("no backup");
+        assert!(refused.to_string().contains("no ordinary file"), "{}: {refused}", path.display());
+    }
 }

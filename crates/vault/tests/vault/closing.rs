@@ -20,6 +20,8 @@ async fn after_closing_every_call_says_locked_and_the_file_is_whole() {
         ("delete_provider", store.delete_provider(&name).await),
         ("client_secret", store.client_secret(&name).await.map(|_| ())),
         ("commit_sign_in", store.commit_sign_in(&one.account, Vec::new(), Vec::new()).await),
+        ("commit_accounts", store.commit_accounts(vec![(one.account.clone(), Vec::new())]).await),
+        ("put_providers", store.put_providers(&[provider("demo")]).await),
         ("put_account", store.put_account(&one.account).await),
         ("secret", store.secret(one.access.id).await.map(|_| ())),
         ("begin_refresh", store.begin_refresh(&one.intent()).await),

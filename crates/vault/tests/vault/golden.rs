@@ -5,7 +5,7 @@ use std::fs;
 
 use holdfast_model::{
     ClientSecret,
-    ports::{UnlockMethod, VaultFile, VaultStore},
+    ports::{UnlockMethod, VaultError, VaultFile, VaultStore},
 };
 use holdfast_vault::SqliteVault;
 use tempfile::TempDir;
@@ -75,6 +75,12 @@ async fn a_vault_of_every_earlier_format_opens_with_either_half_holds_what_it_he
             let file = SqliteVault::new(&path);
             let store = file.open(material).await.unwrap_or_else(|error| panic!("{name}: {error}"));
             holds_everything(store.as_ref()).await;
+            if name.contains('1') {
+                // Nothing tells how old it is.
+                let refused = store.put_provider(&provider("later"), None).await;
+                assert!(matches!(refused, Err(VaultError::Unaccepted)), "{refused:?}");
+                store.accept().await.unwrap();
+            }
             store.put_provider(&provider("later"), None).await.unwrap();
             store.close().await;
             let store = file.open(keyring()).await.unwrap();

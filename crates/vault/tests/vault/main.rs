@@ -13,6 +13,7 @@ mod register;
 mod rekey;
 mod renewal;
 mod rollback;
+mod schema;
 mod sign_out;
 mod structure;
 mod support;

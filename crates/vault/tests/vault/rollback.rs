@@ -230,7 +230,7 @@ async fn a_copy_from_before_a_change_of_the_key_is_recognised_and_the_changed_fi
     store.close().await;
     place.copy_to("before");
     let under_the_old_key = place.witness.statement.lock().unwrap().clone();
-    place.file().rekey(keyring(), UnlockMethod::Keyring, keyring()).await.unwrap();
+    place.file().rekey(keyring(), UnlockMethod::Keyring, keyring(), rekeyed(), wanted()).await.unwrap();
 
     // Killed before the witness heard of it.
     let under_the_new_key = std::mem::replace(&mut *place.witness.statement.lock().unwrap(), under_the_old_key);
@@ -248,4 +248,57 @@ async fn a_copy_from_before_a_change_of_the_key_is_recognised_and_the_changed_fi
     store.close().await;
     let store = place.open().await;
     assert_eq!(standing(store.as_ref()).await, Standing::Current);
+}
+
+#[tokio::test]
+async fn a_vault_that_lost_its_record_and_its_witness_goes_on_beyond_every_older_copy_once_it_is_accepted() {
+    let (place, store) = Place::new().await;
+    for number in 1..6 {
+        sign_in(store.as_ref(), number).await;
+    }
+    // Writes that change no other record.
+    for _ in 0..20 {
+        store.append_audit(&[audit_entry(None, "x")]).await.unwrap();
+    }
+    store.close().await;
+    place.copy_to("older");
+    run(&path_in(place.folder.path()), "UPDATE meta SET overview = x'00'").await;
+    *place.witness.statement.lock().unwrap() = None;
+    let store = place.open().await;
+    assert_eq!(standing(store.as_ref()).await, Standing::Unrecorded);
+    store.accept().await.unwrap();
+    store.close().await;
+    place.put_back("older");
+    let store = place.open().await;
+    assert!(matches!(standing(store.as_ref()).await, Standing::Older { by: 1.. }));
+}
+
+#[tokio::test]
+async fn what_the_witness_was_told_by_this_process_counts_when_the_witness_was_taken_back() {
+    let (place, store) = Place::new().await;
+    let file = place.file();
+    store.close().await;
+    place.copy_to("older");
+    let early = place.witness.statement.lock().unwrap().clone();
+    let store = file.open(keyring()).await.unwrap();
+    sign_in(store.as_ref(), 1).await;
+    store.close().await;
+    place.put_back("older");
+    *place.witness.statement.lock().unwrap() = early.clone();
+    let store = file.open(keyring()).await.unwrap();
+    assert_eq!(standing(store.as_ref()).await, Standing::Older { by: 1 });
+    assert_eq!(*place.witness.statement.lock().unwrap(), early, "it is told nothing by what is not current");
+}
+
+#[tokio::test]
+async fn a_vault_that_was_made_to_look_like_one_of_the_first_format_is_an_older_copy_for_a_witness() {
+    let (place, store) = Place::new().await;
+    sign_in(store.as_ref(), 1).await;
+    sign_in(store.as_ref(), 2).await;
+    store.close().await;
+    let downgrade = "DROP TABLE register; ALTER TABLE meta DROP COLUMN generation; \
+                     ALTER TABLE meta DROP COLUMN overview; PRAGMA user_version = 1";
+    run(&path_in(place.folder.path()), downgrade).await;
+    let store = place.open().await;
+    assert_eq!(standing(store.as_ref()).await, Standing::Older { by: 2 });
 }

@@ -153,3 +153,23 @@ async fn replacing_a_provider_keeps_its_secret_unless_a_new_one_is_given() {
     assert_eq!(secret().await, None);
     assert!(matches!(scene.store.delete_provider(&name).await, Err(VaultError::NotFound)));
 }
+
+#[tokio::test]
+async fn several_accounts_and_providers_are_kept_all_or_none() {
+    let mut scene = Scene::new().await;
+    let one = scene.sign_in(1).await;
+    let (two, three) = (SignedIn::new(2), SignedIn::new(3));
+    let stale = (one.account.clone(), vec![write(&one.access, Some("old"))]);
+    let fine = |of: &SignedIn| (of.account.clone(), vec![write(&of.access, Some("imported"))]);
+    let refused = scene.store.commit_accounts(vec![fine(&two), stale]).await;
+    assert!(matches!(refused, Err(VaultError::StaleGeneration)), "{refused:?}");
+    assert_eq!(scene.store.load().await.unwrap().accounts.len(), 1, "the one before the wrong one is not kept either");
+
+    scene.store.commit_accounts(vec![fine(&two), fine(&three)]).await.unwrap();
+    scene.store.put_providers(&[provider("a"), provider("b")]).await.unwrap();
+    scene.reopen().await;
+    let contents = scene.store.load().await.unwrap();
+    assert!(contents.damaged.is_empty(), "{:?}", contents.damaged);
+    assert_eq!((contents.accounts.len(), contents.providers.len()), (3, 2));
+    assert_eq!(scene.secret(&three.access).await, "imported");
+}

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use holdfast_model::{
     AccountId,
-    ports::{VaultContents, VaultError, VaultFile},
+    ports::{UnlockMethod, VaultContents, VaultError, VaultFile},
 };
 use holdfast_vault::SqliteVault;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
@@ -25,14 +25,22 @@ struct Closed {
 
 impl Closed {
     async fn new() -> Self {
+        Self::of("accounts").await
+    }
+
+    /// The pages of another table.
+    async fn of(table: &str) -> Self {
         let scene = Scene::new().await;
         for number in 1..=ACCOUNTS {
             scene.sign_in(number).await;
         }
+        let lines = vec![audit_entry(None, &"a long line".repeat(30)); 600];
+        scene.store.append_audit(&lines).await.unwrap();
         scene.store.close().await;
         let options = SqliteConnectOptions::new().filename(scene.path()).read_only(true);
         let mut connection = options.connect().await.unwrap();
-        let pages: Vec<(i64, String)> = sqlx::query_as("SELECT pageno, pagetype FROM dbstat WHERE name = 'accounts'")
+        let pages: Vec<(i64, String)> = sqlx::query_as("SELECT pageno, pagetype FROM dbstat WHERE name = ?")
+            .bind(table)
             .fetch_all(&mut connection)
             .await
             .unwrap();
@@ -165,4 +173,34 @@ async fn columns_of_other_types_are_rows_that_do_not_open() {
         })
         .collect();
     assert_eq!(tables.iter().collect::<BTreeSet<_>>(), ["accounts", "credentials", "register"].iter().collect());
+}
+
+#[tokio::test]
+async fn a_flipped_key_that_leads_to_values_or_to_lines_of_the_log_keeps_no_check_and_no_copy_from_ending() {
+    let ends = std::time::Duration::from_secs(60);
+    for table in ["credentials", "audit"] {
+        let closed = Closed::of(table).await;
+        for page in &closed.interior {
+            for cell in closed.cells(*page, 12) {
+                let key = cell + 4;
+                // The bits that lead far away.
+                for (at, bit) in (key..key + varint(&closed.bytes[key..])).flat_map(|at| [(at, 0), (at, 6)]) {
+                    let folder = TempDir::new().unwrap();
+                    let path = path_in(folder.path());
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    closed.write(&path, at, 1 << bit);
+                    let file = SqliteVault::new(path);
+                    let Ok(store) = file.open(keyring()).await else { continue };
+                    let check = tokio::time::timeout(ends, store.check()).await.expect("a check ends");
+                    assert!(
+                        check.is_err() || check.is_ok_and(|report| !report.database.is_empty()),
+                        "{table} {at}: it is told"
+                    );
+                    store.close().await;
+                    let change = file.rekey(keyring(), UnlockMethod::Keyring, keyring(), rekeyed(), wanted());
+                    drop(tokio::time::timeout(ends, change).await.expect("a change of the key ends"));
+                }
+            }
+        }
+    }
 }

@@ -2,15 +2,20 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use holdfast_memory_vault::samples;
 use holdfast_model::{
     Account, AccountId, AuditAction, AuditEntry, ClientAuthentication, Condition, Credential, CredentialId,
     CredentialKind, Fingerprint, KeyringSecret, Lifetime, Passphrase, Provider, ProviderOrigin, Revocation,
     RevocationId, SecretValue, Source, TokenTypeHint, UnixMillis, VaultId,
     ports::{
-        AuditFilter, AuditLine, CredentialWrite, RefreshIntent, UnlockMaterial, UnlockMethod, VaultFile, VaultStore,
+        AuditFilter, AuditLine, CredentialWrite, RefreshIntent, StillWanted, UnlockMaterial, UnlockMethod, VaultFile,
+        VaultStore,
     },
 };
 use holdfast_vault::SqliteVault;
@@ -139,19 +144,7 @@ impl SignedIn {
 }
 
 pub fn account(number: u8) -> Account {
-    Account {
-        id: AccountId::from_bytes([number; 16]),
-        provider: "demo".parse().unwrap(),
-        label: format!("label-{number}"),
-        issuer: "https://issuer.example".into(),
-        subject: format!("subject-{number}"),
-        client_id: "client".into(),
-        username: Some(format!("user-{number}")),
-        scopes: vec!["openid".into()],
-        signed_in_at: NOW,
-        condition: Condition::SignedIn,
-        origin: holdfast_model::AccountOrigin::SignedIn,
-    }
+    samples::account(number, NOW)
 }
 
 pub fn signed_out(account: &Account) -> Account {
@@ -219,6 +212,22 @@ pub fn audit_entry(account: Option<AccountId>, detail: &str) -> AuditEntry {
         program: Some("/usr/bin/git (4711)".into()),
         detail: Some(detail.into()),
     }
+}
+
+/// The line that a change of the key writes.
+pub fn rekeyed() -> AuditEntry {
+    AuditEntry { at: NOW, action: AuditAction::Rekeyed, account: None, program: None, detail: None }
+}
+
+/// Somebody waits to the end.
+pub fn wanted() -> StillWanted {
+    Arc::new(|| true)
+}
+
+/// Wanted so often as it is asked for, and then not any more.
+pub fn wanted_so_often(times: usize) -> StillWanted {
+    let asked = AtomicUsize::new(0);
+    Arc::new(move || asked.fetch_add(1, Ordering::SeqCst) < times)
 }
 
 /// The newest lines of the log, whoever they are about.

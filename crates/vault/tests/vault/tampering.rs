@@ -1,4 +1,4 @@
-use holdfast_model::ports::{VaultContents, VaultError};
+use holdfast_model::ports::{UnlockMethod, VaultContents, VaultError, VaultFile};
 
 use crate::support::*;
 
@@ -158,4 +158,74 @@ async fn loading_does_not_repair_or_delete_what_is_damaged() {
     let contents = scene.store.load().await.unwrap();
     assert!(contents.damaged.is_empty(), "the row was still there and whole");
     assert_eq!(scene.secret(&one.access).await, "access-1");
+}
+
+#[tokio::test]
+async fn a_damaged_record_can_be_deleted_with_what_belongs_to_it_and_a_whole_one_cannot() {
+    let mut scene = Scene::new().await;
+    let (one, two) = (scene.sign_in(1).await, scene.sign_in(2).await);
+    scene.store.put_provider(&provider("demo"), None).await.unwrap();
+    scene.store.begin_refresh(&one.intent()).await.unwrap();
+    let queued = revocation(5, one.account.id);
+    scene.store.sign_out(&[], vec![(queued.clone(), "given-up".into_secret())]).await.unwrap();
+    let (account, credential) = (literal(one.account.id.as_bytes()), literal(two.access.id.as_bytes()));
+    scene
+        .tamper(&format!(
+            "UPDATE accounts SET overview = x'00' WHERE id = {account}; \
+             UPDATE credentials SET overview = x'00' WHERE id = {credential}; \
+             UPDATE credentials SET account_id = {account} WHERE id = {credential}; \
+             UPDATE providers SET overview = x'00', secret = x'00'; UPDATE revocations SET overview = x'00'"
+        ))
+        .await;
+    let contents = scene.store.load().await.unwrap();
+    assert_eq!(contents.damaged.len(), 4, "{:?}", contents.damaged);
+    for (table, row) in [
+        ("accounts", two.account.id.to_string()),
+        ("credentials", two.refresh.id.to_string()),
+        ("accounts", one.access.id.to_string()),
+        ("audit", "1".to_owned()),
+        ("meta", VAULT.to_string()),
+    ] {
+        let refused = scene.store.delete_damaged(table, &row).await;
+        assert!(matches!(refused, Err(VaultError::NotFound)), "{table} {row}: {refused:?}");
+    }
+    for damaged in &contents.damaged {
+        let VaultError::Damaged { table, row, .. } = damaged else { panic!("{damaged:?}") };
+        match scene.store.delete_damaged(table, row).await {
+            Ok(()) => {}
+            // It went with its account.
+            Err(VaultError::NotFound) => assert_eq!(*table, "credentials"),
+            Err(other) => panic!("{damaged}: {other}"),
+        }
+    }
+    scene.reopen().await;
+    let report = scene.store.check().await.unwrap();
+    assert!(report.damaged.is_empty() && report.database.is_empty(), "{report:?}");
+    let contents = scene.store.load().await.unwrap();
+    assert_eq!((contents.accounts, contents.credentials), (vec![two.account], vec![two.refresh.clone()]));
+    assert_eq!(scene.secret(&two.refresh).await, "refresh-2");
+    scene.store.close().await;
+    let (method, done) = (UnlockMethod::Keyring, rekeyed());
+    scene
+        .file
+        .rekey(keyring(), method, keyring(), done, wanted())
+        .await
+        .expect("nothing keeps the key from being changed");
+}
+
+#[tokio::test]
+async fn a_record_whose_value_alone_is_damaged_can_be_deleted_and_then_the_key_be_changed() {
+    let mut scene = Scene::new().await;
+    let one = scene.sign_in(1).await;
+    let queued = revocation(5, one.account.id);
+    scene.store.sign_out(&[], vec![(queued.clone(), "given-up".into_secret())]).await.unwrap();
+    scene.tamper("UPDATE revocations SET secret = x'00'").await;
+    let row = queued.id.to_string();
+    assert!(
+        matches!(&scene.store.check().await.unwrap().damaged[..], [VaultError::Damaged { row: of, .. }] if *of == row)
+    );
+    scene.store.delete_damaged("revocations", &row).await.unwrap();
+    assert!(scene.store.check().await.unwrap().damaged.is_empty());
+    scene.store.close().await;
+    scene.file.rekey(keyring(), UnlockMethod::Keyring, keyring(), rekeyed(), wanted()).await.unwrap();
 }

@@ -11,6 +11,8 @@ import type { ChangeKey } from '../generated/ChangeKey';
 import type { CheckReport } from '../generated/CheckReport';
 import type { ErrorBody } from '../generated/ErrorBody';
 import type { Event } from '../generated/Event';
+import type { ImportedFile } from '../generated/ImportedFile';
+import type { ImportFile } from '../generated/ImportFile';
 import type { MakeBackup } from '../generated/MakeBackup';
 import type { RestoreVault } from '../generated/RestoreVault';
 import type { SignInView } from '../generated/SignInView';
@@ -24,9 +26,13 @@ export type { ChangeKey } from '../generated/ChangeKey';
 export type { CheckReport } from '../generated/CheckReport';
 export type { CredentialView } from '../generated/CredentialView';
 export type { DamageKind } from '../generated/DamageKind';
+export type { EnterOutcome } from '../generated/EnterOutcome';
 export type { ErrorBody } from '../generated/ErrorBody';
 export type { ErrorCode } from '../generated/ErrorCode';
 export type { Event } from '../generated/Event';
+export type { ImportedFile } from '../generated/ImportedFile';
+export type { ImportFile } from '../generated/ImportFile';
+export type { ImportOutcome } from '../generated/ImportOutcome';
 export type { LockReason } from '../generated/LockReason';
 export type { MakeBackup } from '../generated/MakeBackup';
 export type { ProviderView } from '../generated/ProviderView';
@@ -47,6 +53,9 @@ export interface Connection {
   message?: string | undefined;
 }
 
+/** Files that are dragged over the window. */
+export type DraggedFiles = { files: 'over' } | { files: 'gone' } | { files: 'dropped'; paths: string[] };
+
 /** What the person fills in to name a provider that Holdfast does not know. */
 export type NewProvider = Pick<AddProvider, 'name' | 'display_name' | 'issuer' | 'client_id' | 'scopes'>;
 
@@ -60,6 +69,9 @@ export interface StartedSignIn {
 export interface Backend {
   /** Follows the agent: a snapshot, then changes. The result ends it. */
   subscribe(onEvent: (event: Event) => void, onConnection: (connection: Connection) => void): () => void;
+
+  /** Hears of files that are dragged over the window. The result ends it. */
+  followFiles(onFiles: (files: DraggedFiles) => void): () => void;
 
   initVault(request: { unlock: UnlockMethod; passphrase: string | null }): Promise<void>;
   /** Without a passphrase and a recovery code the keyring is asked. */
@@ -80,6 +92,11 @@ export interface Backend {
   makeRecoveryCode(request: { passphrase: string | null }): Promise<string>;
   /** Has the desktop copy it for 30 s; resolves to whether that worked. */
   copyRecoveryCode(code: string): Promise<boolean>;
+
+  /** Has the person choose files in the desktop's own dialog; resolves to where they are. */
+  chooseFiles(): Promise<string[]>;
+  /** Has the agent open a file and import what is in it. */
+  importFile(request: ImportFile): Promise<ImportedFile>;
 
   addProvider(request: NewProvider): Promise<void>;
 

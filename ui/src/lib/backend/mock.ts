@@ -4,7 +4,7 @@
  */
 import type {
   AccountView, Backend, BackupReport, ChangeKey, CheckReport, Connection, CredentialView, ErrorBody, ErrorCode, Event,
-  MakeBackup, NewProvider, ProviderView, RestoreVault, SignInView, SignOutOutcome, SignOutReport, Standing, State, Status,
+  DraggedFiles, ImportedFile, ImportFile, MakeBackup, NewProvider, ProviderView, RestoreVault, SignInView, SignOutOutcome, SignOutReport, Standing, State, Status,
   UnlockMethod,
 } from './backend';
 import { D, H, M, S } from '../time';
@@ -24,6 +24,10 @@ export interface MockOptions {
   behindBy?: number;
   damaged?: CheckReport['damaged'];
   recoveryCode?: string;
+  /** Files by their path: what they bring, or why they do not; with a password, only for that. */
+  files?: Record<string, { password?: string; brings: ImportedFile | ErrorBody }>;
+  /** What the dialog for files answers. */
+  chosen?: string[];
   accounts?: AccountView[];
   providers?: ProviderView[];
   connection?: Connection['state'];
@@ -171,6 +175,9 @@ export class MockBackend implements Backend {
   readonly #pace: number;
   readonly #browserOpens: boolean;
   #connection: Connection;
+  readonly #files: NonNullable<MockOptions['files']>;
+  readonly #chosen: string[];
+  #onFiles: ((files: DraggedFiles) => void) | undefined;
   readonly #watchers = new Set<{ seq: number; onEvent: (e: Event) => void; onConnection: (c: Connection) => void }>();
 
   constructor(options: MockOptions = {}) {
@@ -181,6 +188,8 @@ export class MockBackend implements Backend {
     this.#standing = options.standing ?? 'current';
     this.#behindBy = options.behindBy ?? null;
     this.#damaged = options.damaged ?? [];
+    this.#files = options.files ?? {};
+    this.#chosen = options.chosen ?? [];
     this.#browserOpens = options.browserOpens ?? true;
     this.#connection = { state: options.connection ?? 'connected' };
     const state = options.vault ?? 'unlocked';
@@ -224,6 +233,10 @@ export class MockBackend implements Backend {
 
   lock(because: NonNullable<Status['vault']['locked_because']>): void {
     this.#setVault({ ...this.#vault, state: 'locked', locked_because: because });
+  }
+
+  drag(files: DraggedFiles): void {
+    this.#onFiles?.(files);
   }
 
   change(id: string, changes: Partial<AccountView>): void {
@@ -368,6 +381,26 @@ export class MockBackend implements Backend {
   async copyRecoveryCode(): Promise<boolean> {
     this.asked.push('copy recovery code');
     return true;
+  }
+
+  followFiles(onFiles: (files: DraggedFiles) => void): () => void {
+    this.#onFiles = onFiles;
+    return () => (this.#onFiles = undefined);
+  }
+
+  async chooseFiles(): Promise<string[]> {
+    this.asked.push('choose files');
+    return this.#chosen;
+  }
+
+  async importFile({ path, password }: ImportFile): Promise<ImportedFile> {
+    this.asked.push(`import ${path}${password === null ? '' : ' with a password'}`);
+    await this.#slowly();
+    const file = this.#files[path];
+    if (!file) throw failure('import_invalid', `${path} cannot be read: there is no such file. Nothing of it was imported.`, 'Name a file of text that you may read, from / on.');
+    if (file.password !== undefined && file.password !== password) throw failure('import_wrong_password', 'That password does not open the file.');
+    if ('code' in file.brings) throw file.brings;
+    return file.brings;
   }
 
   async addProvider(request: NewProvider): Promise<void> {

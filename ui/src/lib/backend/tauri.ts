@@ -2,10 +2,18 @@
 import { Channel, invoke } from '@tauri-apps/api/core';
 import type { RecoveryCodeReply } from '../generated/RecoveryCodeReply';
 import type { RestoreReport } from '../generated/RestoreReport';
-import type { Backend, BackupReport, CheckReport, Connection, Event, SignOutReport, StartedSignIn } from './backend';
+import type {
+  Backend, BackupReport, CheckReport, Connection, DraggedFiles, Event, ImportedFile, SignOutReport, StartedSignIn,
+} from './backend';
 
 /** What the desktop process sends over the channel of `watch`. */
-type Message = { kind: 'event'; event: Event } | ({ kind: 'connection' } & Connection);
+type Message =
+  | { kind: 'event'; event: Event }
+  | ({ kind: 'connection' } & Connection)
+  | ({ kind: 'dragged' } & DraggedFiles);
+
+/** Who hears of files that are dragged over the window. */
+let onFiles: ((files: DraggedFiles) => void) | undefined;
 
 export const inTauri = (): boolean => '__TAURI_INTERNALS__' in globalThis;
 
@@ -16,6 +24,7 @@ export const tauriBackend: Backend = {
     channel.onmessage = (message) => {
       if (!open) return;
       if (message.kind === 'event') onEvent(message.event);
+      else if (message.kind === 'dragged') onFiles?.(message);
       else onConnection({ state: message.state, message: message.message });
     };
     onConnection({ state: 'connecting' });
@@ -24,6 +33,13 @@ export const tauriBackend: Backend = {
     });
     return () => {
       open = false;
+    };
+  },
+
+  followFiles(follower) {
+    onFiles = follower;
+    return () => {
+      if (onFiles === follower) onFiles = undefined;
     };
   },
 
@@ -38,6 +54,9 @@ export const tauriBackend: Backend = {
   changeKey: (request) => invoke('rekey_vault', { request }),
   makeRecoveryCode: async (request) => (await invoke<RecoveryCodeReply>('make_recovery_code', { request })).recovery_code,
   copyRecoveryCode: (code) => done(invoke('copy_recovery_code', { code })),
+
+  chooseFiles: () => invoke<string[]>('choose_files'),
+  importFile: (request) => invoke<ImportedFile>('import_file', { request }),
 
   addProvider: (request) => invoke('add_provider', { request }),
 

@@ -6,7 +6,7 @@ import type { DamageKind } from "./DamageKind";
  */
 export type LogDamage = { 
 /**
- * The number of the first of them.
+ * The number of the first of them; below 1 for one that Holdfast never wrote.
  */
 from_seq: number, 
 /**

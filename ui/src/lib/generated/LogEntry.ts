@@ -14,7 +14,7 @@ seq: number,
 at: string, 
 /**
  * What: `signed_in`, `imported`, `token_entered`, `token_handed_out`, `renewed`, `renewal_failed`, `revoked`, `signed_out`, `removed`,
- * `unlocked`, `locked`.
+ * `unlocked`, `locked`, `lines_lost`.
  */
 action: string, 
 /**

@@ -18,7 +18,8 @@ state: VaultState,
  */
 unlock: UnlockMethod | null, 
 /**
- * Why it did not open by itself, or cannot be read; `null` when nothing is wrong.
+ * Why it did not open by itself, or cannot be read; why its log takes no lines while it is open; `null` when nothing
+ * is wrong.
  */
 problem: ErrorBody | null, 
 /**

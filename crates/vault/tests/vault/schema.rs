@@ -1,0 +1,83 @@
+//! Tables that were declared anew behind Holdfast's back, and vaults that were made to look older than they are.
+
+use holdfast_model::ports::{Standing, UnlockMethod, VaultError, VaultFile, VaultStore};
+
+use crate::support::*;
+
+const LOST_CONSTRAINT: &str = "PRAGMA writable_schema = ON; \
+    UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (length(id) = 16)', '') WHERE name = 'accounts'; \
+    PRAGMA writable_schema = RESET";
+
+/// Makes a file of format 2 look like one of format 1.
+const DOWNGRADE: &str = "DROP TABLE register; ALTER TABLE meta DROP COLUMN generation; \
+    ALTER TABLE meta DROP COLUMN overview; PRAGMA user_version = 1";
+
+async fn standing(store: &dyn VaultStore) -> Standing {
+    store.load().await.unwrap().standing
+}
+
+async fn told(store: &dyn VaultStore) -> Vec<String> {
+    store.check().await.unwrap().database
+}
+
+#[tokio::test]
+async fn a_schema_that_was_changed_is_told_and_the_vault_is_only_looked_at_until_it_is_accepted() {
+    for (sql, part) in [
+        ("CREATE INDEX spy ON credentials (secret)", "index spy was added"),
+        ("CREATE UNIQUE INDEX sticks ON accounts (generation)", "index sticks was added"),
+        ("DROP INDEX credentials_of_account", "index credentials_of_account is missing"),
+        (LOST_CONSTRAINT, "table accounts is declared in another way"),
+    ] {
+        let mut scene = Scene::new().await;
+        let one = scene.sign_in(1).await;
+        scene.tamper(sql).await;
+        assert_eq!(standing(scene.store.as_ref()).await, Standing::Unrecorded, "{sql}");
+        assert_eq!(scene.secret(&one.access).await, "access-1", "it can be looked at");
+        assert!(matches!(scene.store.put_account(&one.account).await, Err(VaultError::Unaccepted)), "{sql}");
+        let said = told(scene.store.as_ref()).await;
+        assert!(said.iter().any(|sentence| sentence.contains(part)), "{sql}: {said:?}");
+
+        scene.store.accept().await.unwrap();
+        scene.reopen().await;
+        assert_eq!(standing(scene.store.as_ref()).await, Standing::Current, "{sql}: it was decided");
+        scene.store.put_account(&one.account).await.unwrap();
+        assert!(!told(scene.store.as_ref()).await.is_empty(), "{sql}: it is still there");
+        scene.tamper("CREATE INDEX another ON accounts (generation)").await;
+        assert_eq!(standing(scene.store.as_ref()).await, Standing::Unrecorded, "{sql}: that was not decided");
+        scene.store.accept().await.unwrap();
+
+        scene.store.close().await;
+        scene.file.rekey(keyring(), UnlockMethod::Keyring, keyring(), rekeyed(), wanted()).await.unwrap();
+        scene.store = scene.file.open(keyring()).await.unwrap();
+        assert_eq!(told(scene.store.as_ref()).await, [""; 0], "{sql}: the new file is made anew");
+        assert_eq!(standing(scene.store.as_ref()).await, Standing::Current);
+    }
+}
+
+#[tokio::test]
+async fn a_table_beside_ours_is_told_and_keeps_nobody_from_anything() {
+    let mut scene = Scene::new().await;
+    scene.tamper("CREATE TABLE notes (a)").await;
+    assert_eq!(standing(scene.store.as_ref()).await, Standing::Current);
+    scene.sign_in(1).await;
+    let said = told(scene.store.as_ref()).await;
+    assert!(matches!(&said[..], [sentence] if sentence.contains("table notes was added")), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_vault_that_was_made_to_look_like_one_of_the_first_format_is_only_looked_at_until_it_is_accepted() {
+    let mut scene = Scene::new().await;
+    let (one, two) = (scene.sign_in(1).await, scene.sign_in(2).await);
+    let deleted = literal(two.account.id.as_bytes());
+    // What was hidden with it would pass for never having been there.
+    scene.tamper(&format!("{DOWNGRADE}; DELETE FROM accounts WHERE id = {deleted}")).await;
+    for _ in 0..2 {
+        assert_eq!(standing(scene.store.as_ref()).await, Standing::Unrecorded);
+        assert!(matches!(scene.store.put_account(&one.account).await, Err(VaultError::Unaccepted)));
+        scene.reopen().await;
+    }
+    scene.store.accept().await.unwrap();
+    scene.store.put_account(&one.account).await.unwrap();
+    scene.reopen().await;
+    assert_eq!(standing(scene.store.as_ref()).await, Standing::Current);
+}
