@@ -4,8 +4,8 @@
 use holdfast_client::{Client, Error, Events, SocketPath, StartAgent};
 use holdfast_wire::{
     AddProvider, BackupReport, ChangeKey, CheckReport, ImportFile, ImportedFile, InitVault, MakeBackup,
-    MakeRecoveryCode, RecoveryCodeReply, RestoreReport, RestoreVault, SignInView, SignOutReport, StartSignIn, Status,
-    Timestamp, UnlockVault,
+    MakeRecoveryCode, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, SignInView, SignOutReport,
+    StartSignIn, Status, Timestamp, UnlockVault,
 };
 
 /// The agent behind its redacted calls. Each of them blocks.
@@ -58,6 +58,11 @@ impl Agent {
     /// Takes the vault as it is for the right one.
     pub fn accept_vault(&self) -> Result<(), Error> {
         self.client.accept_vault().map(drop)
+    }
+
+    /// Deletes a record that does not open any more.
+    pub fn remove_damaged(&self, request: &RemoveDamaged) -> Result<(), Error> {
+        self.client.remove_damaged(request).map(drop)
     }
 
     /// Writes a backup to a new file.

@@ -7,8 +7,8 @@ use std::path::Path;
 use holdfast_client::Error;
 use holdfast_wire::{
     AddProvider, BackupReport, ChangeKey, CheckReport, ErrorBody, ErrorCode, ImportFile, ImportedFile, InitVault,
-    MakeBackup, MakeRecoveryCode, RecoveryCodeReply, RestoreReport, RestoreVault, SecretText, SignInView,
-    SignOutReport, StartSignIn, UnlockVault,
+    MakeBackup, MakeRecoveryCode, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, SecretText,
+    SignInView, SignOutReport, StartSignIn, UnlockVault,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -73,6 +73,11 @@ pub async fn lock_vault(agent: State<'_, Agent>) -> Answer<()> {
 #[tauri::command]
 pub async fn check_vault(agent: State<'_, Agent>) -> Answer<CheckReport> {
     blocking(agent, Agent::check_vault).await
+}
+
+#[tauri::command]
+pub async fn remove_damaged(agent: State<'_, Agent>, request: RemoveDamaged) -> Answer<()> {
+    blocking(agent, move |agent| agent.remove_damaged(&request)).await
 }
 
 #[tauri::command]

@@ -54,6 +54,7 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
             commands::lock_vault,
             commands::check_vault,
             commands::accept_vault,
+            commands::remove_damaged,
             commands::backup_vault,
             commands::restore_vault,
             commands::rekey_vault,

@@ -59,6 +59,21 @@ fn half_of_a_passphrase_that_was_sent_is_gone_after_a_lock_and_so_is_its_connect
 }
 
 #[test]
+fn a_client_that_had_just_connected_when_the_vault_was_locked_is_told_so() {
+    let world = World::new(Lifetimes::default());
+    // Twice: the second lock finds nothing to close.
+    let mut clients = [connect(&world), connect(&world)];
+    world.run(&["lock"]).ok();
+    world.run(&["lock"]).ok();
+    for stream in &mut clients {
+        write!(stream, "GET /v1/accounts HTTP/1.1\r\nhost: holdfast\r\nconnection: close\r\n\r\n").expect("taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 423") && answer.contains("vault_locked"), "{answer}");
+    }
+}
+
+#[test]
 fn a_connection_that_stays_after_an_unlock_ends_with_the_lock_and_keeps_nothing() {
     let world = World::new(Lifetimes::default());
     world.run(&["lock"]).ok();

@@ -121,6 +121,8 @@ fn the_agent_opens_what_can_be_imported_by_its_path_and_waits_for_nothing_else()
     fs::write(at("company.toml"), company).unwrap();
     let gpg = "-----BEGIN PGP MESSAGE-----\n\nhQ\n-----END PGP MESSAGE-----\n";
     fs::write(at("gpg"), gpg).unwrap();
+    fs::write(at("misplaced.toml"), company.replace("\"c\"", "\"c\"\nrefresh_sliding_s = \"marked value\"")).unwrap();
+    symlink(world.home.path().join("vault.db"), at("link-to-vault")).unwrap();
     fs::write(at("notes"), "marked private notes\n").unwrap();
     mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     let sealed = repository().join("crates/import/tests/golden/oidc-agent-4.2.6-public").display().to_string();
@@ -140,6 +142,9 @@ fn the_agent_opens_what_can_be_imported_by_its_path_and_waits_for_nothing_else()
         (folder.to_str().unwrap().to_owned(), "import_invalid", "it is a folder"),
         (at("nowhere"), "import_invalid", "there is no such file"),
         ("list".to_owned(), "import_invalid", "does not begin with /"),
+        (world.home.path().join("vault.db").display().to_string(), "import_invalid", "it is the vault itself"),
+        (at("link-to-vault"), "import_invalid", "it is the vault itself"),
+        (at("misplaced.toml"), "provider_invalid", "a value does not fit"),
         (sealed, "import_wrong_password", "none was given"),
     ] {
         let refused = import(&path);

@@ -4,11 +4,12 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use holdfast_system_tests::{
+    cli,
     home::Home,
     idp::Lifetimes,
     scan::{Mark, findings},
     stage::Stage,
-    wait,
+    vault_file, wait,
     window::by,
     world::{self, PASSPHRASE, SOON},
 };
@@ -84,7 +85,7 @@ fn an_older_copy_is_shown_and_nothing_of_it_is_used_before_the_person_says_so() 
     page.wait_for(&format!("{}:disabled", by("row-refresh")));
     assert!(page.has(&format!("{}:disabled", by("add-account"))));
     pictures(&stage, "10-older-copy");
-    page.click(&by("standing-accept"));
+    page.tap(&by("standing-accept"));
     assert!(page.has(&by("standing")), "a mere click is not enough");
     assert_eq!(stage.idp.refreshes().len(), 1, "nothing of it is sent anywhere");
 
@@ -129,6 +130,23 @@ fn a_copy_from_before_a_change_of_the_key_is_told_for_one_in_the_window() {
     stage.window().picture("24-before-a-new-key");
     page.hold(&by("standing-accept"), HELD);
     page.wait_for(&format!("{}:enabled", by("row-refresh")));
+}
+
+#[test]
+fn a_record_that_does_not_open_is_named_in_the_window_and_deleted_when_its_person_says_so() {
+    let stage = with_alice();
+    let page = stage.window().page();
+    lock(&stage);
+    vault_file::run_sql(&stage.home, "UPDATE accounts SET overview = zeroblob(length(overview))");
+    unlock(&stage, PASSPHRASE);
+    page.click(&by("damaged-look"));
+    page.wait_for(&by("damaged-record"));
+    pictures(&stage, "26-damaged");
+    page.tap(&by("damaged-remove"));
+    assert!(page.has(&by("damaged-record")), "a mere click is not enough");
+    page.hold(&by("damaged-remove"), HELD);
+    page.wait_for(&by("check-whole"));
+    cli::run(&stage.home, &["check"]).ok();
 }
 
 #[test]

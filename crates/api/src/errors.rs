@@ -109,7 +109,7 @@ fn unaccepted(standing: holdfast_model::ports::Standing) -> String {
         S::Older { by: 1 } => "This is an older copy of the vault: the last change is missing.".to_owned(),
         S::Older { by } => format!("This is an older copy of the vault: {by} changes are missing."),
         S::Restored => "This vault was restored from a backup.".to_owned(),
-        S::Unrecorded | S::Current => "The record that this vault keeps of itself was changed.".to_owned(),
+        S::Unrecorded | S::Current => "This vault cannot show that it is the newest state of itself: its record of itself, or what its tables are made of, is not as this version of Holdfast wrote it.".to_owned(),
     };
     format!(
         "{what} Its refresh tokens may be spent, and using one can end its session. Holdfast shows it and uses nothing \

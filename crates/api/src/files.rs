@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use holdfast_engine::EngineError;
+use holdfast_engine::{Engine, EngineError};
 use holdfast_wire::ErrorCode;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
@@ -22,10 +22,17 @@ pub const FILE_MAX: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// `import_invalid` names the file and says why it cannot be read.
-pub async fn text_of(path: &str) -> Result<Zeroizing<String>, ApiError> {
-    let wanted = path.to_owned();
+pub async fn text_of(engine: &Engine, path: &str) -> Result<Zeroizing<String>, ApiError> {
+    let (engine, wanted) = (engine.clone(), path.to_owned());
     // Disks and mounts may take their time; the runtime's threads have others to serve.
-    let read = tokio::task::spawn_blocking(move || read(Path::new(&wanted))).await;
+    let read = tokio::task::spawn_blocking(move || {
+        // Asked before it is opened: closing it again would be too late.
+        if engine.is_of_vault(Path::new(&wanted)) {
+            return Err(io::Error::other("it is the vault itself, or belongs to it"));
+        }
+        read(Path::new(&wanted))
+    });
+    let read = read.await;
     let read = read.map_err(|_| EngineError::Internal("reading a file ended without a result"))?;
     read.map_err(|problem| unreadable(path, &problem))
 }
@@ -89,15 +96,15 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn only_ordinary_files_of_text_within_the_limit_are_read_and_nothing_is_waited_for() {
+    #[test]
+    fn only_ordinary_files_of_text_within_the_limit_are_read_and_nothing_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         fs::write(at("text"), "label\n").unwrap();
         fs::write(at("latin1"), b"MARK\xff").unwrap();
         fs::write(at("large"), vec![b'#'; usize::try_from(FILE_MAX).unwrap() + 1]).unwrap();
         mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR, 0).unwrap();
-        assert_eq!(**text_of(&at("text")).await.as_ref().unwrap(), "label\n");
+        assert_eq!(**read(Path::new(&at("text"))).as_ref().unwrap(), "label\n");
         for (path, said) in [
             (at("latin1"), "it is not UTF-8 text"),
             (at("large"), "larger than 1048576 bytes"),
@@ -108,7 +115,7 @@ mod tests {
             ("text".to_owned(), "does not begin with /"),
             ("/\u{1b}[2J\n".to_owned(), "there is no such file"),
         ] {
-            let error = text_of(&path).await.unwrap_err().body;
+            let error = unreadable(&path, &read(Path::new(&path)).unwrap_err()).body;
             assert_eq!(error.code, ErrorCode::ImportInvalid);
             assert!(error.message.contains(said) && !error.message.contains("MARK"), "{path}: {}", error.message);
             assert!(!error.message.contains(char::is_control), "{:?}", error.message);

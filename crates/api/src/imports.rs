@@ -141,7 +141,7 @@ async fn import_file(
     Extension(caller): Extension<Caller>,
     Body(request): Body<wire::ImportFile>,
 ) -> Created<wire::ImportedFile> {
-    let mut text = files::text_of(&request.path).await?;
+    let mut text = files::text_of(&shared.engine, &request.path).await?;
     let kind = kind_of(&request.path, &text).ok_or_else(|| of_no_kind(&request.path))?;
     let mut text = || std::mem::take(&mut *text);
     let imported = match kind {

@@ -99,7 +99,7 @@ fn overtaken() -> ApiError {
     ApiError::new(
         ErrorCode::VaultLocked,
         "The vault was locked before the body had arrived. Nothing was done.".into(),
-        "Send the request again.",
+        "Unlock the vault, then send it again.",
     )
 }
 

@@ -3,7 +3,10 @@
 use std::{
     convert::Infallible,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -96,7 +99,9 @@ async fn serve_connection(
     stop: CancellationToken,
 ) {
     let app = app.layer(axum::Extension(peer));
+    let asked = AtomicBool::new(false);
     let requests = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         let begun = place.begin().map(|under_way| (under_way, app.clone()));
         async move {
             let (under_way, app) = begun.ok_or(PlaceGivenUp)?;
@@ -111,7 +116,7 @@ async fn serve_connection(
         .serve_connection(TokioIo::new(Patient::new(stream, limits::WRITE_TIME)), requests);
     let mut connection = std::pin::pin!(connection);
     let mut closing = std::pin::pin!(engine.next_closing());
-    let (mut closed, mut stopping) = (false, false);
+    let (mut ending, mut stopping) = (false, false);
     let ended = loop {
         tokio::select! {
             biased;
@@ -120,8 +125,15 @@ async fn serve_connection(
                 debug!("a connection without a request made room for another");
                 return;
             }
-            // The buffers of a connection hold what was sent on it before, a passphrase say, until it ends.
-            () = closing.as_mut(), if !closed => closed = true,
+            // The buffers of a connection hold what was sent on it before, a passphrase say, until it ends. One on which
+            // nothing was asked yet holds nothing, and whoever is just about to ask gets an answer.
+            () = closing.as_mut(), if !ending => {
+                if !asked.load(Ordering::Relaxed) {
+                    closing.set(engine.next_closing());
+                    continue;
+                }
+                ending = true;
+            }
             () = stop.cancelled(), if !stopping => stopping = true,
         }
         connection.as_mut().graceful_shutdown();

@@ -67,7 +67,7 @@ pub fn agent_command() -> Command {
 /// Starts an agent and waits until it, or one that somebody else started meanwhile, answers.
 pub(crate) fn start(client: &Client) -> Result<Status, Error> {
     let unreachable = |why| Error::Unreachable { socket: client.socket().path().to_owned(), why };
-    let silent_after = Instant::now() + START_LIMIT;
+    let mut silent_after = Instant::now() + START_LIMIT;
     let mut try_until = silent_after;
     let mut started = Started::spawn().map_err(unreachable)?;
     let mut end: Option<End> = None;
@@ -98,6 +98,7 @@ pub(crate) fn start(client: &Client) -> Result<Status, Error> {
                 #[allow(clippy::disallowed_methods, reason = "nothing says when another agent has stopped")]
                 std::thread::sleep(wait);
                 started = Started::spawn().map_err(unreachable)?;
+                silent_after = Instant::now() + START_LIMIT;
             }
         }
     }

@@ -41,6 +41,11 @@ impl Engine {
         Ok(self.state().session_as_it_is()?.store.clone())
     }
 
+    /// Whether this is the vault's file or one beside it, which nobody else in this process may open.
+    pub fn is_of_vault(&self, path: &Path) -> bool {
+        self.shared.ports.vault.is_of_vault(path)
+    }
+
     /// Opens everything that the vault holds and says what is wrong with it. Changes nothing.
     pub async fn check(&self) -> Result<CheckReport, EngineError> {
         Ok(self.store()?.check().await?)
@@ -92,13 +97,14 @@ impl Engine {
             VaultError::NotFound => EngineError::NotDamaged { table: table.to_owned(), record: row.to_owned() },
             other => other.into(),
         })?;
-        let left = store.load().await?.damaged.len();
         let account = row.parse().ok().filter(|_| table == "accounts");
+        info!(table, row, "deleted a damaged record");
+        // At once: it is gone, whatever fails below.
+        self.audit(AuditAction::Removed, account, caller, Some(format!("the damaged record {row} in {table}")));
+        let left = store.load().await?.damaged.len();
         if let Ok(session) = self.state().session_mut() {
             session.damaged = left;
         }
-        info!(table, row, "deleted a damaged record");
-        self.audit(AuditAction::Removed, account, caller, Some(format!("the damaged record {row} in {table}")));
         self.announce(Change::Vault(VaultState::Unlocked));
         Ok(())
     }

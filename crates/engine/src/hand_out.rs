@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_model::{AccessToken, Account, AuditAction, AuditEntry, Credential, UnixMillis};
+use holdfast_model::{AccessToken, Account, AuditAction, AuditEntry, Condition, Credential, UnixMillis};
 
 use crate::{
     Caller, Engine, EngineError,
@@ -99,10 +99,7 @@ impl Engine {
         let long_enough = rest.is_none_or(|rest| rest > 0 && rest >= asked_ms);
         if valid && long_enough {
             // Still valid, even when the account needs sign-in for the time after it.
-            if !matches!(
-                entry.account.condition,
-                holdfast_model::Condition::SignedIn | holdfast_model::Condition::NeedsSignIn { .. }
-            ) {
+            if !matches!(entry.account.condition, Condition::SignedIn | Condition::NeedsSignIn { .. }) {
                 usable(&entry.account)?;
             }
             return Ok(match &entry.access {
@@ -168,6 +165,7 @@ impl Engine {
             (log, held.zip(executable).is_some_and(|(held, executable)| held.had_by.contains(executable)))
         };
         let written = self.or_closed(log.hand_out(self, entry, had_it)).await?;
+        self.is_still_theirs(&handed.credential)?;
         if written
             && let Some(executable) = executable
             && let Ok(session) = self.state().session_mut()
@@ -178,12 +176,28 @@ impl Engine {
         }
         Ok(handed)
     }
+
+    /// While its line was being written a sign-out may have ended the session, and from then on nothing is handed out.
+    fn is_still_theirs(&self, credential: &Credential) -> Result<(), EngineError> {
+        let state = self.state();
+        let session = state.session()?;
+        let gone = || EngineError::AccountNotFound(credential.account.to_string());
+        let entry = session.accounts.get(&credential.account).ok_or_else(gone)?;
+        match entry.account.condition {
+            Condition::SignedIn | Condition::NeedsSignIn { .. } => {}
+            _ => usable(&entry.account)?,
+        }
+        // A renewal keeps its id, a new sign-in does not.
+        let is_its = entry.credentials.access.as_ref().is_some_and(|access| access.id == credential.id);
+        if is_its { Ok(()) } else { Err(gone()) }
+    }
 }
 
 /// This token in memory, while it is the account's present one.
 fn held<'s>(session: &'s mut Session, credential: &Credential) -> Option<&'s mut InMemory> {
     let entry = session.entry_mut(credential.account).ok()?;
-    entry.access.as_mut().filter(|held| held.generation == credential.generation)
+    let is_present = entry.credentials.access.as_ref().is_some_and(|access| access.id == credential.id);
+    entry.access.as_mut().filter(|held| is_present && held.generation == credential.generation)
 }
 
 /// Whether the account's token covers what is asked for.

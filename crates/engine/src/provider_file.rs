@@ -112,12 +112,23 @@ pub fn parse_provider_file(text: &str) -> Result<Vec<Provider>, ProviderFileErro
 
 /// Line and reason, without the picture of the line that the parser draws: an error is shown in one line.
 fn told_in_one_line(text: &str, error: &toml::de::Error) -> ProviderFileError {
-    let reason = error.message().replace('\n', " ");
+    let reason = without_value(&error.message().replace('\n', " "));
     let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
     ProviderFileError::quoting(&match line {
         Some(line) => format!("The provider file has an error in line {line}: {reason}"),
         None => format!("The provider file has an error: {reason}"),
     })
+}
+
+/// The reason without the value that it quotes: what stands in the wrong place may be a secret.
+fn without_value(reason: &str) -> String {
+    let quoting = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
+    match reason.rsplit_once(", expected ") {
+        Some((_, expected)) if quoting.iter().any(|begin| reason.starts_with(begin)) => {
+            format!("a value does not fit, expected {expected}")
+        }
+        _ => reason.to_owned(),
+    }
 }
 
 /// The scopes to ask for.
@@ -159,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn a_value_in_the_wrong_place_is_not_repeated() {
+        for line in [
+            "refresh_sliding_s = \"MARK\"",
+            "client_authentication = \"MARK\"",
+            "scopes = \"MARK, expected MARK\"",
+            "display_name = [\"MARK\"]",
+        ] {
+            let error = parse_provider_file(&format!("{GOOD}{line}\n")).expect_err(line).to_string();
+            assert!(error.contains("line 5") && error.contains("expected"), "{error}");
+            assert!(!error.contains("MARK"), "{error}");
+        }
+    }
+
+    #[test]
     fn an_issuer_that_is_neither_https_nor_loopback_is_refused() {
         let error = parse_provider_file(&GOOD.replace("127.0.0.1:4000", "login.example.org")).expect_err("http");
         assert!(error.to_string().contains("not https"), "{error}");
@@ -170,7 +195,7 @@ mod tests {
         for text in [
             GOOD.replace("http://127.0.0.1:4000", "a\\n\\u001b[2J"),
             format!("{GOOD}\"\\u202e\\u2028\" = 1\n"),
-            format!("{GOOD}refresh_sliding_s = \"{}\"\n", "x".repeat(5_000)),
+            format!("{GOOD}{} = 1\n", "x".repeat(5_000)),
         ] {
             let error = parse_provider_file(&text).expect_err("refused").to_string();
             assert!(!error.contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)), "{error:?}");

@@ -73,6 +73,10 @@ impl Engine {
             }
         };
         drop(self.shared.closing.lock().await);
+        // Whoever waited here through a lock must not begin to stretch a passphrase after it.
+        if self.state().closings != closings {
+            return Err(self.state().closed());
+        }
         if typed.is_none() && self.state().session.is_some() {
             return Ok(());
         }

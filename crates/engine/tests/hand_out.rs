@@ -4,7 +4,7 @@
 
 mod support;
 
-use holdfast_engine::{Caller, EngineError, TokenDemand};
+use holdfast_engine::{Caller, EngineError, SignOutKind, TokenDemand};
 use holdfast_model::AuditAction;
 use support::World;
 use tokio::task::JoinHandle;
@@ -48,6 +48,17 @@ async fn a_token_waits_for_its_line() {
     world.vault.audit_lines_go_on();
     assert_eq!(asking.await.unwrap().expect("a token"), "access-1");
     assert_eq!(logged(&world), ["/usr/bin/git (pid 1)", "/usr/bin/curl (pid 2)"]);
+}
+
+#[tokio::test]
+async fn a_token_whose_session_was_ended_while_its_line_was_written_does_not_leave() {
+    let (world, account) = with_a_log_that_waits().await;
+    let asking = ask(&world, &account, &caller("/usr/bin/curl", 2));
+    world.until("the line is on its way", |world| world.vault.audit_lines_waiting() == 1).await;
+    world.engine.sign_out(&account, SignOutKind::SignOut, &caller("/usr/bin/holdfast", 3)).await.expect("signs out");
+    world.vault.audit_lines_go_on();
+    let heard = asking.await.unwrap().expect_err("no token");
+    assert!(matches!(heard, EngineError::SignedOut { .. }), "{heard:?}");
 }
 
 #[tokio::test]

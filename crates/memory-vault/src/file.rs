@@ -361,6 +361,10 @@ impl VaultFile for MemoryVault {
         self.disk().there().map(|Stored { id, keys, .. }| VaultHeader { id: *id, unlock: keys.unlock })
     }
 
+    fn is_of_vault(&self, _: &Path) -> bool {
+        false
+    }
+
     async fn create(
         &self,
         id: VaultId,

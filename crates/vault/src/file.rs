@@ -29,7 +29,7 @@ use crate::{
     new_file::NewFile,
     passphrase_cost::PassphraseTime,
     rekey::Resealed,
-    same_file::SameFile,
+    same_file::{self, SameFile},
     seals::Seals,
     standing::{Told, WitnessOf},
     store::{Settings, SqliteStore},
@@ -209,6 +209,10 @@ impl SqliteVault {
 impl VaultFile for SqliteVault {
     async fn header(&self) -> Result<VaultHeader, VaultError> {
         inspect(&self.path).await.map(|inspected| inspected.header)
+    }
+
+    fn is_of_vault(&self, path: &Path) -> bool {
+        same_file::is_of_vault(&self.path, path)
     }
 
     async fn create(

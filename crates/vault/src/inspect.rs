@@ -61,7 +61,7 @@ async fn read(connection: &mut SqliteConnection, file: SameFile) -> Result<Inspe
     }
     // Triggers run inside our own transactions. We make none, so one that is there is somebody else's.
     let foreign: Option<(String, String)> = sqlx::query_as(
-        "SELECT type, ifnull(CAST(name AS TEXT), '') FROM sqlite_schema WHERE type IN ('trigger', 'view') LIMIT 1",
+        "SELECT type, ifnull(CAST(name AS TEXT), '') FROM sqlite_schema WHERE lower(type) IN ('trigger', 'view') LIMIT 1",
     )
     .fetch_optional(&mut *connection)
     .await

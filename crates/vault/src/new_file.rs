@@ -1,6 +1,6 @@
 //! A vault file in the making: it has a name that nobody looks for until it is whole.
 
-use std::{fs::File, path::Path};
+use std::{fs::File, io, path::Path};
 
 use holdfast_crypto::{Keyslot, unlock_word};
 use holdfast_model::ports::{VaultError, VaultHeader};
@@ -20,8 +20,8 @@ pub(crate) struct NewFile {
     // Before the path: it has to be closed when the file goes.
     connection: SqliteConnection,
     path: TempPath,
-    /// Nobody takes it for a leftover.
-    _claim: File,
+    /// Nobody takes it for a leftover. Where a file system knows no such locks, nobody takes any file for one.
+    _claim: Option<File>,
 }
 
 impl NewFile {
@@ -33,14 +33,7 @@ impl NewFile {
         slots: &[Keyslot],
     ) -> Result<Self, VaultError> {
         leftovers::clear(folder);
-        // Only its owner may read it from its first instant on (0600); a crash leaves a name that nobody looks for.
-        let path = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .suffix(SUFFIX)
-            .tempfile_in(folder)
-            .map_err(|error| system(&error))?
-            .into_temp_path();
-        let claim = claim(&path).map_err(|error| system(&error))?;
+        let (path, claim) = claimed(folder).map_err(|error| system(&error))?;
         let mut connection = format::making(&path).connect().await.map_err(database)?;
         format::migrate(&mut connection, seals).await?;
         // One transaction from here to the end: without it every row would go to the disk by itself.
@@ -68,5 +61,20 @@ impl NewFile {
         self.connection.close().await.map_err(database)?;
         File::open(&self.path).and_then(|file| file.sync_all()).map_err(|error| system(&error))?;
         Ok(self.path)
+    }
+}
+
+/// An empty file, and the claim to it where the file system knows such.
+fn claimed(folder: &Path) -> io::Result<(TempPath, Option<File>)> {
+    loop {
+        // Only its owner may read it from its first instant on (0600); a crash leaves a name that nobody looks for.
+        let path = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(folder)?.into_temp_path();
+        match claim(&path) {
+            // Before it was claimed, another program that makes one here may have taken it for a leftover.
+            Ok(_) | Err(_) if !path.try_exists()? => {}
+            Ok(claim) => return Ok((path, Some(claim))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return Ok((path, None)),
+        }
     }
 }

@@ -48,6 +48,13 @@ impl SameFile {
     }
 }
 
+/// Whether this path leads to the vault at `vault`, or to what lies beside it. Opens nothing.
+pub(crate) fn is_of_vault(vault: &Path, path: &Path) -> bool {
+    let found = |path: &Path| fs::metadata(path).ok().as_ref().and_then(identity);
+    let Some(there) = found(path) else { return false };
+    companions(vault).iter().map(PathBuf::as_path).chain([vault]).any(|file| found(file) == Some(there))
+}
+
 #[cfg(unix)]
 fn identity(file: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;

@@ -72,11 +72,13 @@ async fn made_by_this_version() -> Result<Declared, VaultError> {
     declared
 }
 
-/// Without what SQLite makes by itself: its names begin with `sqlite_`, and nobody else may use such.
+/// Without what SQLite makes by itself. Its names begin with `sqlite_`, and nobody else may use such; but whoever writes
+/// the schema by hand can, and SQLite takes a kind in any case of letters.
 async fn declared(connection: &mut SqliteConnection) -> Result<Declared, VaultError> {
     let rows: Vec<(String, String, String)> = sqlx::query_as(
         "SELECT ifnull(CAST(type AS TEXT), ''), ifnull(CAST(name AS TEXT), ''), ifnull(CAST(sql AS TEXT), '') \
-         FROM sqlite_schema WHERE substr(name, 1, 7) <> 'sqlite_'",
+         FROM sqlite_schema WHERE NOT (type = 'index' AND sql IS NULL AND substr(name, 1, 17) = 'sqlite_autoindex_') \
+         AND NOT (type = 'table' AND name IN ('sqlite_sequence', 'sqlite_stat1', 'sqlite_stat4'))",
     )
     .fetch_all(connection)
     .await

@@ -17,7 +17,8 @@ pub enum Standing {
     Older,
     /// It was restored from a backup; the same holds.
     Restored,
-    /// The record that it keeps of itself was changed, so its age is not known; the same holds.
+    /// It cannot show that it is the newest state: the record that it keeps of itself was changed, its tables are not as
+    /// Holdfast declares them, or an earlier version wrote it. The same holds.
     Unrecorded,
 }
 

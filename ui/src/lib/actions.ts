@@ -1,5 +1,6 @@
 /* What buttons do: ask the backend, and say in the window how that ended. */
-import { type Backend, type ErrorBody, errorBody, type SignOutReport } from './backend/backend';
+import { type Backend, type ErrorBody, errorBody, type RemoveDamaged, type SignOutReport } from './backend/backend';
+import { check } from './care-words';
 import { clock } from './clock.svelte';
 import { route } from './route.svelte';
 import { clean } from './text';
@@ -73,6 +74,18 @@ export async function accept(): Promise<boolean> {
   try {
     await backend().acceptVault();
     toasts.show(standing.accepted, standing.acceptedText);
+    return true;
+  } catch (thrown) {
+    sayFailure(thrown);
+    return false;
+  }
+}
+
+/** Deletes a record that does not open any more; says whether that worked. */
+export async function removeDamaged(request: RemoveDamaged): Promise<boolean> {
+  try {
+    await backend().removeDamaged(request);
+    toasts.show(check.removed);
     return true;
   } catch (thrown) {
     sayFailure(thrown);

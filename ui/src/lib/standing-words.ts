@@ -6,7 +6,7 @@ import { count } from './words';
 export const standing = {
   title: (of: Exclude<Standing, 'current'>, behind: number | null) => {
     if (of === 'restored') return 'This vault was restored from a backup.';
-    if (of === 'unrecorded') return 'The record that this vault keeps of itself was changed.';
+    if (of === 'unrecorded') return 'This vault cannot show that it is the newest state of itself.';
     return behind === null
       ? 'This is an older copy of your vault.'
       : `This is an older copy of your vault: ${count(behind, 'change is', 'changes are')} missing.`;
@@ -14,7 +14,7 @@ export const standing = {
   what: {
     older: 'Refresh tokens that were renewed since are spent in it. Using a spent one can end its session.',
     restored: 'Refresh tokens that were renewed since the backup are spent in it. Using a spent one can end its session.',
-    unrecorded: 'So its age is not known, and its refresh tokens may be spent. Using a spent one can end its session.',
+    unrecorded: 'An earlier version of Holdfast wrote it, or another program changed what it records of itself. Its refresh tokens may be spent, and using a spent one can end its session.',
   } satisfies Record<Exclude<Standing, 'current'>, string>,
   did: 'Holdfast shows it, and uses, renews and hands out nothing of it until you decide.',
   ifUsed: 'Once you use it, accounts whose tokens are spent ask you to sign in again.',

@@ -148,6 +148,17 @@ it('takes files that are dropped anywhere, and says before that it will', async 
   expect(backend.asked).toEqual(['import /company.toml', 'import ~/list.csv']);
 });
 
+it('does not leave a page that would lose what it shows for files that are dropped', async () => {
+  const backend = await openWindow({ accounts: [first], files: FILES });
+  press('nav-vault');
+  await settle();
+  backend.drag({ files: 'dropped', paths: ['/company.toml'] });
+  await settle();
+  expect(text(one('toast'))).toContain('Nothing was imported');
+  expect(none('vault-check')).toBe(false);
+  expect(backend.asked).toEqual([]);
+});
+
 it('imports nothing into a vault that nobody decided about, nor into a locked one', async () => {
   const backend = await openWindow({ accounts: [first], files: FILES, standing: 'older' });
   backend.drag({ files: 'dropped', paths: ['/company.toml'] });

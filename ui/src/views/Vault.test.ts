@@ -55,7 +55,7 @@ it('says that a copy is older and by how much, and uses nothing of it before the
 
 it.each([
   ['restored', 'This vault was restored from a backup.'],
-  ['unrecorded', 'The record that this vault keeps of itself was changed.'],
+  ['unrecorded', 'This vault cannot show that it is the newest state of itself.'],
   ['older', 'This is an older copy of your vault.'],
 ] as const)('says what %s means, and locks it instead', async (standing, words) => {
   const backend = await openWindow({ accounts: accounts(), standing });
@@ -90,12 +90,34 @@ it('leads from the number of damaged records to each of them, and settles what c
   await settle();
   expect(backend.asked).toEqual(['check']);
   const rows = [...document.querySelectorAll('[data-testid="damaged-record"]')].map(text);
-  expect(rows[0]).toBe('Token0198-7f21It does not open: it was changed, moved or cut.');
+  expect(rows[0]).toMatch(/^Token0198-7f21It does not open: it was changed, moved or cut\.\s*Hold to delete$/);
   expect(rows[1]).toBe('evil\uFFFD<b>table17It was there and is gone.');
   await twice('check-accept');
   expect(backend.asked).toEqual(['check', 'accept', 'check']);
   expect(document.querySelectorAll('[data-testid="damaged-record"]')).toHaveLength(1);
   expect(none('check-accept')).toBe(true);
+
+  expect(text(one('vault-check'))).toContain('so they are not revoked');
+  await twice('damaged-remove');
+  expect(backend.asked).toEqual(['check', 'accept', 'check', 'remove 0198-7f21 of credentials', 'check']);
+  expect(none('check-whole')).toBe(false);
+});
+
+it('deletes nothing that the vault keeps of itself, and nothing before the person decided about the copy', async () => {
+  const changed = (table: string) => ({ table, record: '17', what: 'changed' as const, text: '' });
+  await openWindow({ accounts: accounts(), damaged: [changed('meta'), changed('audit'), changed('keyslots')] });
+  press('damaged-look');
+  await settle();
+  expect(none('damaged-remove')).toBe(true);
+});
+
+it('offers no deletion in a copy that is not decided about', async () => {
+  const damaged = [{ table: 'accounts', record: '17', what: 'changed' as const, text: '' }];
+  await openWindow({ accounts: accounts(), damaged, standing: 'older' });
+  press('damaged-look');
+  await settle();
+  expect([...document.querySelectorAll('[data-testid="damaged-record"]')]).toHaveLength(1);
+  expect(none('damaged-remove')).toBe(true);
 });
 
 it('says what helps against damage to ways of opening the vault, and to what it records of itself', async () => {

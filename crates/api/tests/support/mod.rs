@@ -172,6 +172,9 @@ impl VaultFile for Nothing {
     async fn header(&self) -> Result<VaultHeader, VaultError> {
         Ok(VaultHeader { id: VaultId::from_bytes([1; 16]), unlock: UnlockMethod::Keyring })
     }
+    fn is_of_vault(&self, _: &std::path::Path) -> bool {
+        false
+    }
     async fn create(&self, _: VaultId, _: UnlockMethod, _: UnlockMaterial) -> Result<Arc<dyn VaultStore>, VaultError> {
         Err(VaultError::AlreadyThere)
     }

@@ -11,13 +11,13 @@ use crate::time::When;
 #[derive(Debug, Args)]
 pub struct Check {
     /// Take the vault as it is: an older or restored one is used from then on, what is missing is forgotten
-    #[arg(long)]
+    #[arg(long, group = "change")]
     pub accept: bool,
     /// Delete a record that does not open any more, as the check names it (may be repeated)
-    #[arg(long, value_name = "TABLE/RECORD", value_parser = record, conflicts_with = "accept")]
+    #[arg(long, value_name = "TABLE/RECORD", value_parser = record, group = "change")]
     pub remove: Vec<RemoveDamaged>,
     /// Do not ask before accepting or deleting
-    #[arg(long)]
+    #[arg(long, requires = "change")]
     pub yes: bool,
 }
 

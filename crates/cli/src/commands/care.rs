@@ -82,6 +82,9 @@ fn is_accepted(report: &CheckReport, behind_by: Option<u64>, yes: bool) -> Resul
     if yes { Ok(true) } else { secret_input::confirm("Take the vault as it is?") }
 }
 
+/// Tables of which a record can be deleted; the others are what the vault keeps of itself.
+const OF_PERSON: [&str; 5] = ["providers", "accounts", "credentials", "refresh_journal", "revocations"];
+
 fn not_whole(report: &CheckReport, behind_by: Option<u64>) -> Failure {
     let wrong = view::care::wrong(report, behind_by).join("; ");
     let only_of = |tables: &[&str]| {
@@ -102,10 +105,15 @@ fn not_whole(report: &CheckReport, behind_by: Option<u64>) -> Failure {
             ErrorCode::VaultDamaged,
             "Another way opened it. Take it as it is, then make new ways to open it: holdfast check --accept, holdfast rekey",
         )
-    } else {
+    } else if report.damaged.iter().any(|record| OF_PERSON.contains(&record.table.as_str())) {
         (
             ErrorCode::VaultDamaged,
             "What opens stays usable. Restore a backup, take the vault as it is: holdfast check --accept, or delete what does not open: holdfast check --remove TABLE/RECORD",
+        )
+    } else {
+        (
+            ErrorCode::VaultDamaged,
+            "What opens stays usable. Restore a backup, or take the vault as it is: holdfast check --accept",
         )
     };
     Failure::new(code, format!("The vault is not whole: {wrong}."), hint)

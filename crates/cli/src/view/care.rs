@@ -70,7 +70,7 @@ pub fn standing(standing: Standing, behind_by: Option<u64>) -> Option<String> {
         (Standing::Older, Some(by)) => Some(format!("it is an older copy, at least {by} writes behind")),
         (Standing::Older, None) => Some("it is an older copy".to_owned()),
         (Standing::Restored, _) => Some("it was restored from a backup".to_owned()),
-        (Standing::Unrecorded, _) => Some("the record that it keeps of itself was changed".to_owned()),
+        (Standing::Unrecorded, _) => Some("it cannot show that it is the newest state of itself".to_owned()),
     }
 }
 

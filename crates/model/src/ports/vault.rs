@@ -177,6 +177,9 @@ pub type StillWanted = Arc<dyn Fn() -> bool + Send + Sync>;
 pub trait VaultFile: Send + Sync {
     /// Reads what stands in the clear. [`VaultError::Absent`] when there is no file.
     async fn header(&self) -> Result<VaultHeader, VaultError>;
+    /// Whether this is the vault's file or one beside it, under whatever name. Nobody else in this process may open such a
+    /// file: closing it again would give up the locks that keep other programs off it.
+    fn is_of_vault(&self, path: &Path) -> bool;
     /// Makes a new vault and opens it. Fails and touches nothing when there is one.
     async fn create(
         &self,

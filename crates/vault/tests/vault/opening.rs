@@ -266,11 +266,16 @@ async fn a_changed_unlock_method_is_noticed() {
 
 #[tokio::test]
 async fn a_vault_with_a_trigger_is_refused() {
-    let (folder, file) = made(UnlockMethod::Keyring).await;
-    let trigger = "CREATE TRIGGER spy AFTER UPDATE ON credentials BEGIN SELECT 1; END";
-    run_sql(&path_in(folder.path()), trigger).await;
-    let opened = opens(&file, keyring()).await;
-    assert!(matches!(&opened, Err(VaultError::Storage(why)) if why.contains("triggers")), "{opened:?}");
+    const TRIGGER: &str = "CREATE TRIGGER spy AFTER UPDATE ON credentials BEGIN SELECT 1; END";
+    // SQLite runs this one all the same.
+    const HIDDEN: &str = "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET type = 'TRIGGER', name = 'sqlite_spy', \
+        sql = replace(sql, 'spy', 'sqlite_spy') WHERE name = 'spy'; PRAGMA writable_schema = RESET";
+    for hidden in ["", HIDDEN] {
+        let (folder, file) = made(UnlockMethod::Keyring).await;
+        run_sql(&path_in(folder.path()), &format!("{TRIGGER}; {hidden}")).await;
+        let opened = opens(&file, keyring()).await;
+        assert!(matches!(&opened, Err(VaultError::Storage(why)) if why.contains("triggers")), "{opened:?}");
+    }
 }
 
 /// Runs statements on a database that is made by it.

@@ -8,6 +8,11 @@ const LOST_CONSTRAINT: &str = "PRAGMA writable_schema = ON; \
     UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (length(id) = 16)', '') WHERE name = 'accounts'; \
     PRAGMA writable_schema = RESET";
 
+/// An index under a name that only SQLite itself may give.
+const HIDDEN_INDEX: &str = "CREATE INDEX spy ON credentials (secret); PRAGMA writable_schema = ON; \
+    UPDATE sqlite_schema SET name = 'sqlite_spy', sql = replace(sql, 'spy', 'sqlite_spy') WHERE name = 'spy'; \
+    PRAGMA writable_schema = RESET";
+
 /// Makes a file of format 2 look like one of format 1.
 const DOWNGRADE: &str = "DROP TABLE register; ALTER TABLE meta DROP COLUMN generation; \
     ALTER TABLE meta DROP COLUMN overview; PRAGMA user_version = 1";
@@ -25,6 +30,7 @@ async fn a_schema_that_was_changed_is_told_and_the_vault_is_only_looked_at_until
     for (sql, part) in [
         ("CREATE INDEX spy ON credentials (secret)", "index spy was added"),
         ("CREATE UNIQUE INDEX sticks ON accounts (generation)", "index sticks was added"),
+        (HIDDEN_INDEX, "index sqlite_spy was added"),
         ("DROP INDEX credentials_of_account", "index credentials_of_account is missing"),
         (LOST_CONSTRAINT, "table accounts is declared in another way"),
     ] {

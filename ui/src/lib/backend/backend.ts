@@ -14,6 +14,7 @@ import type { Event } from '../generated/Event';
 import type { ImportedFile } from '../generated/ImportedFile';
 import type { ImportFile } from '../generated/ImportFile';
 import type { MakeBackup } from '../generated/MakeBackup';
+import type { RemoveDamaged } from '../generated/RemoveDamaged';
 import type { RestoreVault } from '../generated/RestoreVault';
 import type { SignInView } from '../generated/SignInView';
 import type { SignOutReport } from '../generated/SignOutReport';
@@ -25,6 +26,7 @@ export type { BackupReport } from '../generated/BackupReport';
 export type { ChangeKey } from '../generated/ChangeKey';
 export type { CheckReport } from '../generated/CheckReport';
 export type { CredentialView } from '../generated/CredentialView';
+export type { DamagedRecord } from '../generated/DamagedRecord';
 export type { DamageKind } from '../generated/DamageKind';
 export type { EnterOutcome } from '../generated/EnterOutcome';
 export type { ErrorBody } from '../generated/ErrorBody';
@@ -36,6 +38,7 @@ export type { ImportOutcome } from '../generated/ImportOutcome';
 export type { LockReason } from '../generated/LockReason';
 export type { MakeBackup } from '../generated/MakeBackup';
 export type { ProviderView } from '../generated/ProviderView';
+export type { RemoveDamaged } from '../generated/RemoveDamaged';
 export type { RestoreVault } from '../generated/RestoreVault';
 export type { SignInView } from '../generated/SignInView';
 export type { SignOutOutcome } from '../generated/SignOutOutcome';
@@ -82,6 +85,7 @@ export interface Backend {
   checkVault(): Promise<CheckReport>;
   /** Takes the vault as it is for the right one. */
   acceptVault(): Promise<void>;
+  removeDamaged(request: RemoveDamaged): Promise<void>;
   /** A path that begins with `~/` is in the person's home. */
   backupVault(request: MakeBackup): Promise<BackupReport>;
   /** Makes a vault from a backup where there is none; resolves to what was in it. */

@@ -4,7 +4,7 @@
  */
 import type {
   AccountView, Backend, BackupReport, ChangeKey, CheckReport, Connection, CredentialView, ErrorBody, ErrorCode, Event,
-  DraggedFiles, ImportedFile, ImportFile, MakeBackup, NewProvider, ProviderView, RestoreVault, SignInView, SignOutOutcome, SignOutReport, Standing, State, Status,
+  DraggedFiles, ImportedFile, ImportFile, MakeBackup, NewProvider, ProviderView, RemoveDamaged, RestoreVault, SignInView, SignOutOutcome, SignOutReport, Standing, State, Status,
   UnlockMethod,
 } from './backend';
 import { D, H, M, S } from '../time';
@@ -336,6 +336,15 @@ export class MockBackend implements Backend {
     await this.#slowly();
     this.#standing = 'current';
     this.#damaged = this.#damaged.filter(({ what }) => what === 'changed');
+    this.#setVault(this.#vault);
+  }
+
+  async removeDamaged(request: RemoveDamaged): Promise<void> {
+    this.asked.push(`remove ${request.record} of ${request.table}`);
+    await this.#slowly();
+    const left = this.#damaged.filter(({ table, record }) => table !== request.table || record !== request.record);
+    if (left.length === this.#damaged.length) throw failure('not_found', 'There is no such damaged record. Nothing was deleted.');
+    this.#damaged = left;
     this.#setVault(this.#vault);
   }
 

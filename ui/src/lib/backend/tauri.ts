@@ -49,6 +49,7 @@ export const tauriBackend: Backend = {
 
   checkVault: () => invoke<CheckReport>('check_vault'),
   acceptVault: () => invoke('accept_vault'),
+  removeDamaged: (request) => invoke('remove_damaged', { request }),
   backupVault: (request) => invoke<BackupReport>('backup_vault', { request }),
   restoreVault: async (request) => (await invoke<RestoreReport>('restore_vault', { request })).backup,
   changeKey: (request) => invoke('rekey_vault', { request }),
