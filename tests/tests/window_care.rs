@@ -24,6 +24,20 @@ fn vault_files(home: &Home) -> Vec<PathBuf> {
     ["vault.db", "vault.db-wal", "vault.db-shm"].map(|name| home.path().join(name)).to_vec()
 }
 
+/// The vault as it is now, to be put back later.
+fn copied(home: &Home) -> Vec<(Option<Vec<u8>>, PathBuf)> {
+    vault_files(home).into_iter().map(|file| (fs::read(&file).ok(), file)).collect()
+}
+
+fn put_back(older: &[(Option<Vec<u8>>, PathBuf)]) {
+    for (bytes, file) in older {
+        match bytes {
+            Some(bytes) => fs::write(file, bytes).unwrap(),
+            None => drop(fs::remove_file(file)),
+        }
+    }
+}
+
 fn with_alice() -> Stage {
     let stage = Stage::new(LIFETIMES, false);
     stage.make_vault();
@@ -61,7 +75,7 @@ fn an_older_copy_is_shown_and_nothing_of_it_is_used_before_the_person_says_so() 
     let stage = with_alice();
     let page = stage.window().page();
     lock(&stage);
-    let older: Vec<_> = vault_files(&stage.home).into_iter().map(|file| (fs::read(&file).ok(), file)).collect();
+    let older = copied(&stage.home);
     unlock(&stage, PASSPHRASE);
     page.click(&by("account-row"));
     page.click(&by("refresh"));
@@ -71,12 +85,7 @@ fn an_older_copy_is_shown_and_nothing_of_it_is_used_before_the_person_says_so() 
         other => Err(format!("{other:?}")),
     });
     lock(&stage);
-    for (bytes, file) in &older {
-        match bytes {
-            Some(bytes) => fs::write(file, bytes).unwrap(),
-            None => drop(fs::remove_file(file)),
-        }
-    }
+    put_back(&older);
 
     unlock(&stage, PASSPHRASE);
     page.wait_for(&format!("{}[data-standing=older]", by("standing")));
@@ -102,7 +111,7 @@ fn a_copy_from_before_a_change_of_the_key_is_told_for_one_in_the_window() {
     let stage = with_alice();
     let page = stage.window().page();
     lock(&stage);
-    let older: Vec<_> = vault_files(&stage.home).into_iter().map(|file| (fs::read(&file).ok(), file)).collect();
+    let older = copied(&stage.home);
     unlock(&stage, PASSPHRASE);
     page.click(&by("nav-vault"));
     page.fill(&by("key-proof"), PASSPHRASE);
@@ -115,12 +124,7 @@ fn a_copy_from_before_a_change_of_the_key_is_told_for_one_in_the_window() {
         page.text(&by("toast")).is_ok_and(|said| said.contains("The key was changed"))
     });
     lock(&stage);
-    for (bytes, file) in &older {
-        match bytes {
-            Some(bytes) => fs::write(file, bytes).unwrap(),
-            None => drop(fs::remove_file(file)),
-        }
-    }
+    put_back(&older);
 
     unlock(&stage, PASSPHRASE);
     page.wait_for(&format!("{}[data-standing=older]", by("standing")));

@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
-use crate::keyring::SecretServiceKeyring;
+use crate::{keyring::SecretServiceKeyring, ordinary_file::ordinary};
 
 /// How long a statement waits for newer ones before the keyring gets it.
 const KEYRING_WAITS: Duration = Duration::from_secs(60);
@@ -87,11 +87,8 @@ fn read(file: &Path) -> std::io::Result<Option<Vec<u8>>> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let found = match OpenOptions::new().read(true).custom_flags(flags).open(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        found => found?,
+        found => ordinary(found?)?,
     };
-    if !found.metadata()?.is_file() {
-        return Err(ErrorKind::InvalidInput.into());
-    }
     let mut statement = Vec::new();
     found.take(STATEMENT_MAX + 1).read_to_end(&mut statement)?;
     if statement.len() as u64 > STATEMENT_MAX { Err(ErrorKind::FileTooLarge.into()) } else { Ok(Some(statement)) }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use holdfast_engine::{Engine, EngineError};
+use holdfast_model::visible_label;
 use holdfast_wire::ErrorCode;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
@@ -53,7 +54,7 @@ fn reason(problem: &io::Error) -> String {
 
 /// A path in an error: what could turn or break the line is left out.
 pub fn shown(path: &str) -> String {
-    path.chars().take(200).filter(|letter| !letter.is_control()).collect()
+    visible_label(&path.chars().take(200).collect::<String>())
 }
 
 fn read(path: &Path) -> io::Result<Zeroizing<String>> {
@@ -113,12 +114,13 @@ mod tests {
             (folder.path().display().to_string(), "it is a folder"),
             ("/dev/zero".to_owned(), "no ordinary file"),
             ("text".to_owned(), "does not begin with /"),
-            ("/\u{1b}[2J\n".to_owned(), "there is no such file"),
+            ("/\u{1b}[2J\n\u{202e}".to_owned(), "there is no such file"),
         ] {
             let error = unreadable(&path, &read(Path::new(&path)).unwrap_err()).body;
             assert_eq!(error.code, ErrorCode::ImportInvalid);
             assert!(error.message.contains(said) && !error.message.contains("MARK"), "{path}: {}", error.message);
-            assert!(!error.message.contains(char::is_control), "{:?}", error.message);
+            let turns = |letter: char| letter.is_control() || letter == '\u{202e}';
+            assert!(!error.message.contains(turns), "{:?}", error.message);
         }
     }
 }

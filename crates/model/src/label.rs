@@ -50,6 +50,10 @@ pub fn check_label(label: &str) -> Result<(), LabelError> {
     if label.chars().any(is_invisible) {
         return Err(LabelError::Invisible);
     }
+    // Joiners and selectors alone show nothing.
+    if likeness(label).is_empty() {
+        return Err(LabelError::Empty);
+    }
     // An id comes first wherever an account is looked for, so that label would lead to another account, now or later.
     if label.trim().parse::<AccountId>().is_ok() {
         return Err(LabelError::Id);
@@ -145,6 +149,7 @@ mod tests {
         let id = AccountId::make(crate::UnixMillis::from_secs(1)).to_string();
         for (label, why) in [
             (" ", LabelError::Empty),
+            ("\u{200d}\u{fe0f} ", LabelError::Empty),
             (&"x".repeat(101), LabelError::TooLong),
             ("wo\u{200b}rk", LabelError::Invisible),
             ("\u{202e}krow", LabelError::Invisible),

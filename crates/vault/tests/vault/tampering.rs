@@ -229,3 +229,22 @@ async fn a_record_whose_value_alone_is_damaged_can_be_deleted_and_then_the_key_b
     scene.store.close().await;
     scene.file.rekey(keyring(), UnlockMethod::Keyring, keyring(), rekeyed(), wanted()).await.unwrap();
 }
+
+#[tokio::test]
+async fn of_a_doubled_row_neither_is_deleted_because_one_of_them_is_whole() {
+    let mut scene = Scene::new().await;
+    let one = scene.sign_in(1).await;
+    scene
+        .tamper(
+            "CREATE TABLE doubled AS SELECT * FROM credentials; DROP TABLE credentials; \
+             ALTER TABLE doubled RENAME TO credentials; INSERT INTO credentials SELECT * FROM credentials",
+        )
+        .await;
+    scene.store.accept().await.unwrap();
+    scene.reopen().await;
+    let contents = scene.store.load().await.unwrap();
+    assert!(!contents.damaged.is_empty(), "the second of each is told");
+    let refused = scene.store.delete_damaged("credentials", &one.refresh.id.to_string()).await;
+    assert!(matches!(refused, Err(VaultError::NotFound)), "{refused:?}");
+    assert_eq!(scene.secret(&one.refresh).await, "refresh-1");
+}
