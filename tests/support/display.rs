@@ -16,6 +16,12 @@ use crate::{
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long a window may take to go before the keys are pressed again.
+const PRESS_AGAIN: Duration = Duration::from_secs(10);
+
+/// How often they are pressed.
+const PRESSES: u32 = 3;
+
 /// A running X server.
 #[derive(Debug)]
 pub struct Display {
@@ -110,7 +116,11 @@ impl Display {
     /// # Panics
     /// When it does not come.
     pub fn to_front(&self, home: &Home, window: &str) {
-        self.xdotool(home, &["windowactivate", "--sync", window]).expect("the window comes to the front");
+        self.activate(home, window).expect("the window comes to the front");
+    }
+
+    fn activate(&self, home: &Home, window: &str) -> Option<String> {
+        self.xdotool(home, &["windowactivate", "--sync", window])
     }
 
     /// Presses keys as a person would: the window manager sees them first.
@@ -119,5 +129,30 @@ impl Display {
     /// When that fails.
     pub fn press(&self, home: &Home, keys: &str) {
         self.xdotool(home, &["key", "--delay", "20", keys]).expect("the keys are pressed");
+    }
+
+    /// Closes the window with this title as a person does: brings it to the front and presses Alt+F4. Does it again when the
+    /// window is still there after a while: a press can come while the window manager looks elsewhere.
+    ///
+    /// # Panics
+    /// When it stays.
+    pub fn close_window(&self, home: &Home, title: &str) {
+        let mut presses = 0;
+        while let Some(window) = self.window(home, title).filter(|_| presses < PRESSES) {
+            // It may go in between.
+            if self.activate(home, &window).is_some() {
+                self.press(home, "alt+F4");
+            }
+            presses += 1;
+            wait::at_most(PRESS_AGAIN, || self.window(home, title).is_none());
+        }
+        let active = self.xdotool(home, &["getactivewindow", "getwindowname"]);
+        assert!(
+            self.window(home, title).is_none(),
+            "{title:?} is there after {presses} presses; in front is {active:?}"
+        );
+        if presses > 1 {
+            println!("{title:?} went after {presses} presses of Alt+F4");
+        }
     }
 }

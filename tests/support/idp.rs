@@ -95,9 +95,26 @@ impl Idp {
             folder.join("node_modules/oidc-provider").is_dir(),
             "the identity provider's packages are not installed. Install them with:\n    npm ci --prefix tests/idp\n"
         );
+        let start = || Self::start_node(home, name, &lifetimes, settings);
+        // Node was seen to load its modules and then to say nothing for a minute: once, and nobody knows why.
+        let (group, ready) = start()
+            .or_else(|_| start())
+            .unwrap_or_else(|instead| panic!("the identity provider did not start: {instead}"));
+        let issuer = ready["issuer"].as_str().expect("it says its issuer");
+        let plain = ready["plain"].as_str().unwrap_or(issuer);
+        Self { group, issuer: issuer.to_owned(), plain: plain.to_owned(), lifetimes }
+    }
+
+    /// Starts node and waits for its line; what it said or did instead.
+    fn start_node(
+        home: &Home,
+        name: &str,
+        lifetimes: &Lifetimes,
+        settings: &[(&str, &str)],
+    ) -> Result<(Group, Value), String> {
         let mut command = bound_to_us("node");
         home.apply(&mut command)
-            .arg(folder.join("server.mjs"))
+            .arg(repository().join("tests/idp/server.mjs"))
             .env("EXIT_WITH_STDIN", "1")
             .env("ROTATE", "always")
             .env("AT_TTL", lifetimes.access.to_string())
@@ -112,16 +129,19 @@ impl Idp {
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
             let mut line = String::new();
-            if BufReader::new(stdout).read_line(&mut line).is_ok() {
-                let _ = sender.send(line);
-            }
+            let _ = BufReader::new(stdout).read_line(&mut line);
+            let _ = sender.send(line);
         });
         let line = receiver.recv_timeout(START_LIMIT).unwrap_or_default();
-        let ready: Value = serde_json::from_str(&line).unwrap_or_default();
-        let issuer =
-            ready["issuer"].as_str().unwrap_or_else(|| panic!("the identity provider did not start: {line:?}"));
-        let plain = ready["plain"].as_str().unwrap_or(issuer);
-        Self { group, issuer: issuer.to_owned(), plain: plain.to_owned(), lifetimes }
+        match serde_json::from_str(&line) {
+            Ok(ready) => Ok((group, ready)),
+            Err(_) => {
+                let doing = std::fs::read_to_string(format!("/proc/{}/stat", group.pid())).unwrap_or_default();
+                let instead = format!("it said {line:?}, and did {:?}: {doing}", group.has_ended());
+                eprintln!("the identity provider did not start: {instead}");
+                Err(instead)
+            }
+        }
     }
 
     /// The issuer identifier.

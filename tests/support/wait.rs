@@ -36,6 +36,18 @@ pub fn until_true(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) 
     until(what, limit, || if holds() { Ok(()) } else { Err("it is not so".to_owned()) });
 }
 
+/// Looks until `holds` is true, and no longer than `limit`. Says whether it became true.
+pub fn at_most(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let begin = Instant::now();
+    loop {
+        let held = holds();
+        if held || begin.elapsed() >= limit {
+            return held;
+        }
+        pause();
+    }
+}
+
 /// Watches for all of `span` that `holds` stays true. For sentences about what does *not* happen.
 ///
 /// # Panics

@@ -183,11 +183,8 @@ fn closing_the_window_leaves_the_agent_and_the_tray_program() {
     assert_eq!(desktop.len(), 1, "{desktop:?}");
     let agent = stage.home.agent_pid().expect("the agent that the window started");
 
-    let shown = || stage.display.window(&stage.home, "Holdfast");
-    let window = shown().expect("the window is there");
-    stage.display.to_front(&stage.home, &window);
-    stage.display.press(&stage.home, "alt+F4");
-    wait::until_true("the window to be gone", SOON, || shown().is_none());
+    assert!(stage.display.window(&stage.home, "Holdfast").is_some(), "the window is there");
+    stage.display.close_window(&stage.home, "Holdfast");
 
     let before = stage.idp.refreshes().len();
     wait::until_true("renewal to go on without a window", SOON, || stage.idp.refreshes().len() >= before + 2);
