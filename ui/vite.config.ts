@@ -7,7 +7,11 @@ export default defineConfig(({ mode }) => ({
   plugins: [svelte()],
   // Svelte's server build would be chosen under Node otherwise, and components could not be mounted.
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
-  server: { host: '127.0.0.1', port: 5173, strictPort: true },
+  server: {
+    host: '127.0.0.1', port: 5173, strictPort: true,
+    // Tests read a table that the vault process is held against, too.
+    fs: mode === 'test' ? { allow: ['.', '../crates/model/src'] } : {},
+  },
   build: {
     // WebKitGTK 2.40, WKWebView of macOS 13, WebView2.
     target: ['safari16.4', 'chrome111'],

@@ -1,11 +1,15 @@
 //! What is done to a vault's file behind Holdfast's back.
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
-use crate::home::Home;
+use crate::{
+    home::Home,
+    process::{Group, bound_to_us},
+};
 
 /// Debian's own: its `sqlite3` module knows the tables that SQLite made.
 const PYTHON: &str = "/usr/bin/python3";
@@ -96,6 +100,27 @@ pub fn run_script(home: &Home, statements: &[&str]) {
                   for statement in sys.argv[2].split(';'):\n    c.execute(statement)\n\
                   c.close()";
     python(&path(home), script, &statements.join(";"));
+}
+
+/// Another program that holds the vault of a home for writing, until this is dropped: a backup tool, or somebody who wants
+/// no line in the log.
+///
+/// # Panics
+/// When it does not get hold of it.
+pub fn hold(home: &Home) -> Group {
+    let script = "import sqlite3, sys\n\
+                  c = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+                  c.execute('BEGIN IMMEDIATE')\n\
+                  print('held', flush=True)\n\
+                  sys.stdin.read()";
+    let mut command = bound_to_us(PYTHON);
+    command.args(["-c", script]).arg(path(home)).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut group = Group::spawn("a program that holds the vault", &mut command);
+    let mut said = String::new();
+    let stdout = group.child().stdout.take().expect("stdout is piped");
+    BufReader::new(stdout).read_line(&mut said).expect("it says something");
+    assert_eq!(said.trim(), "held");
+    group
 }
 
 /// The first column of what a query finds in the vault of a home, a line each; blobs in hexadecimal digits.

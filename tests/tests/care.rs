@@ -415,3 +415,36 @@ fn a_record_that_does_not_open_is_deleted_when_its_person_says_so_and_the_key_ca
     with_stdin(&world.home, &rekey, &[PASSPHRASE, OWN]).ok();
     world.run(&["token", "kept"]).ok();
 }
+
+#[test]
+fn tokens_whose_account_a_program_deleted_are_named_and_go_when_their_person_says_so_and_the_key_can_be_changed() {
+    let mut world = World::new(Lifetimes::default());
+    world.sign_in_alice("kept");
+    let gone = world::sign_in(&world.home, "demo", "gone", "bob", "bob-pw");
+    stop(&mut world);
+    let bare = gone.id.replace('-', "").to_uppercase();
+    vault_file::run_sql(&world.home, &format!("DELETE FROM accounts WHERE hex(id) = '{bare}'"));
+    world.agent = Some(Agent::start(&world.home));
+    world::unlock(&world.home).ok();
+
+    // What is gone is forgotten; what it leaves behind is not, before its person says so.
+    let accepted = world.run(&["check", "--accept", "--yes"]);
+    assert!(accepted.code == 1 && accepted.stderr.contains("belong to no account"), "{accepted:?}");
+    let check = world.run(&["check"]).failed_with(1);
+    assert!(check.stdout.contains("belongs to no account"), "{check:?}");
+    assert!(check.stderr.contains("--remove") && !check.stderr.contains("--accept"), "{check:?}");
+    let rekey = ["rekey", "--new-passphrase", "--passphrase-stdin", "--json"];
+    let refused = with_stdin(&world.home, &rekey, &[PASSPHRASE, OWN]);
+    assert_eq!((refused.code, refused.error_code().as_str()), (1, "vault_damaged"), "{refused:?}");
+
+    let report = world.run(&["check", "--json"]).failed_with(1).json();
+    let strays = report["damaged"].as_array().unwrap();
+    assert!(strays.len() > 1 && strays.iter().all(|one| one["what"] == "stray"), "{report}");
+    let name = |one: &Value| format!("{}/{}", one["table"].as_str().unwrap(), one["record"].as_str().unwrap());
+    let names: Vec<String> = strays.iter().map(name).collect();
+    let remove = names.iter().flat_map(|name| ["--remove", name]);
+    let removed = world.run(&["check", "--yes"].into_iter().chain(remove).collect::<Vec<_>>()).ok();
+    assert!(removed.stdout.contains("The vault is whole"), "{removed:?}");
+    with_stdin(&world.home, &rekey, &[PASSPHRASE, OWN]).ok();
+    world.run(&["token", "kept"]).ok();
+}

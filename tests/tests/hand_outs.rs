@@ -3,6 +3,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -14,10 +16,10 @@ use holdfast_system_tests::{
     home::Home,
     http::{Reply, Request},
     idp::Lifetimes,
-    wait,
-    world::SOON,
+    vault_file, wait,
+    world::{SOON, World},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Far more operations than one hand-out has.
 const MOST: usize = 100;
@@ -132,4 +134,122 @@ fn no_line_is_lost_when_the_vault_is_locked_among_fifty_helpers() {
         println!("{left} tokens left, {lines} lines");
         assert!(lines >= left, "{left} tokens left, and the log has {lines} lines");
     }
+}
+
+/// The account `work` of alice. This test has her token, the command line does not, and no line is on its way.
+fn with_a_token_of_ours() -> World {
+    let world = World::new(Lifetimes::default());
+    world.sign_in_alice("work");
+    assert_eq!(token(&world.home).expect("an answer").status, 200);
+    world
+}
+
+/// As the agent asks for it, another program gets no token, and is told why; who has it gets it. Nothing of that is in the log.
+fn assert_none_leaves(world: &World, exit: i32, code: &str, words: &str) {
+    let before = hand_outs(&world.home).len();
+    for _ in 0..2 {
+        let refused = world.run(&["token", "work", "--json"]).failed_with(exit);
+        assert_eq!(refused.error_code(), code, "{refused:?}");
+        for said in ["No token was handed out", words] {
+            assert!(refused.stderr.contains(said), "{said}: {refused:?}");
+        }
+        let again = token(&world.home).expect("an answer");
+        assert_eq!(again.status, 200, "it has this token: {}", again.text());
+    }
+    assert_eq!(hand_outs(&world.home).len(), before);
+    let problem = world.agent().get("/v1/status")["vault"]["problem"].clone();
+    assert_eq!(problem["code"], code, "whoever looks is told: {problem}");
+}
+
+/// The command line gets its token, and the log has all that left and nothing that did not.
+fn assert_goes_on(world: &World, repeated: usize) {
+    world.run(&["token", "work"]).ok();
+    let lines = hand_outs(&world.home);
+    let programs: Vec<&str> = lines.iter().map(|line| line["program"].as_str().expect("a program")).collect();
+    let of_the_command_line = programs.iter().filter(|program| program.contains("/holdfast ")).count();
+    assert_eq!((programs.len(), of_the_command_line), (1 + repeated + 1, 1), "{programs:?}");
+    assert_eq!(world.agent().get("/v1/status")["vault"]["problem"], Value::Null);
+}
+
+#[test]
+fn no_token_leaves_while_another_program_holds_the_vault_and_all_goes_on_when_it_lets_go() {
+    let world = with_a_token_of_ours();
+    let holding = vault_file::hold(&world.home);
+    assert_none_leaves(&world, 7, "vault_busy", "nother program holds the vault file");
+    drop(holding);
+    assert_goes_on(&world, 2);
+}
+
+#[test]
+fn no_token_leaves_behind_a_queue_of_writes_that_wait_for_another_program() {
+    const WRITES: usize = 8;
+    let world = FaultyWorld::new(Lifetimes::default(), &[]);
+    world.sign_in("work", "alice");
+    let holding = vault_file::hold(&world.home);
+    thread::scope(|threads| {
+        // Each of them waits half a second for that program: together longer than a token waits for a slow disk.
+        let write = || Request::new("POST", "/v1/vault/recovery-code").json(&json!({})).send_unix(&world.home.socket());
+        let writes: Vec<_> = (0..WRITES).map(|_| threads.spawn(write)).collect();
+        wait::until_true("the first of them to be refused", SOON, || writes.iter().any(|write| write.is_finished()));
+        let refused = cli::run(&world.home, &["token", "work", "--json"]).failed_with(7);
+        assert_eq!(refused.error_code(), "vault_busy", "{refused:?}");
+        for write in writes {
+            assert_eq!(write.join().unwrap().expect("an answer").json()["error"]["code"], "vault_busy");
+        }
+    });
+    drop(holding);
+    cli::run(&world.home, &["token", "work"]).ok();
+    assert_eq!(hand_outs(&world.home).len(), 1);
+}
+
+#[test]
+fn no_token_leaves_while_the_vault_file_is_moved_away_and_all_goes_on_when_it_is_back() {
+    // What is committed may stand in the log alone.
+    for name in ["vault.db", "vault.db-wal"] {
+        let world = with_a_token_of_ours();
+        let (file, aside) = (world.home.path().join(name), world.home.beside("tmp").join("aside"));
+        fs::rename(&file, &aside).unwrap();
+        assert_none_leaves(&world, 1, "vault_storage", "moved, replaced or removed");
+        fs::rename(&aside, &file).unwrap();
+        assert_goes_on(&world, 2);
+    }
+}
+
+#[test]
+fn no_token_leaves_while_the_log_is_made_deaf_by_a_trigger_and_all_goes_on_without_it() {
+    let world = with_a_token_of_ours();
+    let sqlite3 = |sql| Command::new("sqlite3").arg(vault_file::path(&world.home)).arg(sql).status().expect("sqlite3");
+    let deaf = "CREATE TRIGGER deaf BEFORE INSERT ON audit BEGIN SELECT RAISE(IGNORE); END";
+    assert!(sqlite3(deaf).success());
+    assert_none_leaves(&world, 1, "vault_storage", "the trigger deaf was added");
+    assert!(sqlite3("DROP TRIGGER deaf").success());
+    assert_goes_on(&world, 2);
+}
+
+#[test]
+fn tokens_leave_while_the_disk_is_full_and_their_lines_come_when_it_is_not() {
+    let mut world = FaultyWorld::new(Lifetimes::default(), &[]);
+    world.sign_in("work", "alice");
+    world.faults.order(Order::DiskFull);
+    for _ in 0..3 {
+        assert_eq!(token(&world.home).expect("an answer").status, 200);
+    }
+    assert_eq!(hand_outs(&world.home).len(), 0);
+    world.faults.heal();
+    wait::until("the lines to be written", SOON, || match hand_outs(&world.home).len() {
+        3 => Ok(()),
+        lines => Err(format!("{lines} lines")),
+    });
+    // And what is lost in the end is told by the next line.
+    world.faults.order(Order::DiskFull);
+    assert_eq!(token(&world.home).expect("an answer").status, 200);
+    cli::run(&world.home, &["lock"]).ok();
+    world.faults.heal();
+    cli::run(&world.home, &["unlock"]).ok();
+    assert!(world.wait_for_log("unlocked"));
+    let reply = Request::new("GET", "/v1/log?limit=10&action=lines_lost").send_unix(&world.home.socket());
+    let told = reply.expect("an answer").json();
+    let detail = told["entries"][0]["detail"].as_str().unwrap_or_else(|| panic!("{told}")).to_owned();
+    assert!(detail.starts_with("2 lines"), "the hand-out, and that it was locked: {detail}");
+    assert!(world.stop());
 }

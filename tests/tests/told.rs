@@ -49,6 +49,32 @@ fn whoever_unlocks_hears_of_damage_and_an_account_whose_token_does_not_open_is_c
 }
 
 #[test]
+fn a_refresh_token_that_does_not_open_is_told_as_damage_and_the_access_token_beside_it_is_used() {
+    let mut world = World::new(Lifetimes::default());
+    world.sign_in_alice("alice");
+    // In the order of their making: access token, refresh token.
+    changed(&mut world, "UPDATE credentials SET overview = flip(overview) WHERE rowid = 2");
+    world::unlock(&world.home).ok();
+    world.run(&["token", "alice"]).ok();
+    let refused = world.run(&["refresh", "alice", "--json"]).failed_with(4);
+    assert_eq!(refused.error_code(), "needs_sign_in", "{refused:?}");
+    for words in ["damaged", "Sign in again", "restore a backup"] {
+        assert!(refused.stderr.contains(words), "{words}: {refused:?}");
+    }
+    // A value that does not open shows only when it is needed.
+    changed(&mut world, "UPDATE credentials SET overview = flip(overview), secret = flip(secret) WHERE rowid = 2");
+    world::unlock(&world.home).ok();
+    for _ in 0..2 {
+        let refused = world.run(&["refresh", "alice", "--json"]).failed_with(1);
+        assert_eq!(refused.error_code(), "vault_damaged", "{refused:?}");
+        assert!(refused.stderr.contains("Sign in again") && refused.stderr.contains("restore a backup"), "{refused:?}");
+    }
+    world::sign_in(&world.home, "demo", "alice", "alice", "alice-pw");
+    world.run(&["refresh", "alice"]).ok();
+    world.run(&["check"]).ok();
+}
+
+#[test]
 fn a_check_says_what_helps_against_damage_to_what_the_vault_keeps_of_itself() {
     let mut world = World::new(Lifetimes::default());
     world.sign_in_alice("alice");
@@ -144,5 +170,8 @@ fn a_keyslot_that_was_changed_is_told_as_far_as_it_can_be_known() {
     let opened = with_stdin(&world.home, &["unlock", "--recovery-code-stdin"], &[code.trim()]).ok();
     assert!(opened.stdout.contains("1 record is damaged"), "{opened:?}");
     let checked = world.run(&["check"]).failed_with(1);
-    assert!(checked.stdout.contains("a way to open it") && checked.stderr.contains("holdfast rekey"), "{checked:?}");
+    assert!(
+        checked.stdout.contains("a way to open it: the passphrase") && checked.stderr.contains("holdfast rekey"),
+        "{checked:?}"
+    );
 }

@@ -79,7 +79,8 @@ fn run() -> anyhow::Result<()> {
         .build()
         .context("the asynchronous runtime could not be started")?;
     let result = runtime.block_on(serve(&places, &config));
-    // A keyring call may hang in its person's prompt; it must not keep a stopped agent alive.
+    // A keyring call may hang in its person's prompt, and a read on a mount that is gone; neither must keep a stopped agent
+    // alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(locks);
     result
@@ -119,8 +120,9 @@ async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
     desktop_signals::watch(&engine, policy);
 
     let stop = holdfast_api::Stop::default();
-    let server =
-        tokio::spawn(holdfast_api::serve(listener, engine.clone(), rustix::process::geteuid().as_raw(), stop.clone()));
+    let files = holdfast_api::Files::new(Arc::new(ordinary_file::read_pieces));
+    let own_uid = rustix::process::geteuid().as_raw();
+    let server = tokio::spawn(holdfast_api::serve(listener, engine.clone(), own_uid, files, stop.clone()));
     info!(version = env!("CARGO_PKG_VERSION"), "ready");
 
     tokio::select! {

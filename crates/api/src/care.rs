@@ -57,8 +57,8 @@ async fn accept_vault(State(shared): State<Shared>, Extension(caller): Extension
     Ok(Json(current_status(&shared.engine).await))
 }
 
-/// Deletes a record that nothing opens any more. With an account its tokens go too; they are not revoked, because nobody
-/// can tell any more where they were issued.
+/// Deletes a damaged record. With an account its tokens go too; they are not revoked, because nobody can tell any more
+/// where they were issued. Accounts of a provider stay, and are not renewed until it is added again.
 #[utoipa::path(post, path = "/v1/vault/remove-damaged", tag = "vault", request_body = wire::RemoveDamaged,
     responses((status = 200, body = wire::Status), (status = 404, body = wire::ErrorReply),
         (status = 423, body = wire::ErrorReply)))]

@@ -63,6 +63,7 @@ pub const fn code_of(kind: FailureKind) -> ErrorCode {
         F::ExpiredOnArrival => C::ExpiredOnArrival,
         F::RedirectPortTaken => C::RedirectPortTaken,
         F::VaultFailed => C::VaultStorage,
+        F::VaultDamaged => C::VaultDamaged,
         F::ProviderChanged => C::ProviderNotFound,
     }
 }
@@ -96,6 +97,7 @@ pub const fn hint_of(kind: FailureKind) -> &'static str {
         }
         F::ExpiredOnArrival => "Check the clock of this computer and of that server.",
         F::RedirectPortTaken => "Close the other program or the other sign-in, and try again.",
+        F::VaultDamaged => "Sign in again, or restore a backup. holdfast check names what is damaged.",
         F::VaultFailed => "Check the folder's permissions and the disk. Nothing was overwritten.",
         F::ProviderChanged => "Add the provider again as it was, or sign in again.",
     }
@@ -128,7 +130,7 @@ pub const fn needs_sign_in(reason: &NeedsSignIn) -> (&'static str, &'static str)
             ("window_closed", "Its renewal window closed before anything renewed it. Holdfast stopped renewing.")
         }
         NeedsSignIn::NoRefreshToken => {
-            ("no_refresh_token", "The provider gave no refresh token, and the access token is over.")
+            ("no_refresh_token", "Holdfast has no refresh token for it, and the access token is over.")
         }
         NeedsSignIn::Refused => {
             ("refused", "The provider refused the refresh token. Holdfast kept it sealed and stopped trying.")
@@ -145,7 +147,7 @@ pub const fn needs_sign_in(reason: &NeedsSignIn) -> (&'static str, &'static str)
         }
         NeedsSignIn::Unreadable => (
             "unreadable",
-            "What the vault holds for it is damaged and does not open. Holdfast uses nothing of it, and deleted nothing.",
+            "A token that the vault holds for it is damaged and does not open, and it may be the one that renews it. Holdfast does not use it, and deleted nothing.",
         ),
         NeedsSignIn::NewTokenNeeded => (
             "new_token_needed",
@@ -182,7 +184,7 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
             },
             oidc_agent_hint(file),
         ),
-        EngineError::LogTakesNothing(vault) => {
+        EngineError::LogTakesNothing(vault) | EngineError::NotHandedOut(vault) => {
             ErrorBody { message: ended(sentence(&error.to_string())), ..vault_body(vault) }
         }
         EngineError::ImportUnderWay => plain(C::ImportUnderWay, "Wait for it to end."),
@@ -262,7 +264,8 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
             code: C::NeedsSignIn,
             message: format!("{label} cannot be used. {}", needs_sign_in(reason).1),
             hint: Some(
-                "holdfast check names what is damaged. Restore a backup, or remove the account and add it anew.".into(),
+                "Sign in again, or enter its token again, or restore a backup. holdfast check names what is damaged."
+                    .into(),
             ),
             retry_after_s: None,
         },
@@ -346,8 +349,11 @@ const KEYRING_KEY_WRONG: &str = "Use the passphrase or the recovery code, or res
 /// What to do about a damaged record of `table`.
 fn damage_hint(table: &str) -> &'static str {
     match table {
-        "accounts" | "credentials" => "Remove that account and sign in again, or restore a backup.",
-        "providers" => "Remove that provider and add it again, or restore a backup.",
+        "accounts" => "Restore a backup, or delete it with holdfast check --remove and sign in again.",
+        "credentials" => "Sign in again, or restore a backup. holdfast check names what is damaged.",
+        "providers" => {
+            "Delete it with holdfast check --remove and add it again under its name, or restore a backup. Its accounts stay."
+        }
         "keyslots" => {
             "Open it another way if it has one (keyring, passphrase, recovery code), then: holdfast check --accept, and \
              holdfast rekey. Otherwise restore a backup."
@@ -376,7 +382,20 @@ fn vault_body(error: &VaultError) -> ErrorBody {
         VaultError::StaleGeneration => (C::Internal, "Try again."),
         VaultError::NotFound => (C::NotFound, "Try again."),
         VaultError::DiskFull => (C::DiskFull, "Free some space. Nothing is lost."),
-        VaultError::Storage(_) => {
+        VaultError::Busy => (C::VaultBusy, "Close that program, a backup or a database browser say, and try again."),
+        VaultError::Moved => (
+            C::VaultStorage,
+            "Put it back in its place. Where it was deleted, do not lock yet: what is in memory goes then.",
+        ),
+        VaultError::LogMoved => (C::VaultStorage, "Put it back in its place, or lock and unlock: holdfast lock"),
+        VaultError::ReadOnly => (
+            C::VaultStorage,
+            "Look at the permissions of the file and of its folder, and whether its disk can be written.",
+        ),
+        VaultError::SchemaChanged(_) => {
+            (C::VaultStorage, "holdfast check names it. Take it out with that program, or lock and unlock to decide.")
+        }
+        VaultError::Storage(_) | VaultError::DiskFailed(_) => {
             (C::VaultStorage, "Check the folder's permissions and the disk. Nothing was overwritten.")
         }
         VaultError::Locked => (C::VaultLocked, "Open it: holdfast unlock"),

@@ -141,7 +141,7 @@ async fn import_file(
     Extension(caller): Extension<Caller>,
     Body(request): Body<wire::ImportFile>,
 ) -> Created<wire::ImportedFile> {
-    let mut text = files::text_of(&shared.engine, &request.path).await?;
+    let mut text = shared.files.text_of(&shared.engine, &request.path).await?;
     let kind = kind_of(&request.path, &text).ok_or_else(|| of_no_kind(&request.path))?;
     let mut text = || std::mem::take(&mut *text);
     let imported = match kind {
@@ -159,11 +159,24 @@ async fn import_file(
         FileKind::Providers => {
             let toml = text();
             let import = move |engine: Engine| async move { engine.import_providers(&toml).await };
-            let added = to_its_end(&shared.engine, import).await?;
+            let added = to_its_end(&shared.engine, import).await;
+            let added = added.map_err(|error| of_provider_file(error, &files::shown(&request.path)))?;
             wire::ImportedFile::Providers { providers: added.into_iter().map(views::provider).collect() }
         }
     };
     Ok((StatusCode::CREATED, Json(imported)))
+}
+
+/// What is wrong with a provider file is named already; what is left to say is where.
+pub(crate) fn of_provider_file(error: EngineError, file: &str) -> ApiError {
+    let in_the_file = matches!(error, EngineError::ProviderInvalid(_));
+    let mut error = ApiError::from(error);
+    if in_the_file {
+        let hint =
+            format!("Nothing was imported. Correct that place of {file}; docs/providers.md describes the format.");
+        error.body.hint = Some(hint);
+    }
+    error
 }
 
 fn of_no_kind(path: &str) -> ApiError {

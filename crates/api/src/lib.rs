@@ -19,5 +19,6 @@ mod routes;
 mod server;
 mod views;
 
+pub use files::{Files, ReadFile};
 pub use openapi::document;
 pub use server::{Stop, serve};

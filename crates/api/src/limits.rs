@@ -22,6 +22,11 @@ pub const HEAD_TIME: Duration = Duration::from_secs(10);
 pub const BODY_TIME: Duration = Duration::from_secs(10);
 /// Longest wait that a client may ask for in one request; it asks again after that.
 pub const WAIT_MAX_S: u64 = 60;
+/// How long a file that a client names may take to be read: any disk is faster, and whoever imports is looking on.
+pub const FILE_TIME: Duration = Duration::from_secs(10);
+/// Files that are read at once. The window asks for one after the other; more only pile up where a disk or network folder does
+/// not answer.
+pub const FILE_READS_MAX: usize = 4;
 /// How long requests under way may take to end when the agent stops.
 pub const DRAIN_TIME: Duration = Duration::from_secs(3);
 /// Most log entries of one reply.

@@ -36,6 +36,8 @@ pub struct Shared {
     pub engine: Engine,
     /// Told when a client asks the agent to stop.
     pub stop: std::sync::Arc<Notify>,
+    /// How files that a client names are read.
+    pub files: crate::Files,
     /// Places for readers of events.
     pub readers: std::sync::Arc<Semaphore>,
 }
@@ -189,7 +191,8 @@ async fn import_providers(
     Body(request): Body<wire::ImportProviders>,
 ) -> Result<(StatusCode, Json<wire::ProviderList>), ApiError> {
     let import = move |engine: Engine| async move { engine.import_providers(&request.toml).await };
-    let kept = to_its_end(&shared.engine, import).await?;
+    let kept = to_its_end(&shared.engine, import).await;
+    let kept = kept.map_err(|error| crate::imports::of_provider_file(error, "the file"))?;
     let providers = kept.into_iter().map(views::provider).collect();
     Ok((StatusCode::CREATED, Json(wire::ProviderList { providers })))
 }

@@ -33,6 +33,7 @@ use tracing::{Instrument, debug, info_span, warn};
 use crate::{
     authorization::{self, Peer},
     errors::ApiError,
+    files::Files,
     limits,
     patience::Patient,
     places::{Place, Places, UnderWay},
@@ -52,10 +53,10 @@ pub struct Stop {
 }
 
 /// Serves the socket until `stop.now`; requests under way get a moment to end. Peers of another user than `own_uid`
-/// are refused before a byte of theirs is read.
-pub async fn serve(listener: UnixListener, engine: Engine, own_uid: u32, stop: Stop) {
+/// are refused before a byte of theirs is read. `files` reads the files that clients name.
+pub async fn serve(listener: UnixListener, engine: Engine, own_uid: u32, files: Files, stop: Stop) {
     let readers = Arc::new(Semaphore::new(limits::EVENT_READERS_MAX));
-    let app = app(Shared { engine: engine.clone(), stop: stop.asked.clone(), readers });
+    let app = app(Shared { engine: engine.clone(), stop: stop.asked.clone(), files, readers });
     let places = Places::new(limits::CONNECTIONS_MAX);
     let connections = TaskTracker::new();
     loop {

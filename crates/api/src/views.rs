@@ -1,5 +1,7 @@
 //! From the engine's snapshots to the words of the wire.
 
+use std::collections::BTreeMap;
+
 use holdfast_engine::{AccountSnapshot, EngineStatus, LockReason, SignInSnapshot, SignOutReport as Report, TokenEnd};
 use holdfast_model::{
     AccountOrigin, Action, AuditEntry, Condition, Credential, CredentialKind, Limit, NeedsSignIn, Origin, Provider,
@@ -82,7 +84,8 @@ pub fn status(status: EngineStatus, now: UnixMillis) -> wire::Status {
 }
 
 pub fn check_report(report: CheckReport) -> wire::CheckReport {
-    let damaged: Vec<_> = report.damaged.into_iter().filter_map(damaged_record).collect();
+    let keyslots = report.keyslots;
+    let damaged: Vec<_> = report.damaged.into_iter().filter_map(|error| damaged_record(error, &keyslots)).collect();
     wire::CheckReport {
         whole: damaged.is_empty() && report.database.is_empty() && report.standing == Standing::Current,
         standing: crate::care::standing(report.standing),
@@ -96,7 +99,7 @@ pub fn check_report(report: CheckReport) -> wire::CheckReport {
     }
 }
 
-fn damaged_record(error: VaultError) -> Option<wire::DamagedRecord> {
+fn damaged_record(error: VaultError, keyslots: &BTreeMap<String, String>) -> Option<wire::DamagedRecord> {
     let text = error.to_string();
     let VaultError::Damaged { table, row, how } = error else { return None };
     let what = match how {
@@ -104,8 +107,21 @@ fn damaged_record(error: VaultError) -> Option<wire::DamagedRecord> {
         Damage::Missing => wire::DamageKind::Missing,
         Damage::Older => wire::DamageKind::Older,
         Damage::Unknown => wire::DamageKind::Unknown,
+        Damage::Stray => wire::DamageKind::Stray,
     };
-    Some(wire::DamagedRecord { table: table.to_owned(), record: row, what, text })
+    let keyslot = keyslots.get(&row).filter(|_| table == "keyslots").and_then(|kind| keyslot_kind(kind));
+    Some(wire::DamagedRecord { table: table.to_owned(), record: row, what, text, keyslot })
+}
+
+/// The words of docs/vault-format.md section 1; a damaged keyslot may say another.
+fn keyslot_kind(word: &str) -> Option<wire::KeyslotKind> {
+    match word {
+        "keyring" => Some(wire::KeyslotKind::Keyring),
+        "passphrase" => Some(wire::KeyslotKind::Passphrase),
+        "both" => Some(wire::KeyslotKind::Both),
+        "recovery" => Some(wire::KeyslotKind::Recovery),
+        _ => None,
+    }
 }
 
 pub fn backup_report(path: String, summary: BackupSummary) -> wire::BackupReport {

@@ -1,7 +1,8 @@
 //! The way of a line into the audit log: in batches, because the disk takes many lines in the time of one.
 //!
-//! A token leaves when its line is on the disk. Only a program that has this very token already need not wait: what the
-//! log must not miss, that it got it, is written; a further line says only that it asked again. See [`Log::hand_out`].
+//! A token leaves when its line is on the disk, or when nobody but the disk is to blame that it is not. Only a program that
+//! has this very token already need not wait: what the log must not miss, that it got it, is written; a further line says
+//! only that it asked again. See [`Log::hand_out`].
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -36,6 +37,14 @@ const BEHIND_MAX: usize = 64;
 /// when the disk wakes up.
 const HAND_OUT_WAIT_MS: i64 = 2_000;
 
+/// How long a token waits for its line in all while another program seems to hold the file. SQLite gives a program up after
+/// half a second, so this long only a file system hangs that does not answer; whoever asks hears so, and well within the
+/// two minutes after which a client hangs up.
+const HELD_WAIT_MS: i64 = 35_000;
+
+/// Said when not even a place among those that wait came free.
+const TOO_MANY: &str = "too many lines of its audit log wait to be written";
+
 /// What became of a line.
 #[derive(Clone, Debug)]
 enum Fate {
@@ -43,8 +52,30 @@ enum Fate {
     Written,
     /// The disk does not take it, and it is tried again. Nobody is kept from working by a full disk.
     Kept,
-    /// It never will be.
+    /// It is not written, so what it tells of does not happen.
     Refused(Arc<VaultError>),
+}
+
+/// What a failure means for the tokens whose lines it keeps from the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Blame {
+    /// The disk is full or fails, and nobody is cut off from everything for that: tokens leave, their lines are tried again.
+    Disk,
+    /// Somebody holds the file, took it away or changed it, and could do so to get a token without a line: none leaves. Lines
+    /// of what has happened are tried again.
+    Somebody,
+    /// Nothing is written any more, or not before the person decides.
+    Nobody,
+}
+
+impl Blame {
+    const fn of(error: &VaultError) -> Self {
+        match error {
+            VaultError::DiskFull | VaultError::DiskFailed(_) => Self::Disk,
+            VaultError::Locked | VaultError::Unaccepted => Self::Nobody,
+            _ => Self::Somebody,
+        }
+    }
 }
 
 /// A line on its way.
@@ -59,6 +90,7 @@ pub(crate) struct Line {
 pub(crate) struct Log {
     lines: mpsc::Sender<Line>,
     shared: Arc<Shared>,
+    lost: Arc<AtomicUsize>,
 }
 
 /// The other end of it.
@@ -76,10 +108,11 @@ struct Shared {
     trouble: Mutex<Option<Arc<VaultError>>>,
 }
 
-pub(crate) fn channel() -> (Log, Lines) {
+/// `lost` counts the lines that are lost.
+pub(crate) fn channel(lost: Arc<AtomicUsize>) -> (Log, Lines) {
     let (sender, receiver) = mpsc::channel(LINES_WAITING);
     let shared = Arc::<Shared>::default();
-    (Log { lines: sender, shared: shared.clone() }, Lines { lines: receiver, shared })
+    (Log { lines: sender, shared: shared.clone(), lost }, Lines { lines: receiver, shared })
 }
 
 impl Shared {
@@ -89,39 +122,71 @@ impl Shared {
 }
 
 impl Log {
-    /// Puts a line on its way without waiting: for what stands in the vault by itself, too.
+    /// Puts a line on its way without waiting: for what stands in the vault by itself, too. Where there is no place for it,
+    /// the next line that is written says that one is missing.
     pub fn put(&self, entry: AuditEntry) {
         if !self.begin(entry) {
             warn!("the audit log could not take a line");
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Puts the line of a hand-out on its way, and returns when it is on the disk, or is kept for a disk that takes nothing
     /// at present: `true` when it is there. With `had_it` the program has this token already, and nobody waits unless many
     /// lines do.
-    pub async fn hand_out(&self, engine: &Engine, entry: AuditEntry, had_it: bool) -> Result<bool, EngineError> {
+    ///
+    /// # Errors
+    /// [`EngineError::NotHandedOut`] when the line is not written because somebody keeps the vault from being written, or
+    /// seems to for longer than any program does.
+    pub async fn hand_out(
+        &self,
+        engine: &Engine,
+        store: &dyn VaultStore,
+        entry: AuditEntry,
+        had_it: bool,
+    ) -> Result<bool, EngineError> {
         if had_it && self.shared.behind.load(Ordering::Relaxed) < BEHIND_MAX && self.begin(entry.clone()) {
             return Ok(false);
         }
-        let (sender, fate) = oneshot::channel();
-        let place = self.lines.reserve().await.map_err(|_| EngineError::VaultLocked)?;
+        let wait = |millis| engine.shared.ports.timer.sleep_until(engine.now().plus_millis(millis));
+        let mut limit = wait(HAND_OUT_WAIT_MS);
+        let mut longest = wait(HELD_WAIT_MS);
+        let place = tokio::select! {
+            biased;
+            place = self.lines.reserve() => place.map_err(|_| EngineError::VaultLocked)?,
+            () = &mut limit => return Err(EngineError::NotHandedOut(Arc::new(VaultError::Storage(TOO_MANY.into())))),
+        };
+        let (sender, mut fate) = oneshot::channel();
         self.shared.behind.fetch_add(1, Ordering::Relaxed);
         place.send(Line { entry, waiting: Some(sender) });
-        let limit = engine.shared.ports.timer.sleep_until(engine.now().plus_millis(HAND_OUT_WAIT_MS));
-        let fate = tokio::select! {
-            fate = fate => fate.map_err(|_| EngineError::VaultLocked)?,
-            () = limit => {
-                warn!("the disk is slow, and a token left before its line in the audit log was written");
-                Fate::Kept
+        loop {
+            let too_long = tokio::select! {
+                biased;
+                fate = &mut fate => return fate.map_or(Err(EngineError::VaultLocked), is_written),
+                () = &mut longest => true,
+                () = &mut limit => false,
+            };
+            // Not the disk is slow: another program is waited for, and not for long.
+            if store.is_held() {
+                if !too_long {
+                    limit = wait(HAND_OUT_WAIT_MS);
+                    continue;
+                }
+                warn!("the vault's file does not answer, and a token does not leave");
+                // Somebody still hears its fate, so a line that is refused later is not kept for a token that did not leave.
+                // One that is written says too much, which is better than too little.
+                tokio::spawn(fate);
+                return Err(EngineError::NotHandedOut(Arc::new(VaultError::Busy)));
             }
-        };
-        match fate {
-            Fate::Written => Ok(true),
-            Fate::Kept => Ok(false),
-            Fate::Refused(error) => match &*error {
-                VaultError::Locked => Err(EngineError::VaultLocked),
-                _ => Err(EngineError::Vault(error)),
-            },
+            // From here on the line is kept, unless its fate is known in this very moment.
+            fate.close();
+            return fate.try_recv().map_or_else(
+                |_| {
+                    warn!("the disk is slow, and a token left before its line in the audit log was written");
+                    Ok(false)
+                },
+                is_written,
+            );
         }
     }
 
@@ -139,15 +204,23 @@ impl Log {
     }
 }
 
+/// Whether the line is on the disk; an error when the token does not leave.
+fn is_written(fate: Fate) -> Result<bool, EngineError> {
+    match fate {
+        Fate::Written => Ok(true),
+        Fate::Kept => Ok(false),
+        Fate::Refused(error) => Err(match &*error {
+            VaultError::Locked => EngineError::VaultLocked,
+            _ => EngineError::NotHandedOut(error),
+        }),
+    }
+}
+
 impl Lines {
-    /// Waits for lines. Those who wait for their fate come back with them; nothing comes back when the session is over.
-    async fn some(&mut self) -> Option<(Vec<AuditEntry>, Vec<oneshot::Sender<Fate>>)> {
+    /// Waits for lines; nothing comes back when the session is over.
+    async fn some(&mut self) -> Option<Vec<Line>> {
         let mut lines = Vec::new();
-        if self.lines.recv_many(&mut lines, LINES_AT_ONCE).await == 0 {
-            return None;
-        }
-        let (entries, waiting): (Vec<_>, Vec<_>) = lines.into_iter().map(|line| (line.entry, line.waiting)).unzip();
-        Some((entries, waiting.into_iter().flatten().collect()))
+        (self.lines.recv_many(&mut lines, LINES_AT_ONCE).await > 0).then_some(lines)
     }
 
     /// What came of a try to write. Faces hear of a trouble that begins or ends.
@@ -163,91 +236,118 @@ impl Lines {
         }
     }
 
-    /// So many lines are on their way no more.
-    fn settle(&self, lines: usize, waiting: Vec<oneshot::Sender<Fate>>, fate: &Fate) {
-        self.shared.behind.fetch_sub(lines, Ordering::Relaxed);
-        for waiting in waiting {
-            // Whoever gave up waiting needs no answer.
-            let _ = waiting.send(fate.clone());
+    /// These are on their way no more. Comes back: what nobody waits for, or not any more.
+    fn settle(&self, lines: Vec<Line>, fate: &Fate) -> Vec<AuditEntry> {
+        self.shared.behind.fetch_sub(lines.len(), Ordering::Relaxed);
+        let unheard = |Line { entry, waiting }: Line| {
+            let heard = waiting.is_some_and(|waiting| waiting.send(fate.clone()).is_ok());
+            (!heard).then_some(entry)
+        };
+        lines.into_iter().filter_map(unheard).collect()
+    }
+}
+
+/// Who writes the lines of one session.
+struct Writer {
+    engine: Engine,
+    store: Arc<dyn VaultStore>,
+    lines: Lines,
+    /// Those that were not taken yet, and are tried again.
+    held: Vec<AuditEntry>,
+}
+
+/// Writes lines until the session ends and all of them are written. Those that are not taken are tried again, and one last
+/// time when the vault is being closed.
+pub(crate) async fn write(engine: Engine, store: Arc<dyn VaultStore>, lines: Lines, closed: CancellationToken) {
+    let mut writer = Writer { engine, store, lines, held: Vec::new() };
+    while let Some(new) = writer.lines.some().await {
+        if let Err(error) = writer.try_with(new).await {
+            warn!(%error, lines = writer.held.len(), "the audit log takes no lines, and they are tried again");
+            writer.try_until_closed(error, &closed).await;
         }
     }
 }
 
-/// Writes lines until the session ends and all of them are written. Those that the disk does not take are tried again,
-/// and one last time when the vault is being closed.
-pub(crate) async fn write(engine: Engine, store: Arc<dyn VaultStore>, mut lines: Lines, closed: CancellationToken) {
-    while let Some((entries, waiting)) = lines.some().await {
-        let count = entries.len();
-        let done = engine.append(&store, &entries).await.map_err(Arc::new);
-        lines.tried(&engine, done.as_ref().err().filter(|error| is_trouble(error)));
-        match done {
-            Ok(()) => lines.settle(count, waiting, &Fate::Written),
-            Err(error) if may_pass(&error) => {
-                warn!(%error, lines = count, "the audit log takes no lines, and they are tried again");
-                lines.settle(count, waiting, &Fate::Kept);
-                hold(&engine, &store, &mut lines, entries, &closed).await;
+impl Writer {
+    /// Tries to write what is held and `new`. What has to be tried again is held when this fails.
+    async fn try_with(&mut self, new: Vec<Line>) -> Result<(), Arc<VaultError>> {
+        let known = self.held.len();
+        self.held.extend(new.iter().map(|line| line.entry.clone()));
+        let done = self.engine.append(&self.store, &self.held).await.map_err(Arc::new);
+        let is_trouble = |error: &&Arc<VaultError>| Blame::of(error) != Blame::Nobody;
+        self.lines.tried(&self.engine, done.as_ref().err().filter(is_trouble));
+        let Err(error) = done else {
+            self.held.clear();
+            self.lines.settle(new, &Fate::Written);
+            return Ok(());
+        };
+        match Blame::of(&error) {
+            Blame::Disk => drop(self.lines.settle(new, &Fate::Kept)),
+            Blame::Somebody => {
+                // A token that does not leave has no line.
+                self.held.truncate(known);
+                self.held.extend(self.lines.settle(new, &Fate::Refused(error.clone())));
             }
-            Err(error) => {
-                engine.note_lost(count, &error);
-                lines.settle(count, waiting, &Fate::Refused(error));
+            Blame::Nobody => {
+                self.lose(0, &error);
+                self.lines.settle(new, &Fate::Refused(error));
+                return Ok(());
+            }
+        }
+        self.lose(LINES_HELD, &error);
+        Err(error)
+    }
+
+    /// Keeps what is held, and what comes meanwhile, until it is written or the session is over.
+    async fn try_until_closed(&mut self, mut error: Arc<VaultError>, closed: &CancellationToken) {
+        let engine = self.engine.clone();
+        let mut tries = StoreTries::new(&engine, closed);
+        loop {
+            let new = self.next_try(&mut tries, &error).await;
+            match self.try_with(new).await {
+                Ok(()) => return,
+                Err(last) if tries.are_over() => return self.lose(0, &last),
+                Err(again) => error = again,
             }
         }
     }
-}
 
-/// Whether it is worth to try again.
-const fn may_pass(error: &VaultError) -> bool {
-    matches!(error, VaultError::DiskFull | VaultError::Storage(_))
-}
-
-/// Whether a person has to know.
-const fn is_trouble(error: &VaultError) -> bool {
-    !matches!(error, VaultError::Locked | VaultError::Unaccepted)
-}
-
-/// Keeps lines, and those that come meanwhile, until the disk takes them or the session is over.
-async fn hold(
-    engine: &Engine,
-    store: &Arc<dyn VaultStore>,
-    lines: &mut Lines,
-    mut held: Vec<AuditEntry>,
-    closed: &CancellationToken,
-) {
-    let mut tries = StoreTries::new(engine, closed);
-    let mut more = true;
-    loop {
-        {
-            let next = tries.next();
-            tokio::pin!(next);
-            loop {
-                tokio::select! {
-                    () = &mut next => break,
-                    some = lines.some(), if more => match some {
-                        Some((entries, waiting)) => {
-                            let room = LINES_HELD.saturating_sub(held.len());
-                            engine.note_lost(entries.len().saturating_sub(room), &VaultError::DiskFull);
-                            lines.settle(entries.len(), waiting, &Fate::Kept);
-                            held.extend(entries.into_iter().take(room));
-                        }
-                        None => more = false,
-                    },
-                }
+    /// Waits for the next try, and gives back what has to be in it.
+    async fn next_try(&mut self, tries: &mut StoreTries<'_>, error: &Arc<VaultError>) -> Vec<Line> {
+        let next = tries.next();
+        tokio::pin!(next);
+        let mut more = true;
+        loop {
+            let new = tokio::select! {
+                () = &mut next => return Vec::new(),
+                some = self.lines.some(), if more => some,
+            };
+            let Some(new) = new else {
+                more = false;
+                continue;
+            };
+            // Whoever waits for a file that somebody held hears what is true now; a full disk is not asked for each of them.
+            if Blame::of(error) == Blame::Somebody && new.iter().any(|line| line.waiting.is_some()) {
+                return new;
             }
+            self.held.extend(new.iter().map(|line| line.entry.clone()));
+            self.lines.settle(new, &Fate::Kept);
+            self.lose(LINES_HELD, error);
         }
-        let done = engine.append(store, &held).await.map_err(Arc::new);
-        lines.tried(engine, done.as_ref().err().filter(|error| is_trouble(error)));
-        match done {
-            Ok(()) => return,
-            Err(error) if may_pass(&error) && !tries.are_over() => {}
-            Err(error) => return engine.note_lost(held.len(), &error),
-        }
+    }
+
+    /// Gives up all but the oldest lines that are held.
+    fn lose(&mut self, all_but: usize, error: &VaultError) {
+        let lost = self.held.len().saturating_sub(all_but);
+        self.held.truncate(all_but);
+        self.engine.note_lost(lost, error);
     }
 }
 
 impl Engine {
     /// Writes lines, and before them how many are missing.
     async fn append(&self, store: &Arc<dyn VaultStore>, entries: &[AuditEntry]) -> Result<(), VaultError> {
-        let lost = self.state().lines_lost;
+        let lost = self.shared.lines_lost.load(Ordering::Relaxed);
         if lost == 0 {
             return store.append_audit(entries).await;
         }
@@ -260,8 +360,7 @@ impl Engine {
         };
         let entries: Vec<_> = std::iter::once(missing).chain(entries.iter().cloned()).collect();
         store.append_audit(&entries).await?;
-        let mut state = self.state();
-        state.lines_lost = state.lines_lost.saturating_sub(lost);
+        self.shared.lines_lost.fetch_sub(lost, Ordering::Relaxed);
         Ok(())
     }
 
@@ -272,8 +371,7 @@ impl Engine {
             debug!(lines, "the audit log takes no lines yet");
         } else if lines > 0 {
             warn!(%error, lines, "lines of the audit log are lost");
-            let mut state = self.state();
-            state.lines_lost = state.lines_lost.saturating_add(lines);
+            self.shared.lines_lost.fetch_add(lines, Ordering::Relaxed);
         }
     }
 
@@ -286,5 +384,30 @@ impl Engine {
             (session.store.clone(), account.map(|account| session.find(account)).transpose()?)
         };
         Ok(store.audit(&AuditFilter { account, ..filter }).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_for_which_there_is_no_place_are_counted() {
+        let lost = Arc::<AtomicUsize>::default();
+        let (log, lines) = channel(lost.clone());
+        let entry = AuditEntry {
+            at: Default::default(),
+            action: AuditAction::Locked,
+            account: None,
+            program: None,
+            detail: None,
+        };
+        for _ in 0..LINES_WAITING + 3 {
+            log.put(entry.clone());
+        }
+        assert_eq!(lost.load(Ordering::Relaxed), 3);
+        drop(lines);
+        log.put(entry);
+        assert_eq!(lost.load(Ordering::Relaxed), 4, "nor when nobody writes any more");
     }
 }

@@ -1,18 +1,22 @@
 //! Looking after the vault: checking it, deciding about an older copy, backing it up, restoring it, changing its key,
 //! printing a recovery code.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use holdfast_model::{
-    AuditAction, AuditEntry, Change, Passphrase, RecoveryCode, VaultId, VaultState,
+    AccountId, AuditAction, AuditEntry, Change, Passphrase, ProviderName, RecoveryCode, VaultId, VaultState,
     ports::{
         BackupSummary, CheckReport, Standing, UnlockMaterial, UnlockMethod, VaultError, VaultHeader, VaultStore,
         WhichSecret,
     },
 };
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{Caller, Engine, EngineError, Typed, vault::STOP_GRACE_MS};
+use crate::{Caller, Engine, EngineError, Typed, renewal::wait_for, vault::STOP_GRACE_MS};
+
+/// How long a keyring is waited for once the vault was locked and nothing is kept for it any more.
+const KEYRING_GRACE_MS: i64 = 1_000;
 
 /// What the key of a vault is changed to.
 #[derive(Debug)]
@@ -34,6 +38,25 @@ pub struct Restore<'a> {
     pub unlock: UnlockMethod,
     /// Its passphrase, when one takes part; `None` for the backup's.
     pub passphrase: Option<Passphrase>,
+}
+
+/// The deletion of a damaged record. Dropping it lets the renewals depart that it kept.
+struct Removal {
+    engine: Engine,
+    over: CancellationToken,
+    /// Whose record it is, as far as the memory tells.
+    account: Option<AccountId>,
+    serial: u64,
+    store: Arc<dyn VaultStore>,
+    /// Those that were known when it began.
+    providers: Vec<ProviderName>,
+}
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        self.over.cancel();
+        self.engine.shared.replanned.notify_one();
+    }
 }
 
 impl Engine {
@@ -85,28 +108,99 @@ impl Engine {
         Ok(())
     }
 
-    /// Deletes a record that no seal opens any more, as a check names it. With an account its tokens go too; where they were
-    /// issued nobody can tell any more, so they are not revoked there.
+    /// Deletes a damaged record, and lets go of it in memory too. With an account its tokens go; where they were issued
+    /// nobody can tell any more, so they are not revoked there. Accounts of a provider stay as they are, and are not
+    /// renewed until it is added again: its record is of no use to them, and they need not sign in for it.
     ///
     /// # Errors
-    /// [`EngineError::NotDamaged`] for a record that is whole, or not there.
+    /// [`EngineError::NotDamaged`] for a record that is whole, or not there; [`EngineError::RenewalFailing`] while the
+    /// vault does not take what a renewal of its account brought.
     pub async fn remove_damaged(&self, table: &str, row: &str, caller: &Caller) -> Result<(), EngineError> {
         let _keeping = self.shared.keeping.lock().await;
-        let store = self.state().session()?.store.clone();
-        store.delete_damaged(table, row).await.map_err(|error| match error {
+        // Until this is dropped no renewal of the account departs.
+        let Removal { serial, store, providers, account, .. } = &self.removal_of(table, row).await?;
+        let account = *account;
+        let done = AuditEntry {
+            at: self.now(),
+            action: AuditAction::Removed,
+            account,
+            program: caller.program.clone(),
+            detail: Some(format!("the damaged record {row} in {table}")),
+        };
+        store.delete_damaged(table, row, &done).await.map_err(|error| match error {
             VaultError::NotFound => EngineError::NotDamaged { table: table.to_owned(), record: row.to_owned() },
             other => other.into(),
         })?;
-        let account = row.parse().ok().filter(|_| table == "accounts");
         info!(table, row, "deleted a damaged record");
-        // At once: it is gone, whatever fails below.
-        self.audit(AuditAction::Removed, account, caller, Some(format!("the damaged record {row} in {table}")));
-        let left = store.load().await?.damaged.len();
-        if let Ok(session) = self.state().session_mut() {
-            session.damaged = left;
+        // It is gone, whatever this brings.
+        let left = store.load().await.inspect_err(|error| warn!(%error, "what the vault holds now was not read"));
+        let mut changes = Vec::new();
+        if let Ok(session) = self.state().session_mut()
+            && session.serial == *serial
+        {
+            let mut changed: BTreeSet<_> = account.into_iter().collect();
+            changes.extend(session.let_go(table, row));
+            if let Ok(left) = left {
+                session.damaged = left.damaged.len();
+                changed.extend(session.note_incomplete(&left.incomplete));
+                if table == "providers" {
+                    changes.extend(session.let_go_of_providers(providers, &left.providers));
+                }
+            }
+            for id in changed {
+                session.replan(id, self.now(), self.next_revision());
+                let change = Change::Account(id);
+                if session.accounts.contains_key(&id) && !changes.contains(&change) {
+                    changes.push(change);
+                }
+            }
+        }
+        for change in changes {
+            self.announce(change);
         }
         self.announce(Change::Vault(VaultState::Unlocked));
         Ok(())
+    }
+
+    /// Begins the deletion of a damaged record when no renewal of its account is under way, and keeps the next one from
+    /// departing: what it brought could not be stored beside a record that is gone.
+    ///
+    /// # Errors
+    /// [`EngineError::RenewalFailing`] while a renewal tries to store its answer.
+    async fn removal_of(&self, table: &str, row: &str) -> Result<Removal, EngineError> {
+        loop {
+            let (flight, unstored) = {
+                let mut state = self.state();
+                let session = state.session_mut()?;
+                let account = match table {
+                    "accounts" => row.parse().ok(),
+                    "credentials" => row.parse().ok().and_then(|credential| session.owner_of(credential)),
+                    _ => None,
+                };
+                let entry = account.and_then(|account| session.accounts.get_mut(&account));
+                match entry.as_ref().and_then(|entry| entry.flight.as_ref()) {
+                    Some(flight) => (flight.end.clone(), flight.unstored),
+                    None => {
+                        let over = CancellationToken::new();
+                        if let Some(entry) = entry {
+                            entry.removal = Some(over.clone());
+                        }
+                        return Ok(Removal {
+                            engine: self.clone(),
+                            over,
+                            account,
+                            serial: session.serial,
+                            store: session.store.clone(),
+                            providers: session.providers.keys().cloned().collect(),
+                        });
+                    }
+                }
+            };
+            let ended = self.or_closed(wait_for(flight)).await;
+            if unstored {
+                ended?;
+            }
+        }
     }
 
     /// Writes a backup to a new file. It is sealed by `passphrase`, or without one by the vault's own, which `proof` has
@@ -153,7 +247,7 @@ impl Engine {
                 Ok(summary)
             }
             Err(error) => {
-                self.drop_secret_unless_needed(id, unlock).await;
+                self.keyring_or_soon_after(closings, self.drop_secret_unless_needed(id, unlock)).await;
                 Err(match error {
                     VaultError::WrongKey => EngineError::WrongBackupPassphrase,
                     other => other.into(),
@@ -238,7 +332,8 @@ impl Engine {
                 };
                 self.state().key_changes += 1;
                 drop(copying);
-                return self.locked_meanwhile(header, unlock, changed).await;
+                self.keyring_or_soon_after(closings, self.locked_meanwhile(header, unlock, &changed)).await;
+                return Ok(changed?);
             }
         };
         self.state().key_changes += 1;
@@ -263,7 +358,11 @@ impl Engine {
             }
             (header, new())
         } else {
-            self.drop_secret(header.id, WhichSecret::Next, unlock).await;
+            tokio::select! {
+                () = self.drop_secret(header.id, WhichSecret::Next, unlock) => {}
+                // It opens nothing, and the next unlock through the keyring puts it away.
+                () = self.closed_since(closings) => return Ok(changed?),
+            }
             (header, old())
         };
         drop((old, secret, passphrase));
@@ -281,13 +380,8 @@ impl Engine {
     }
 
     /// What a change of the key leaves behind that a lock overtook.
-    async fn locked_meanwhile(
-        &self,
-        header: VaultHeader,
-        unlock: UnlockMethod,
-        changed: Result<(), VaultError>,
-    ) -> Result<(), EngineError> {
-        match &changed {
+    async fn locked_meanwhile(&self, header: VaultHeader, unlock: UnlockMethod, changed: &Result<(), VaultError>) {
+        match changed {
             Ok(()) if !unlock.uses_keyring() => self.forget_secret(header.id).await,
             // Under the name of the next one it holds what the file needs.
             Ok(()) => {}
@@ -295,7 +389,19 @@ impl Engine {
             // It is not certain which key the file has.
             Err(_) => {}
         }
-        Ok(changed?)
+    }
+
+    /// Has the keyring tidied up, and waits for it as long as nobody closes the vault, and a little longer: whoever opens
+    /// it next waits for the gate, and a keyring may hang. What is left in it opens nothing, or is what the file needs.
+    async fn keyring_or_soon_after(&self, closings: u64, tidied: impl Future<Output = ()>) {
+        let too_long = async {
+            self.closed_since(closings).await;
+            self.shared.ports.timer.sleep_until(self.now().plus_millis(KEYRING_GRACE_MS)).await;
+        };
+        tokio::select! {
+            () = tidied => {}
+            () = too_long => warn!("the keyring does not answer; it may keep a key that opens nothing any more"),
+        }
     }
 
     /// [`Engine::new_material`], given up when the vault is closed: a keyring may wait for its person.
@@ -312,7 +418,9 @@ impl Engine {
             () = self.closed_since(closings) => {
                 // Beside us: whoever holds a passphrase meanwhile lets go of it now.
                 let engine = self.clone();
-                tokio::spawn(async move { engine.drop_secret(id, which, unlock).await });
+                tokio::spawn(async move {
+                    engine.keyring_or_soon_after(closings, engine.drop_secret(id, which, unlock)).await;
+                });
                 Err(self.state().closed())
             }
         }

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -78,6 +78,8 @@ pub(crate) struct Shared {
     pub deriving: tokio::sync::Semaphore,
     /// Places for sign-ins that wait for their browser.
     pub sign_in_places: Arc<tokio::sync::Semaphore>,
+    /// Lines of the audit log that were lost since the engine started, and of which no line tells yet.
+    pub lines_lost: Arc<AtomicUsize>,
     pub tasks: TaskTracker,
     pub stopping: CancellationToken,
     revision: AtomicU64,
@@ -103,8 +105,6 @@ pub(crate) struct State {
     /// From `providers.d`.
     pub file_providers: BTreeMap<ProviderName, Provider>,
     pub sign_ins: BTreeMap<SignInId, SignInEntry>,
-    /// Lines of the audit log that were lost since the engine started, and of which no line tells yet.
-    pub lines_lost: usize,
     /// Refresh tokens of imported files that are being used at this moment.
     pub importing: HashSet<Fingerprint>,
 }
@@ -127,6 +127,7 @@ impl Engine {
                 keeping: tokio::sync::Mutex::new(()),
                 deriving: tokio::sync::Semaphore::new(1),
                 sign_in_places: Arc::new(tokio::sync::Semaphore::new(crate::sign_in::WAITING_MAX)),
+                lines_lost: Arc::default(),
                 tasks: TaskTracker::new(),
                 stopping: CancellationToken::new(),
                 revision: AtomicU64::new(0),

@@ -66,6 +66,9 @@ pub enum EngineError {
     /// Nothing can be written into the audit log at present. What is to be written is kept and tried again.
     #[error("the audit log takes no lines at present: {0}")]
     LogTakesNothing(std::sync::Arc<VaultError>),
+    /// The line of a hand-out cannot be written because of what somebody did to the vault's file, so the token did not leave.
+    #[error("no token was handed out, because its line in the audit log cannot be written: {0}")]
+    NotHandedOut(std::sync::Arc<VaultError>),
     /// No provider of that name.
     #[error("there is no provider {0}")]
     ProviderNotFound(String),

@@ -6,7 +6,7 @@ use holdfast_model::{AccessToken, Account, AuditAction, AuditEntry, Condition, C
 
 use crate::{
     Caller, Engine, EngineError,
-    renewal::{Asked, usable, wait_for},
+    renewal::{Asked, usable},
     session::{InMemory, Session},
 };
 
@@ -68,8 +68,7 @@ impl Engine {
                 }
                 Answer::Renew => {
                     let id = self.state().session()?.find(id_or_label)?;
-                    let flight = self.join_or_start(id, Asked::Helper)?;
-                    self.or_closed(wait_for(flight)).await?;
+                    self.renewed(id, Asked::Helper).await?;
                 }
             }
         }
@@ -157,14 +156,14 @@ impl Engine {
             detail: Some(format!("{} for {}", handed.credential.fingerprint, handed.credential.scopes.join(" "))),
         };
         let executable = caller.executable.as_ref();
-        let (log, had_it) = {
+        let (log, store, had_it) = {
             let mut state = self.state();
             let session = state.session_mut()?;
-            let log = session.audit.clone();
+            let (log, store) = (session.audit.clone(), session.store.clone());
             let held = held(session, &handed.credential);
-            (log, held.zip(executable).is_some_and(|(held, executable)| held.had_by.contains(executable)))
+            (log, store, held.zip(executable).is_some_and(|(held, executable)| held.had_by.contains(executable)))
         };
-        let written = self.or_closed(log.hand_out(self, entry, had_it)).await?;
+        let written = self.or_closed(log.hand_out(self, &*store, entry, had_it)).await?;
         self.is_still_theirs(&handed.credential)?;
         if written
             && let Some(executable) = executable

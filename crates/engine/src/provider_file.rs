@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_model::{ClientAuthentication, Provider, ProviderName, ProviderOrigin};
+use holdfast_model::{ClientAuthentication, Provider, ProviderName, ProviderOrigin, displayable};
 use serde::Deserialize;
 
 use crate::{EngineError, providers::check};
@@ -32,18 +32,7 @@ impl ProviderFileError {
     /// Takes a sentence that may quote the file: what breaks the line, moves a cursor or turns the text round becomes
     /// U+FFFD, because the sentence goes to terminals and logs, and a file may come from anybody.
     fn quoting(sentence: &str) -> Self {
-        let obeyed = |c: char| {
-            c.is_control()
-                || matches!(c,
-                    '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-                    | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-        };
-        let mut shown: String =
-            sentence.chars().take(LONGEST).map(|c| if obeyed(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
-        if sentence.chars().nth(LONGEST).is_some() {
-            shown.push('…');
-        }
-        Self(shown)
+        Self(displayable(sentence, LONGEST))
     }
 }
 

@@ -31,6 +31,14 @@ pub(crate) enum Asked {
     Person,
 }
 
+/// What came of asking for a renewal.
+pub(crate) enum Renewal {
+    /// It is under way.
+    Flight(watch::Receiver<FlightEnd>),
+    /// It departs when this has ended, if it is asked for again then: see [`Entry::removal`].
+    After(CancellationToken),
+}
+
 /// What a flight takes along.
 struct Departure {
     number: u64,
@@ -85,17 +93,35 @@ impl Engine {
     /// Renews an account now, whatever its plan, and returns when that is done.
     pub async fn renew(&self, id_or_label: &str, _caller: &Caller) -> Result<(), EngineError> {
         let id = self.state().session()?.find(id_or_label)?;
-        let flight = self.join_or_start(id, Asked::Person)?;
-        self.or_closed(wait_for(flight)).await
+        self.renewed(id, Asked::Person).await
     }
 
-    /// The renewal of an account that is under way, or a new one.
-    pub(crate) fn join_or_start(&self, id: AccountId, asked: Asked) -> Result<watch::Receiver<FlightEnd>, EngineError> {
+    /// Waits for the renewal of an account that is under way, or for a new one.
+    pub(crate) async fn renewed(&self, id: AccountId, asked: Asked) -> Result<(), EngineError> {
+        loop {
+            match self.join_or_start(id, asked)? {
+                Renewal::Flight(flight) => return self.or_closed(wait_for(flight)).await,
+                Renewal::After(removal) => {
+                    let over = async {
+                        removal.cancelled().await;
+                        Ok::<_, EngineError>(())
+                    };
+                    self.or_closed(over).await?;
+                }
+            }
+        }
+    }
+
+    /// The renewal of an account that is under way, or a new one where nothing keeps it from departing.
+    pub(crate) fn join_or_start(&self, id: AccountId, asked: Asked) -> Result<Renewal, EngineError> {
         let now = self.now();
         let mut state = self.state();
         let entry = state.session()?.entry(id)?;
         if let Some(flight) = &entry.flight {
-            return Ok(flight.end.clone());
+            return Ok(Renewal::Flight(flight.end.clone()));
+        }
+        if let Some(removal) = entry.removal.as_ref().filter(|removal| !removal.is_cancelled()) {
+            return Ok(Renewal::After(removal.clone()));
         }
         usable(&entry.account)?;
         let needs = |reason| EngineError::NeedsSignIn {
@@ -117,10 +143,7 @@ impl Engine {
             });
         }
         let Some(refresh) = &entry.credentials.refresh else {
-            return Err(needs(match entry.credentials.access {
-                Some(_) => NeedsSignIn::NoRefreshToken,
-                None => NeedsSignIn::Unreadable,
-            }));
+            return Err(needs(entry.why_not_renewable()));
         };
         if asked != Asked::Person && refresh.lifetime.is_over(now) {
             return Err(needs(match refresh.lifetime.limited_by() {
@@ -171,7 +194,7 @@ impl Engine {
         );
         drop(state);
         self.announce(Change::Account(id));
-        Ok(end)
+        Ok(Renewal::Flight(end))
     }
 
     /// Asks the provider. Touches the vault, not the memory.
@@ -351,8 +374,14 @@ impl Engine {
                 }
                 Landing::Overtaken => usable(&entry.account).and_then(|()| Err(entry.out_of_step(now))),
                 Landing::NotStarted(error) => {
+                    let kind = match &error {
+                        EngineError::Vault(vault) if matches!(**vault, VaultError::Damaged { .. }) => {
+                            FailureKind::VaultDamaged
+                        }
+                        _ => FailureKind::VaultFailed,
+                    };
                     let failure = ProviderFailure::new(
-                        FailureKind::VaultFailed,
+                        kind,
                         "vault",
                         format!("The renewal did not begin, and nothing was sent to the provider: {error}."),
                     );

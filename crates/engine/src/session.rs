@@ -6,8 +6,8 @@ use std::{
 };
 
 use holdfast_model::{
-    AccessToken, Account, AccountId, Action, Condition, Credential, CredentialSet, FailureKind, Plan, Provider,
-    ProviderName, Revocation, RevocationId, State, Trouble, UnixMillis, look_alike, plan,
+    AccessToken, Account, AccountId, Action, Change, Condition, Credential, CredentialId, CredentialSet, FailureKind,
+    NeedsSignIn, Plan, Provider, ProviderName, Revocation, RevocationId, State, Trouble, UnixMillis, look_alike, plan,
     ports::{RefreshIntent, Standing, UnlockMethod, VaultContents, VaultStore},
 };
 use tokio::sync::watch;
@@ -78,10 +78,15 @@ pub(crate) struct Entry {
     pub failure: Option<holdfast_model::ProviderFailure>,
     /// The renewal under way.
     pub flight: Option<Flight>,
+    /// Ends when a damaged record of it is deleted. No renewal departs before that: what it brought could not be stored
+    /// beside a record that is gone.
+    pub removal: Option<CancellationToken>,
     /// The access token of the present generation, once somebody asked for it.
     pub access: Option<InMemory>,
     /// A renewal whose reply was lost: the next refusal means that, and not that the provider ended it.
     pub in_doubt: bool,
+    /// It has more credentials than these: one of them is damaged.
+    pub incomplete: bool,
     pub planned: Option<Plan>,
     pub revision: u64,
 }
@@ -115,7 +120,8 @@ impl Session {
                     // At once: a provider's grace for a repeated request is short.
                     retry_at: now,
                 });
-                (account.id, Entry { in_doubt, trouble, ..Entry::new(account, credentials) })
+                let incomplete = contents.incomplete.contains(&account.id);
+                (account.id, Entry { in_doubt, incomplete, trouble, ..Entry::new(account, credentials) })
             })
             .collect();
         Self {
@@ -156,6 +162,9 @@ impl Session {
             }
         }
         for (id, entry) in fresh.accounts {
+            if let Some(known) = self.accounts.get_mut(&id) {
+                known.incomplete = entry.incomplete;
+            }
             let entry = match (self.accounts.get(&id), before.get(&id)) {
                 (None, None) => entry,
                 (Some(known), Some(before)) if known.is_still(before) => match known.with(entry) {
@@ -168,6 +177,58 @@ impl Session {
             self.forget(id);
             self.accounts.insert(id, entry);
         }
+    }
+
+    /// The account that has this credential.
+    pub fn owner_of(&self, credential: CredentialId) -> Option<AccountId> {
+        let has = |entry: &&Entry| entry.credentials.iter().any(|held| held.id == credential);
+        self.accounts.values().find(has).map(|entry| entry.account.id)
+    }
+
+    /// Lets go of a record that was deleted from the vault, as the next unlock would. Says who changed by it. A provider's
+    /// record does not tell its name: see [`Session::let_go_of_providers`].
+    pub fn let_go(&mut self, table: &str, row: &str) -> Option<Change> {
+        match table {
+            "accounts" => {
+                let id = row.parse().ok()?;
+                self.accounts.contains_key(&id).then(|| self.forget(id))?;
+                Some(Change::AccountRemoved(id))
+            }
+            "credentials" => {
+                let credential = row.parse().ok()?;
+                let account = self.owner_of(credential)?;
+                let entry = self.accounts.get_mut(&account)?;
+                entry.credentials =
+                    Arc::new(entry.credentials.iter().filter(|held| held.id != credential).cloned().collect());
+                entry.access = entry.access.take().filter(|_| entry.credentials.access.is_some());
+                Some(Change::Account(account))
+            }
+            "revocations" => {
+                let id = row.parse().ok()?;
+                self.revocations.contains_key(&id).then(|| self.revocation_ended(id))?;
+                Some(Change::Revocation(id))
+            }
+            _ => None,
+        }
+    }
+
+    /// Lets go of those providers of `before` that the vault does not hold any more, and names them.
+    pub fn let_go_of_providers(&mut self, before: &[ProviderName], left: &[Provider]) -> Vec<Change> {
+        let is_gone = |name: &&ProviderName| left.iter().all(|provider| provider.name != **name);
+        let gone: Vec<_> = before.iter().filter(is_gone).cloned().collect();
+        for name in &gone {
+            self.providers.remove(name);
+        }
+        gone.into_iter().map(Change::ProviderRemoved).collect()
+    }
+
+    /// Notes which accounts have more credentials than these, and names those of which that is news.
+    pub fn note_incomplete(&mut self, incomplete: &BTreeSet<AccountId>) -> Vec<AccountId> {
+        let is_news = |(id, entry): (&AccountId, &mut Entry)| {
+            let now = incomplete.contains(id);
+            (std::mem::replace(&mut entry.incomplete, now) != now).then_some(*id)
+        };
+        self.accounts.iter_mut().filter_map(is_news).collect()
     }
 
     /// Notes that nothing is to be revoked any more.
@@ -252,8 +313,10 @@ impl Entry {
             trouble: None,
             failure: None,
             flight: None,
+            removal: None,
             access: None,
             in_doubt: false,
+            incomplete: false,
             planned: None,
             revision: 0,
         }
@@ -285,7 +348,20 @@ impl Entry {
     /// What is true of the account at `now`.
     pub fn state(&self, now: UnixMillis) -> State {
         let refreshing = self.flight.as_ref().is_some_and(|flight| !flight.unstored);
-        State::of(&self.account, &self.credentials, self.trouble.as_ref(), refreshing, now)
+        match State::of(&self.account, &self.credentials, self.trouble.as_ref(), refreshing, now) {
+            State::NeedsSignIn { reason: NeedsSignIn::NoRefreshToken } => {
+                State::NeedsSignIn { reason: self.why_not_renewable() }
+            }
+            state => state,
+        }
+    }
+
+    /// Why an account without a refresh token cannot be renewed.
+    pub fn why_not_renewable(&self) -> NeedsSignIn {
+        match self.credentials.access {
+            Some(_) if !self.incomplete => NeedsSignIn::NoRefreshToken,
+            _ => NeedsSignIn::Unreadable,
+        }
     }
 
     /// Forgets what renewals went through: a new value, or the end of the account here.

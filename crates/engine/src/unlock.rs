@@ -81,7 +81,7 @@ impl Engine {
             return Ok(());
         }
         self.may_try(typed.as_ref())?;
-        let store = self.open_store(header, keyring, typed.clone()).await;
+        let store = self.open_store(header, keyring, typed.clone(), closings).await;
         let store = store.map_err(|error| self.count_try(typed.as_ref(), error))?;
         let open_already = {
             let mut state = self.state();
@@ -135,42 +135,57 @@ impl Engine {
     }
 
     /// Opens the file. Where a change of the key was interrupted between file and keyring, the secret that was to come
-    /// into force does so now.
+    /// into force does so now; a keyring that hangs is not waited for once the vault was closed.
     async fn open_store(
         &self,
         header: VaultHeader,
         keyring: Option<Found>,
         typed: Option<Typed>,
+        closings: u64,
     ) -> Result<Arc<dyn VaultStore>, VaultError> {
         let material = |keyring| match typed.clone() {
             Some(typed) => typed.with(keyring),
             None => UnlockMaterial { keyring, ..UnlockMaterial::default() },
         };
         let vault = &self.shared.ports.vault;
+        let next = self.shared.ports.keyring.get(header.id, WhichSecret::Next);
         let first = vault.open(material(keyring.clone().map(|found| found.secret))).await;
         match (&first, keyring) {
             // The file has the new key, and the keyring was not told.
             (Ok(_), Some(Found { which: WhichSecret::Next, secret })) => {
                 info!("finished a change of the key that was interrupted");
-                self.finish_secret(header, Some(secret)).await;
+                self.unless_closed(closings, self.finish_secret(header, Some(secret))).await;
             }
             // Left by a change that never reached the file.
-            (Ok(_), Some(Found { which: WhichSecret::Current, .. }))
-                if self.shared.ports.keyring.get(header.id, WhichSecret::Next).await.is_ok() =>
-            {
-                self.finish_secret(header, None).await;
+            (Ok(_), Some(Found { which: WhichSecret::Current, .. })) => {
+                if let Some(Ok(_)) = self.unless_closed(closings, next).await {
+                    self.unless_closed(closings, self.finish_secret(header, None)).await;
+                }
             }
             (Err(VaultError::WrongKey), Some(Found { which: WhichSecret::Current, .. })) => {
-                let Ok(next) = self.shared.ports.keyring.get(header.id, WhichSecret::Next).await else { return first };
+                let next = match self.unless_closed(closings, next).await {
+                    Some(Ok(next)) => next,
+                    Some(Err(_)) => return first,
+                    // Whether what was typed is right was not found out.
+                    None => return Err(VaultError::Locked),
+                };
                 if let Ok(store) = vault.open(material(Some(next.clone()))).await {
                     info!("finished a change of the key that was interrupted");
-                    self.finish_secret(header, Some(next)).await;
+                    self.unless_closed(closings, self.finish_secret(header, Some(next))).await;
                     return Ok(store);
                 }
             }
             _ => {}
         }
         first
+    }
+
+    /// What the keyring answers; nothing when the vault is closed before it does.
+    async fn unless_closed<T>(&self, closings: u64, asked: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            answer = asked => Some(answer),
+            () = self.closed_since(closings) => None,
+        }
     }
 
     /// Puts the next secret in force, or only away when `next` is none of the file's.

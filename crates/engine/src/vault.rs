@@ -174,7 +174,7 @@ impl Engine {
         if contents.standing != Standing::Current {
             warn!(standing = ?contents.standing, "the vault is not the newest state of itself; nothing is written");
         }
-        let (sender, receiver) = audit::channel();
+        let (sender, receiver) = audit::channel(self.shared.lines_lost.clone());
         let now = self.now();
         let mut session = Session::new(self.next_revision(), header.unlock, store.clone(), contents, sender, now);
         session.tasks.spawn(audit::write(self.clone(), store.clone(), receiver, session.cancelled.clone()));

@@ -5,7 +5,7 @@
 mod support;
 
 use holdfast_engine::{Caller, EngineError, SignOutKind, TokenDemand};
-use holdfast_model::AuditAction;
+use holdfast_model::{AuditAction, ports::VaultError};
 use support::World;
 use tokio::task::JoinHandle;
 
@@ -130,6 +130,87 @@ async fn a_disk_that_hangs_keeps_no_helper_from_its_work_for_long() {
     world.vault.audit_lines_go_on();
     world.settle().await;
     assert_eq!(logged(&world).len(), 2, "the line comes when the disk does");
+}
+
+fn is_busy(heard: &EngineError) -> bool {
+    matches!(heard, EngineError::NotHandedOut(error) if matches!(**error, VaultError::Busy))
+}
+
+#[tokio::test]
+async fn while_another_program_holds_the_file_only_who_has_the_token_gets_it_and_what_was_refused_has_no_line() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let (git, curl) = (caller("/usr/bin/git", 1), caller("/usr/bin/curl", 2));
+    ask(&world, &account, &git).await.unwrap().expect("a token");
+    world.vault.file_is_held(true);
+    for _ in 0..2 {
+        let heard = ask(&world, &account, &curl).await.unwrap().expect_err("no token");
+        assert!(is_busy(&heard), "{heard:?}");
+        assert_eq!(ask(&world, &account, &git).await.unwrap().expect("it has it"), "access-1");
+    }
+    let problem = world.engine.status().await.problem.expect("it says so").to_string();
+    assert!(problem.contains("another program holds"), "{problem}");
+    assert_eq!(logged(&world).len(), 1);
+
+    world.vault.file_is_held(false);
+    assert_eq!(ask(&world, &account, &curl).await.unwrap().expect("at once"), "access-1");
+    let (git, curl) = ("/usr/bin/git (pid 1)", "/usr/bin/curl (pid 2)");
+    assert_eq!(logged(&world), [git, git, git, curl]);
+    assert!(world.engine.status().await.problem.is_none());
+}
+
+#[tokio::test]
+async fn a_token_whose_line_waits_for_another_program_does_not_leave_as_if_the_disk_were_slow() {
+    let (world, account) = with_a_log_that_waits().await;
+    world.vault.file_is_held(true);
+    let curl = ask(&world, &account, &caller("/usr/bin/curl", 2));
+    world.until("the line is on its way", |world| world.vault.audit_lines_waiting() == 1).await;
+    world.pass(7).await;
+    assert!(!curl.is_finished());
+    world.vault.audit_lines_go_on();
+    let heard = curl.await.unwrap().expect_err("no token");
+    assert!(is_busy(&heard), "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_token_whose_line_waits_for_another_program_without_end_is_refused_in_the_end_and_has_no_line() {
+    let (world, account) = with_a_log_that_waits().await;
+    world.vault.file_is_held(true);
+    let curl = ask(&world, &account, &caller("/usr/bin/curl", 2));
+    world.until("the line is on its way", |world| world.vault.audit_lines_waiting() == 1).await;
+    world.pass(34).await;
+    assert!(!curl.is_finished());
+    world.pass(2).await;
+    assert!(curl.is_finished(), "whoever asks hears an end");
+    let heard = curl.await.unwrap().expect_err("no token");
+    assert!(is_busy(&heard), "{heard:?}");
+
+    world.vault.audit_lines_go_on();
+    world.settle().await;
+    world.vault.file_is_held(false);
+    ask(&world, &account, &caller("/usr/bin/wget", 3)).await.unwrap().expect("a token");
+    assert_eq!(logged(&world), ["/usr/bin/git (pid 1)", "/usr/bin/wget (pid 3)"]);
+}
+
+#[tokio::test]
+async fn a_token_for_whose_line_there_is_not_even_a_place_does_not_leave() {
+    // More than wait in the channel and in one batch.
+    const ASKING: u32 = 8192 + 512 + 1;
+    let (world, account) = with_a_log_that_waits().await;
+    let asking: Vec<_> = (0..ASKING).map(|pid| ask(&world, &account, &caller("/usr/bin/curl", pid))).collect();
+    world.until("a line is on its way", |world| world.vault.audit_lines_waiting() == 1).await;
+    world.pass(3).await;
+    let mut left = 0;
+    for asking in asking {
+        match asking.await.unwrap() {
+            Ok(_) => left += 1,
+            Err(heard) => assert!(matches!(heard, EngineError::NotHandedOut(_)), "{heard:?}"),
+        }
+    }
+    assert!((8192 + 1..=8192 + 512).contains(&left), "{left} tokens left");
+    world.vault.audit_lines_go_on();
+    world.until("all is written", |world| logged(world).len() > left).await;
+    assert_eq!(logged(&world).len(), left + 1);
 }
 
 #[tokio::test]

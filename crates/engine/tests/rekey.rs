@@ -413,3 +413,78 @@ async fn a_vault_whose_making_failed_when_it_was_there_already_keeps_what_opens_
     assert_eq!(world.keyring.secrets().len(), before + 1);
     opens_after_a_restart(&mut world, None).await;
 }
+
+/// A change of the key under way, with a keyring that answers so many changes and then hangs.
+fn change_with_a_keyring_that_hangs(world: &World, after: usize) -> tokio::task::JoinHandle<Result<(), EngineError>> {
+    world.keyring.hangs_after(after);
+    let engine = world.engine.clone();
+    tokio::spawn(async move { engine.rekey(typed(RIGHT), new_key(Either, Some(NEW)), &caller()).await })
+}
+
+/// Locks without any time passing.
+async fn locks_at_once(world: &World) {
+    let engine = world.engine.clone();
+    let lock = tokio::spawn(async move { engine.lock(&caller()).await });
+    world.until("it is locked", |_| lock.is_finished()).await;
+    lock.await.expect("no panic").expect("locks");
+}
+
+#[tokio::test]
+async fn a_lock_ends_a_change_that_failed_and_waits_for_a_keyring_that_hangs() {
+    let world = open(Either).await;
+    world.settle().await;
+    world.vault.disk_is_full(true);
+    let change = change_with_a_keyring_that_hangs(&world, 1);
+    world.until("the stray secret is to go", |world| world.keyring.unanswered() == 1).await;
+    assert!(!change.is_finished());
+    locks_at_once(&world).await;
+    world.until("the change lets go of its keys", |_| change.is_finished()).await;
+    let failed = change.await.expect("no panic");
+    assert!(matches!(&failed, Err(EngineError::Vault(error)) if matches!(**error, VaultError::DiskFull)), "{failed:?}");
+    world.vault.disk_is_full(false);
+    world.engine.unlock(typed(RIGHT), &caller()).await.expect("the passphrase needs no keyring");
+}
+
+#[tokio::test]
+async fn a_change_that_a_lock_ended_keeps_the_next_unlock_a_second_at_most_for_a_keyring_that_hangs() {
+    let world = open(Either).await;
+    world.vault.copies_take_long();
+    let change = change_with_a_keyring_that_hangs(&world, 1);
+    world.until("it is being copied", |world| world.vault.copies_waiting() == 1).await;
+    let lock = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.lock(&caller()).await })
+    };
+    world.settle().await;
+    world.vault.copies_go_on();
+    world.until("it is locked", |_| lock.is_finished()).await;
+    lock.await.expect("no panic").expect("locks");
+    world.until("the stray secret is to go", |world| world.keyring.unanswered() == 1).await;
+    let unlock = {
+        let engine = world.engine.clone();
+        tokio::spawn(async move { engine.unlock(typed(RIGHT), &caller()).await })
+    };
+    world.settle().await;
+    world.time.advance_ms(1_000);
+    world.until("the change gives up", |_| change.is_finished()).await;
+    let given_up = change.await.expect("no panic");
+    assert!(matches!(given_up, Err(EngineError::VaultLocked)), "{given_up:?}");
+    world.until("it is open again", |_| unlock.is_finished()).await;
+    unlock.await.expect("no panic").expect("the old passphrase is in force");
+}
+
+#[tokio::test]
+async fn a_lock_ends_an_unlock_that_finishes_an_interrupted_change_with_a_keyring_that_hangs() {
+    let mut world = open(Either).await;
+    world.keyring.breaks_after(1);
+    world.engine.rekey(typed(RIGHT), new_key(Either, Some(NEW)), &caller()).await.expect("the file has its new key");
+    world.keyring.is_repaired();
+    world.keyring.hangs_after(0);
+    world.start_anew(None, None);
+    world.until("the new secret is to come into force", |world| world.keyring.unanswered() == 1).await;
+    assert!(world.vault.is_open());
+    locks_at_once(&world).await;
+    world.until("the unlock is given up", |world| !world.vault.is_open()).await;
+    assert_eq!(world.engine.status().await.vault, VaultState::Locked);
+    world.engine.unlock(typed(NEW), &caller()).await.expect("the passphrase needs no keyring");
+}

@@ -1,7 +1,7 @@
 //! What a vault holds, and the rules of every write. A write is done to a clone, which takes the original's place when it
 //! has succeeded: that is the transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_model::{
     Account, AccountId, AuditEntry, ClientSecret, Credential, CredentialId, Provider, ProviderName, Revocation,
@@ -54,6 +54,7 @@ impl Contents {
             revocations: self.revocations.values().map(|(revocation, _)| revocation.clone()).collect(),
             unfinished: self.journal.values().cloned().collect(),
             damaged: Vec::new(),
+            incomplete: BTreeSet::new(),
             standing,
             has_recovery_code,
         }
@@ -185,6 +186,21 @@ impl Contents {
         for id in self.credentials_of(account) {
             self.journal.remove(&id);
             self.credentials.remove(&id);
+        }
+    }
+
+    /// Deletes one record, whole or not; with an account its credentials.
+    pub(crate) fn delete_record(&mut self, table: &str, record: &str) -> Result<(), VaultError> {
+        match table {
+            "accounts" => self.delete_account(record.parse().map_err(|_| VaultError::NotFound)?),
+            "providers" => self.delete_provider(&record.parse().map_err(|_| VaultError::NotFound)?),
+            "revocations" => self.delete_revocation(record.parse().map_err(|_| VaultError::NotFound)?),
+            "credentials" => {
+                let id: CredentialId = record.parse().map_err(|_| VaultError::NotFound)?;
+                self.journal.remove(&id);
+                self.credentials.remove(&id).map(drop).ok_or(VaultError::NotFound)
+            }
+            _ => Err(VaultError::NotFound),
         }
     }
 

@@ -48,6 +48,16 @@ async fn a_copy_that_is_put_back_stands_as_older_by_the_writes_it_missed() {
 }
 
 #[tokio::test]
+async fn a_file_that_another_program_holds_takes_nothing_until_it_is_let_go() {
+    let (vault, store) = made().await;
+    vault.file_is_held(true);
+    assert!(matches!(store.append_audit(&[line()]).await, Err(VaultError::Busy)) && store.is_held());
+    vault.file_is_held(false);
+    store.append_audit(&[line()]).await.unwrap();
+    assert_eq!((vault.audit_lines().len(), store.is_held()), (1, false));
+}
+
+#[tokio::test]
 async fn a_full_disk_takes_nothing_counts_what_it_refused_and_takes_it_once_there_is_room() {
     let (vault, store) = made().await;
     vault.disk_is_full(true);
@@ -142,4 +152,20 @@ async fn a_sign_out_that_has_to_wait_is_written_when_it_may_be() {
     vault.sign_outs_go_on();
     sign_out.await.unwrap().unwrap();
     assert_eq!(store.load().await.unwrap().accounts[0].condition, expected);
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_not_listed_and_goes_when_it_is_deleted_as_one_and_a_whole_one_does_not() {
+    let (vault, store) = made().await;
+    sign_in(&*store, 1).await.unwrap();
+    sign_in(&*store, 2).await.unwrap();
+    let [broken, kept] = [1, 2].map(|number| account(number, NOW).id.to_string());
+    vault.is_damaged("accounts", &broken, false);
+    let contents = store.load().await.unwrap();
+    assert_eq!((contents.accounts, contents.damaged.len()), (vec![account(2, NOW)], 1));
+    assert!(matches!(store.delete_damaged("accounts", &kept, &line()).await, Err(VaultError::NotFound)));
+    assert!(vault.audit_lines().is_empty());
+    store.delete_damaged("accounts", &broken, &line()).await.unwrap();
+    assert_eq!((vault.audit_lines(), store.load().await.unwrap().damaged.len()), (vec![line()], 0));
+    assert!(store.check().await.unwrap().damaged.is_empty());
 }

@@ -11,10 +11,10 @@ use std::{
 
 use async_trait::async_trait;
 use holdfast_model::{
-    AuditEntry, Passphrase, VaultId,
+    AuditEntry, Credential, Passphrase, VaultId,
     ports::{
-        BackupSummary, Standing, StillWanted, UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader,
-        VaultStore,
+        BackupSummary, Damage, Standing, StillWanted, UnlockMaterial, UnlockMethod, VaultContents, VaultError,
+        VaultFile, VaultHeader, VaultStore,
     },
 };
 
@@ -58,11 +58,31 @@ pub(crate) struct Disk {
     pub(crate) room: Option<usize>,
     /// No value opens any more.
     pub(crate) damaged: bool,
+    /// Records that do not open, by table and name, and whether it is their value alone that does not.
+    pub(crate) damaged_records: BTreeMap<(&'static str, String), bool>,
 }
 
 impl Disk {
     pub(crate) fn there(&mut self) -> Result<&mut Stored, VaultError> {
         self.file.as_mut().ok_or(VaultError::Absent)
+    }
+
+    /// Leaves out what a list would not open, and names it.
+    pub(crate) fn leave_out(&self, contents: &mut VaultContents) {
+        for ((table, record), _) in self.damaged_records.iter().filter(|(_, value_alone)| !**value_alone) {
+            contents.accounts.retain(|account| *table != "accounts" || account.id.to_string() != *record);
+            contents.providers.retain(|provider| *table != "providers" || provider.name.as_str() != record);
+            contents.revocations.retain(|queued| *table != "revocations" || queued.id.to_string() != *record);
+            let it = |credential: &mut Credential| *table == "credentials" && credential.id.to_string() == *record;
+            contents.incomplete.extend(contents.credentials.extract_if(.., it).map(|credential| credential.account));
+            contents.damaged.push(changed(table, record));
+        }
+    }
+
+    /// Refuses a value that does not open.
+    pub(crate) fn opens(&self, table: &'static str, record: &str) -> Result<(), VaultError> {
+        let damaged = self.damaged_records.contains_key(&(table, record.to_owned()));
+        if damaged { Err(changed(table, record)) } else { Ok(()) }
     }
 
     pub(crate) fn next_code(&mut self) -> u64 {
@@ -98,10 +118,15 @@ impl Disk {
     }
 }
 
+pub(crate) fn changed(table: &'static str, record: &str) -> VaultError {
+    VaultError::Damaged { table, row: record.to_owned(), how: Damage::Changed }
+}
+
 /// A vault in memory with the rules of the real one.
 pub struct MemoryVault {
     disk: Arc<Mutex<Disk>>,
     full: Arc<AtomicBool>,
+    held: Arc<AtomicBool>,
     refused: Arc<AtomicUsize>,
     open: Mutex<Option<Arc<AtomicBool>>>,
     deriving: tokio::sync::watch::Sender<bool>,
@@ -120,6 +145,7 @@ impl Default for MemoryVault {
         Self {
             disk: Arc::default(),
             full: Arc::default(),
+            held: Arc::default(),
             refused: Arc::default(),
             open: Mutex::default(),
             deriving: tokio::sync::watch::Sender::default(),
@@ -190,7 +216,12 @@ impl MemoryVault {
         self.full.store(full, Ordering::SeqCst);
     }
 
-    /// How many writes found no room.
+    /// Whether writes fail because another program holds the file.
+    pub fn file_is_held(&self, held: bool) {
+        self.held.store(held, Ordering::SeqCst);
+    }
+
+    /// How many writes were refused, for want of room say.
     pub fn refused_writes(&self) -> usize {
         self.refused.load(Ordering::SeqCst)
     }
@@ -198,6 +229,11 @@ impl MemoryVault {
     /// No stored value opens any more.
     pub fn values_are_damaged(&self) {
         self.disk().damaged = true;
+    }
+
+    /// Nothing of this record opens any more, or its value alone. A provider is called by its name.
+    pub fn is_damaged(&self, table: &'static str, record: &str, value_alone: bool) {
+        self.disk().damaged_records.insert((table, record.to_owned()), value_alone);
     }
 
     /// Deriving keys takes until [`MemoryVault::keys_are_derived`].
@@ -343,6 +379,7 @@ impl MemoryVault {
         Ok(Arc::new(Open {
             disk: self.disk.clone(),
             full: self.full.clone(),
+            held: self.held.clone(),
             refused: self.refused.clone(),
             open,
             loads: self.loads.clone(),

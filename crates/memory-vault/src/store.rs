@@ -13,14 +13,14 @@ use holdfast_model::{
     Account, AccountId, AuditEntry, ClientSecret, CredentialId, Passphrase, Provider, ProviderName, RecoveryCode,
     Revocation, RevocationId, SecretValue, UnixMillis,
     ports::{
-        AuditFilter, AuditLine, BackupSummary, CheckReport, CredentialWrite, Damage, RefreshIntent, Standing,
-        VaultContents, VaultError, VaultStore,
+        AuditFilter, AuditLine, BackupSummary, CheckReport, CredentialWrite, RefreshIntent, Standing, VaultContents,
+        VaultError, VaultStore,
     },
 };
 
 use crate::{
     contents::Contents,
-    file::{Backup, Disk, Stored},
+    file::{Backup, Disk, Stored, changed},
     hold::Hold,
 };
 
@@ -35,6 +35,7 @@ pub(crate) struct Known {
 pub(crate) struct Open {
     pub(crate) disk: Arc<Mutex<Disk>>,
     pub(crate) full: Arc<AtomicBool>,
+    pub(crate) held: Arc<AtomicBool>,
     pub(crate) refused: Arc<AtomicUsize>,
     pub(crate) open: Arc<AtomicBool>,
     pub(crate) loads: Arc<Hold>,
@@ -92,6 +93,10 @@ impl Open {
     }
 
     fn require_room(&self) -> Result<(), VaultError> {
+        if self.is_held() {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(VaultError::Busy);
+        }
         if self.full.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(VaultError::DiskFull);
@@ -112,7 +117,14 @@ impl VaultStore for Open {
     async fn load(&self) -> Result<VaultContents, VaultError> {
         let standing = self.known().standing;
         let has_recovery_code = |stored: &Stored| stored.keys.recovery.is_some();
-        let read = self.disk()?.there().map(|stored| stored.contents.load(standing, has_recovery_code(stored)));
+        let read = {
+            let mut disk = self.disk()?;
+            let read = disk.there().map(|stored| stored.contents.load(standing, has_recovery_code(stored)));
+            read.map(|mut contents| {
+                disk.leave_out(&mut contents);
+                contents
+            })
+        };
         self.loads.pass().await;
         read
     }
@@ -136,6 +148,7 @@ impl VaultStore for Open {
     }
 
     async fn client_secret(&self, name: &ProviderName) -> Result<Option<ClientSecret>, VaultError> {
+        self.disk()?.opens("providers", name.as_str())?;
         self.read(|contents| contents.client_secret(name))
     }
 
@@ -163,10 +176,11 @@ impl VaultStore for Open {
     }
 
     async fn secret(&self, credential: CredentialId) -> Result<SecretValue, VaultError> {
+        let name = credential.to_string();
         if self.disk()?.damaged {
-            let row = credential.to_string();
-            return Err(VaultError::Damaged { table: "credentials", row, how: Damage::Changed });
+            return Err(changed("credentials", &name));
         }
+        self.disk()?.opens("credentials", &name)?;
         let value = |contents: &Contents| contents.credentials.get(&credential).map(|(_, value)| value.clone());
         self.read(value)?.ok_or(VaultError::NotFound)
     }
@@ -181,7 +195,13 @@ impl VaultStore for Open {
         account: &Account,
         writes: Vec<CredentialWrite>,
     ) -> Result<(), VaultError> {
-        self.write(|contents| contents.commit_refresh(intent, account, writes))
+        let new: Vec<_> =
+            writes.iter().filter(|write| write.value.is_some()).map(|write| write.credential.id).collect();
+        self.write(|contents| contents.commit_refresh(intent, account, writes))?;
+        // What is written anew opens.
+        let is_new = |record: &String| new.iter().any(|id| id.to_string() == *record);
+        self.disk()?.damaged_records.retain(|(table, record), _| *table != "credentials" || !is_new(record));
+        Ok(())
     }
 
     async fn end_refresh(&self, intent: &RefreshIntent, account: &Account) -> Result<(), VaultError> {
@@ -202,12 +222,17 @@ impl VaultStore for Open {
     }
 
     async fn revocation_token(&self, id: RevocationId) -> Result<SecretValue, VaultError> {
+        self.disk()?.opens("revocations", &id.to_string())?;
         let token = |contents: &Contents| contents.revocations.get(&id).map(|(_, token)| token.clone());
         self.read(token)?.ok_or(VaultError::NotFound)
     }
 
     async fn delete_revocation(&self, id: RevocationId) -> Result<(), VaultError> {
         self.write(|contents| contents.delete_revocation(id))
+    }
+
+    fn is_held(&self) -> bool {
+        self.held.load(Ordering::SeqCst)
     }
 
     async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), VaultError> {
@@ -232,14 +257,22 @@ impl VaultStore for Open {
         Ok(())
     }
 
-    /// No record of it is ever damaged.
-    async fn delete_damaged(&self, _: &str, _: &str) -> Result<(), VaultError> {
-        self.write(|_| Err(VaultError::NotFound))
+    async fn delete_damaged(&self, table: &str, row: &str, done: &AuditEntry) -> Result<(), VaultError> {
+        let damaged = self.disk()?.damaged_records.keys().find(|(of, record)| *of == table && record == row).cloned();
+        let damaged = damaged.ok_or(VaultError::NotFound)?;
+        self.write(|contents| {
+            contents.delete_record(table, row)?;
+            contents.append_audit(std::slice::from_ref(done), self.audit_lines_max);
+            Ok(())
+        })?;
+        self.disk()?.damaged_records.remove(&damaged);
+        Ok(())
     }
 
     async fn check(&self) -> Result<CheckReport, VaultError> {
         let standing = self.known().standing;
-        self.read(|contents| CheckReport { opened: contents.count(), standing, ..CheckReport::default() })
+        let damaged = self.disk()?.damaged_records.keys().map(|(table, record)| changed(table, record)).collect();
+        self.read(|contents| CheckReport { opened: contents.count(), damaged, standing, ..CheckReport::default() })
     }
 
     async fn backup(&self, to: &Path, passphrase: Passphrase, now: UnixMillis) -> Result<BackupSummary, VaultError> {

@@ -102,7 +102,7 @@ pub enum NeedsSignIn {
     AbsoluteEnd,
     /// The sliding window closed before anything renewed it.
     WindowClosed,
-    /// There is no refresh token, and the access token is over.
+    /// Holdfast has no refresh token for it, and the access token is over.
     NoRefreshToken,
     /// The provider refused the refresh token (`invalid_grant`, RFC 6749 section 5.2).
     Refused,
@@ -112,7 +112,8 @@ pub enum NeedsSignIn {
     ReplyLost,
     /// The provider refuses this client; its settings need a look.
     ClientRefused,
-    /// There is no token of it: what the vault holds for it does not open. An account that is signed in always has one.
+    /// Nothing renews it, and a token that the vault holds for it is damaged and does not open: it may be the one that renews
+    /// it, and nobody can tell, because its kind stands under the seal. An access token that is whole is handed out until its end.
     Unreadable,
     /// The token was entered by hand, and is over or does not live long enough: only the person can make a new one.
     NewTokenNeeded,

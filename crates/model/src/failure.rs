@@ -50,6 +50,8 @@ pub enum FailureKind {
     ExpiredOnArrival,
     /// The vault could not give or take what was needed; the provider was not asked, or its answer waits.
     VaultFailed,
+    /// What the vault holds for it does not open; the provider was not asked.
+    VaultDamaged,
     /// The provider is not in the list any more, or is another one than the account was signed in at.
     ProviderChanged,
     /// No port is free for the redirect, or the registered one is taken.
@@ -134,6 +136,7 @@ impl ProviderFailure {
             | F::ResponseMismatch
             | F::ExpiredOnArrival
             | F::VaultFailed
+            | F::VaultDamaged
             | F::ProviderChanged
             | F::RedirectPortTaken => Disposition::Retry,
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use unicode_security::confusable_detection::skeleton;
 
-use crate::AccountId;
+use crate::{AccountId, unseen::is_unseen};
 
 /// Longest label in characters.
 pub const LABEL_MAX: usize = 100;
@@ -66,17 +66,9 @@ pub fn visible_label(label: &str) -> String {
     label.chars().filter(|c| !is_invisible(*c)).collect()
 }
 
-/// Control characters, white space that is no space, and what Unicode calls ignorable, or takes for an order to the
-/// display. Joiners and variation selectors stay: Persian and emoji are written with them, and [`Labels`] does not count
-/// them.
+/// What is unseen, and white space that is no space. Joiners and variation selectors stay, and [`Labels`] does not count them.
 fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || (c.is_whitespace() && c != ' ')
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
-            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e00ff}')
+    is_unseen(c) || (c.is_whitespace() && c != ' ')
 }
 
 /// Whether somebody may take one for the other: by the skeletons of Unicode Technical Standard 39, section 4. Two labels of

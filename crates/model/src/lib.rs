@@ -21,6 +21,7 @@ mod secret;
 #[cfg(test)]
 mod testing;
 mod time;
+mod unseen;
 
 pub use account::{Account, AccountOrigin, Condition, NeedsSignIn, RevokedBy, State};
 pub use audit::{AuditAction, AuditEntry};
@@ -39,3 +40,4 @@ pub use secret::{
     RecoveryCode, RefreshToken, SecretValue,
 };
 pub use time::{Clock, Timer, UnixMillis};
+pub use unseen::displayable;

@@ -9,7 +9,7 @@ use crate::{
     credentials::Fence,
     error::database,
     seals::{Place, stored_generation},
-    writing::Writing,
+    writing::{Writing, must_have_been},
 };
 
 pub(crate) const ACCOUNTS: &str = "accounts";
@@ -62,13 +62,14 @@ impl Writing {
         let generation = stored_generation(ACCOUNTS, id, stored)?.saturating_add(1);
         let place = Place { table: ACCOUNTS, row: id, generation };
         let overview = self.seals().seal_overview(place, account)?;
-        sqlx::query("UPDATE accounts SET generation = ?, overview = ? WHERE id = ?")
+        let done = sqlx::query("UPDATE accounts SET generation = ?, overview = ? WHERE id = ?")
             .bind(place.generation_column()?)
             .bind(overview)
             .bind(id.as_slice())
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
+        must_have_been(&done, ACCOUNTS, id)?;
         self.note(ACCOUNTS, id, id, Some(generation));
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::{
     error::database,
     load::{Snapshot, end},
     providers::PROVIDERS,
-    record::Record,
+    record::{Record, hex},
     register::REGISTER,
     revocations::REVOCATIONS,
     schema,
@@ -35,8 +35,9 @@ async fn check_in(opened: &Opened, connection: &mut SqliteConnection) -> Result<
     let snapshot = Snapshot::read(connection, &opened.seals).await?;
     let log = snapshot.record.as_ref().map(|record: &Record| record.log.clone()).ok();
     let standing = opened.known().standing;
+    let keyslots = snapshot.keyslots.iter().map(|slot| (hex(&slot.id), slot.kind.clone())).collect();
     let contents = snapshot.open(&opened.seals, standing);
-    let mut report = CheckReport { damaged: contents.damaged, standing, ..CheckReport::default() };
+    let mut report = CheckReport { damaged: contents.damaged, standing, keyslots, ..CheckReport::default() };
     report.opened = vec![
         (PROVIDERS, contents.providers.len() as u64),
         ("accounts", contents.accounts.len() as u64),
@@ -147,7 +148,9 @@ async fn say(connection: &mut SqliteConnection) -> Result<Vec<String>, VaultErro
     said.retain(|sentence| sentence != "ok");
     let strays: Vec<(String, Option<i64>, String, i64)> =
         sqlx::query_as("PRAGMA foreign_key_check").fetch_all(connection).await.map_err(database)?;
-    said.extend(strays.into_iter().map(|(table, _, parent, _)| format!("a row of {table} has no row in {parent}")));
+    // Credentials without an account are named one by one.
+    let strays = strays.into_iter().filter(|(table, ..)| table != CREDENTIALS);
+    said.extend(strays.map(|(table, _, parent, _)| format!("a row of {table} has no row in {parent}")));
     said.truncate(SENTENCES);
     Ok(said)
 }

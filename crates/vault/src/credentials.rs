@@ -1,5 +1,7 @@
 //! Credentials and their renewal: the journal, and the generations that keep late writers out.
 
+use std::collections::BTreeSet;
+
 use holdfast_model::{
     Account, AccountId, CredentialId, SecretValue,
     ports::{CredentialWrite, RefreshIntent, VaultError},
@@ -9,7 +11,7 @@ use crate::{
     error::database,
     seals::{Place, stored_generation},
     store::Opened,
-    writing::Writing,
+    writing::{Writing, must_have_been},
 };
 
 pub(crate) const CREDENTIALS: &str = "credentials";
@@ -120,18 +122,20 @@ impl Writing {
             .fetch_all(&mut *self.connection)
             .await
             .map_err(database)?;
-        // The table's own check holds their length.
-        Ok(ids.into_iter().filter_map(|id| id.try_into().ok()).collect())
+        // The table's own check holds their length. One that is doubled is deleted at once.
+        let ids: BTreeSet<[u8; 16]> = ids.into_iter().filter_map(|id| id.try_into().ok()).collect();
+        Ok(ids.into_iter().collect())
     }
 
     /// Deletes a credential and with it the journal line of its renewal.
     pub(crate) async fn delete_credential(&mut self, account: AccountId, id: &[u8; 16]) -> Result<(), VaultError> {
         self.forget_refresh(id).await?;
-        sqlx::query("DELETE FROM credentials WHERE id = ?")
+        let done = sqlx::query("DELETE FROM credentials WHERE id = ?")
             .bind(id.as_slice())
             .execute(&mut *self.connection)
             .await
             .map_err(database)?;
+        must_have_been(&done, CREDENTIALS, id)?;
         self.note(CREDENTIALS, id, account.as_bytes(), None);
         Ok(())
     }

@@ -4,11 +4,12 @@ use holdfast_model::{
     VaultId,
     ports::{Standing, VaultError},
 };
+use sqlx::AssertSqlSafe;
 
 use crate::{
     accounts::ACCOUNTS,
     credentials::{CREDENTIALS, REFRESH_JOURNAL},
-    error::database,
+    error::{database, is_structure},
     load::Snapshot,
     providers::PROVIDERS,
     register::{self, TABLES},
@@ -16,6 +17,9 @@ use crate::{
     seals::{Place, stored_generation},
     writing::Writing,
 };
+
+/// Tables whose rows hold a value beside what a list opens.
+const HAVE_SECRETS: [&str; 3] = [PROVIDERS, CREDENTIALS, REVOCATIONS];
 
 impl Writing {
     /// Deletes a row that is reported as damaged, what belongs to it, and what is registered of it.
@@ -35,12 +39,11 @@ impl Writing {
             return Err(VaultError::NotFound);
         }
         // One of two that have this id may be whole, and the tables' own key was taken out for it.
-        if self.rows_of(table, &id).await? > 1 {
+        if self.count_rows(table, &id).await? > 1 {
             return Err(VaultError::NotFound);
         }
         if table == ACCOUNTS {
-            let account = holdfast_model::AccountId::from_bytes(id);
-            for credential in self.credentials_of(account).await? {
+            for credential in self.rows_of_account(&id).await? {
                 self.delete_row(CREDENTIALS, &credential).await?;
             }
         }
@@ -49,12 +52,10 @@ impl Writing {
 
     /// Whether there is such a row, and its secret does not open.
     async fn has_damaged_value(&mut self, table: &'static str, id: &[u8; 16]) -> Result<bool, VaultError> {
-        let sql = match table {
-            PROVIDERS => "SELECT generation, secret FROM providers NOT INDEXED WHERE id = ?",
-            CREDENTIALS => "SELECT generation, secret FROM credentials NOT INDEXED WHERE id = ?",
-            REVOCATIONS => "SELECT generation, secret FROM revocations NOT INDEXED WHERE id = ?",
-            _ => return Ok(false),
-        };
+        if !HAVE_SECRETS.contains(&table) {
+            return Ok(false);
+        }
+        let sql = one_row("SELECT generation, secret", table);
         let row: Option<(i64, Vec<u8>)> =
             sqlx::query_as(sql).bind(id.as_slice()).fetch_optional(&mut *self.connection).await.map_err(database)?;
         let Some((generation, secret)) = row else { return Ok(false) };
@@ -63,16 +64,19 @@ impl Writing {
         Ok(opened.is_err())
     }
 
-    async fn rows_of(&mut self, table: &'static str, id: &[u8; 16]) -> Result<i64, VaultError> {
-        let sql = match table {
-            PROVIDERS => "SELECT count(*) FROM providers NOT INDEXED WHERE id = ?",
-            ACCOUNTS => "SELECT count(*) FROM accounts NOT INDEXED WHERE id = ?",
-            CREDENTIALS => "SELECT count(*) FROM credentials NOT INDEXED WHERE id = ?",
-            REFRESH_JOURNAL => "SELECT count(*) FROM refresh_journal NOT INDEXED WHERE credential_id = ?",
-            REVOCATIONS => "SELECT count(*) FROM revocations NOT INDEXED WHERE id = ?",
-            _ => return Err(VaultError::NotFound),
-        };
+    async fn count_rows(&mut self, table: &'static str, id: &[u8; 16]) -> Result<i64, VaultError> {
+        let sql = one_row("SELECT count(*)", table);
         sqlx::query_scalar(sql).bind(id.as_slice()).fetch_one(&mut *self.connection).await.map_err(database)
+    }
+
+    /// The credentials of an account, past the index too.
+    async fn rows_of_account(&mut self, account: &[u8; 16]) -> Result<Vec<[u8; 16]>, VaultError> {
+        let ids: Vec<Vec<u8>> = sqlx::query_scalar("SELECT id FROM credentials NOT INDEXED WHERE account_id = ?")
+            .bind(account.as_slice())
+            .fetch_all(&mut *self.connection)
+            .await
+            .map_err(database)?;
+        Ok(ids.into_iter().filter_map(|id| id.try_into().ok()).collect())
     }
 
     async fn delete_row(&mut self, table: &'static str, id: &[u8; 16]) -> Result<(), VaultError> {
@@ -83,16 +87,15 @@ impl Writing {
     }
 
     async fn delete_row_of(&mut self, table: &'static str, id: &[u8; 16]) -> Result<(), VaultError> {
-        // Past the index, which may be as damaged as the row.
-        let sql = match table {
-            PROVIDERS => "DELETE FROM providers NOT INDEXED WHERE id = ?",
-            ACCOUNTS => "DELETE FROM accounts NOT INDEXED WHERE id = ?",
-            CREDENTIALS => "DELETE FROM credentials NOT INDEXED WHERE id = ?",
-            REFRESH_JOURNAL => "DELETE FROM refresh_journal NOT INDEXED WHERE credential_id = ?",
-            REVOCATIONS => "DELETE FROM revocations NOT INDEXED WHERE id = ?",
-            _ => return Err(VaultError::NotFound),
-        };
-        sqlx::query(sql).bind(id.as_slice()).execute(&mut *self.connection).await.map_err(database)?;
+        if let Err(error) = self.try_delete(table, id).await {
+            if !is_structure(&error) {
+                return Err(database(error));
+            }
+            // SQLite deletes no row that an index of its does not know: the indexes are made anew from the rows.
+            let sql = AssertSqlSafe(format!("REINDEX {table}"));
+            sqlx::query(sql).execute(&mut *self.connection).await.map_err(database)?;
+            self.try_delete(table, id).await.map_err(database)?;
+        }
         // Whose it was cannot be believed: it is looked for in every part of the register.
         for bucket in 0..=u8::MAX {
             let written = self.record.buckets[usize::from(bucket)];
@@ -105,4 +108,14 @@ impl Writing {
         }
         Ok(())
     }
+
+    async fn try_delete(&mut self, table: &'static str, id: &[u8; 16]) -> Result<(), sqlx::Error> {
+        sqlx::query(one_row("DELETE", table)).bind(id.as_slice()).execute(&mut *self.connection).await.map(drop)
+    }
+}
+
+/// A statement about the row of an id in one of [`TABLES`]. Past the index, which may be as damaged as the row.
+fn one_row(verb: &str, table: &'static str) -> AssertSqlSafe<String> {
+    let id = if table == REFRESH_JOURNAL { "credential_id" } else { "id" };
+    AssertSqlSafe(format!("{verb} FROM {table} NOT INDEXED WHERE {id} = ?"))
 }

@@ -14,8 +14,13 @@ mod code {
     pub(super) const CORRUPT: i32 = 11;
     pub(super) const FULL: i32 = 13;
     pub(super) const CANTOPEN: i32 = 14;
+    pub(super) const PROTOCOL: i32 = 15;
     pub(super) const NOTADB: i32 = 26;
+    /// With its extension.
+    pub(super) const IOERR_SHORT_READ: i32 = 522;
 }
+
+const DAMAGED: &str = "it is damaged; it was left as it is. Restore a backup beside it";
 
 /// What a failed query means. Taken by value, so that it fits `map_err`.
 #[allow(clippy::needless_pass_by_value)]
@@ -25,10 +30,12 @@ pub(crate) fn database(error: sqlx::Error) -> VaultError {
             let extended = failure.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
             VaultError::Storage(match extended & 0xff {
                 code::FULL => return VaultError::DiskFull,
-                code::BUSY | code::LOCKED => "another program holds it; close that program and try again".into(),
-                code::READONLY => "it cannot be written to; look at the permissions of the file and its folder".into(),
-                code::IOERR => format!("the disk failed to read or write it (SQLite code {extended})"),
-                code::CORRUPT => "it is damaged; it was left as it is. Restore a backup beside it".into(),
+                code::BUSY | code::LOCKED | code::PROTOCOL => return VaultError::Busy,
+                code::READONLY => return VaultError::ReadOnly,
+                // Not the disk failed: what should be there was cut off.
+                code::IOERR if extended == code::IOERR_SHORT_READ => DAMAGED.into(),
+                code::IOERR => return VaultError::DiskFailed(extended),
+                code::CORRUPT => DAMAGED.into(),
                 code::CANTOPEN => "it cannot be opened; look at the permissions of the file and its folder".into(),
                 code::NOTADB => "it is not a vault; it was left as it is. Restore a backup, or move it away".into(),
                 _ => format!("SQLite refused (code {extended})"),
@@ -36,7 +43,8 @@ pub(crate) fn database(error: sqlx::Error) -> VaultError {
         }
         sqlx::Error::Io(cause) => system(cause),
         sqlx::Error::PoolClosed => VaultError::Locked,
-        sqlx::Error::PoolTimedOut => VaultError::Storage("it was busy for too long; try again".into()),
+        // Those before us in the queue wait for another program.
+        sqlx::Error::PoolTimedOut => VaultError::Busy,
         sqlx::Error::RowNotFound => VaultError::NotFound,
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
             VaultError::Storage("a table has not the columns that its format says; it was left as it is".into())

@@ -12,7 +12,7 @@ use crate::{
     writing::Writing,
 };
 
-const KEYSLOTS: &str = "keyslots";
+pub(crate) const KEYSLOTS: &str = "keyslots";
 
 /// A keyslot as it stands in the file.
 #[derive(sqlx::FromRow)]

@@ -1,6 +1,7 @@
 //! Reading everything but the secret values, and comparing it with the register.
 
 use std::{
+    collections::{BTreeSet, HashSet},
     num::NonZero,
     sync::{
         LazyLock,
@@ -9,7 +10,7 @@ use std::{
 };
 
 use holdfast_model::{
-    Account, Credential, Provider, Revocation,
+    Account, AccountId, Credential, Provider, Revocation,
     ports::{Damage, RefreshIntent, Standing, VaultContents, VaultError},
 };
 use serde::de::DeserializeOwned;
@@ -55,7 +56,7 @@ type Parts<T> = Vec<Rows<T>>;
 pub(crate) struct Snapshot {
     pub(crate) record: Result<Record, VaultError>,
     register: Vec<RegisterRow>,
-    keyslots: Vec<SlotRow>,
+    pub(crate) keyslots: Vec<SlotRow>,
     providers: Parts<Provider>,
     accounts: Parts<Account>,
     credentials: Parts<Credential>,
@@ -112,7 +113,7 @@ impl Snapshot {
     }
 
     pub(crate) fn open(self, seals: &Seals, standing: Standing) -> VaultContents {
-        let mut judging = Judging { register: Register::blind(), damaged: Vec::new() };
+        let mut judging = Judging { register: Register::blind(), damaged: Vec::new(), incomplete: BTreeSet::new() };
         match &self.record {
             Ok(record) => {
                 judging.register = Register::open(seals, &self.register, &record.buckets);
@@ -121,10 +122,18 @@ impl Snapshot {
             Err(_) => judging.damaged.push(unrecorded(seals.vault())),
         }
         judging.damaged.append(&mut judging.register.damaged);
+        let in_a_row: HashSet<[u8; 16]> = self.accounts.iter().flatten().flatten().map(|row| row.id).collect();
+        let providers = judging.all_of(PROVIDERS, self.providers);
+        let accounts = judging.all_of(ACCOUNTS, self.accounts);
+        let mut credentials = judging.all_of(CREDENTIALS, self.credentials);
+        // Not by the key that one table has of the other, which goes through an index: that may lie.
+        let strays = credentials.extract_if(.., |credential| !in_a_row.contains(credential.account.as_bytes()));
+        judging.damaged.extend(strays.map(|stray| damaged(CREDENTIALS, stray.id.as_bytes(), Damage::Stray)));
         VaultContents {
-            providers: judging.all_of(PROVIDERS, self.providers),
-            accounts: judging.all_of(ACCOUNTS, self.accounts),
-            credentials: judging.all_of(CREDENTIALS, self.credentials),
+            providers,
+            accounts,
+            credentials,
+            incomplete: std::mem::take(&mut judging.incomplete),
             revocations: judging.all_of(REVOCATIONS, self.revocations),
             unfinished: judging.all_of(REFRESH_JOURNAL, self.journal),
             has_recovery_code: self.keyslots.iter().any(|slot| slot.kind == "recovery"),
@@ -192,6 +201,8 @@ fn open_row<T: DeserializeOwned>(
 struct Judging {
     register: Register,
     damaged: Vec<VaultError>,
+    /// Whose credentials are among them, as their rows say.
+    incomplete: BTreeSet<AccountId>,
 }
 
 impl Judging {
@@ -202,12 +213,20 @@ impl Judging {
     }
 
     fn kept<T>(&mut self, table: &'static str, row: Result<Row<T>, VaultError>) -> Option<T> {
-        let judged = row.and_then(|Row { owner, id, opened }| match opened {
-            Ok((opened, generation)) => self.register.judge((table, id), &owner, generation).map(|()| opened),
-            Err(error) => {
-                self.register.set_aside((table, id));
-                Err(error)
+        let judged = row.and_then(|Row { owner, id, opened }| {
+            let judged = match opened {
+                Ok((opened, generation)) => self.register.judge((table, id), &owner, generation).map(|()| opened),
+                Err(error) => {
+                    self.register.set_aside((table, id));
+                    Err(error)
+                }
+            };
+            // One that had been deleted and was put back is none that its account lacks.
+            let lacks = matches!(judged, Err(VaultError::Damaged { how: Damage::Changed | Damage::Older, .. }));
+            if lacks && table == CREDENTIALS {
+                self.incomplete.insert(AccountId::from_bytes(owner));
             }
+            judged
         });
         judged.map_err(|error| self.damaged.push(error)).ok()
     }

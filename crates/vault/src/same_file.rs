@@ -4,23 +4,51 @@
 use std::{
     fs::{self, Metadata},
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use holdfast_model::ports::VaultError;
 
 use crate::{error::system, format::companions};
 
+/// What a file is, whatever its name: its device, and its number there.
+type Identity = (u64, u64);
+
 /// A file by its name and by what it is.
 pub(crate) struct SameFile {
     path: PathBuf,
-    is: Option<(u64, u64)>,
+    is: Option<Identity>,
+    /// Where SQLite keeps the write-ahead log: where the vault is a link, beside what that leads to.
+    log_path: PathBuf,
+    /// The log of the connection that writes, from its first write on.
+    log: Mutex<Option<Identity>>,
 }
 
 impl SameFile {
     /// The file that has this name now.
     pub(crate) fn at(path: &Path) -> Result<Self, VaultError> {
         let found = fs::metadata(path).map_err(|error| system(&error))?;
-        Ok(Self { path: path.to_owned(), is: identity(&found) })
+        let [log_path, ..] = companions(&path.canonicalize().map_err(|error| system(&error))?);
+        Ok(Self { path: path.to_owned(), is: identity(&found), log_path, log: Mutex::default() })
+    }
+
+    /// Whether the write-ahead log is still the one that the connection writes to: SQLite goes on with one that has no name
+    /// any more, and what is in there is gone with the process. Only while a transaction is open.
+    pub(crate) fn has_its_log(&self) -> Result<(), VaultError> {
+        if self.is.is_none() {
+            return Ok(());
+        }
+        let there = fs::metadata(&self.log_path).ok().as_ref().and_then(identity).ok_or(VaultError::LogMoved)?;
+        if *self.log().get_or_insert(there) == there { Ok(()) } else { Err(VaultError::LogMoved) }
+    }
+
+    /// The next connection makes a log of its own.
+    pub(crate) fn forget_log(&self) {
+        *self.log() = None;
+    }
+
+    fn log(&self) -> MutexGuard<'_, Option<Identity>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether `path` is a name that SQLite or the agent's lock takes for what belongs to this file: they would write to
@@ -40,11 +68,7 @@ impl SameFile {
     /// Fails when another file, or none, has the name.
     pub(crate) fn is_there(&self) -> Result<(), VaultError> {
         let there = fs::metadata(&self.path).ok().as_ref().and_then(identity);
-        if self.is.is_none() || there == self.is {
-            return Ok(());
-        }
-        let why = "its file was moved, replaced or removed while it was open; nothing was written. Put it back, or lock and unlock";
-        Err(VaultError::Storage(why.into()))
+        if self.is.is_none() || there == self.is { Ok(()) } else { Err(VaultError::Moved) }
     }
 }
 
@@ -56,13 +80,13 @@ pub(crate) fn is_of_vault(vault: &Path, path: &Path) -> bool {
 }
 
 #[cfg(unix)]
-fn identity(file: &Metadata) -> Option<(u64, u64)> {
+fn identity(file: &Metadata) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt as _;
     Some((file.dev(), file.ino()))
 }
 
 /// Elsewhere an open file keeps its name.
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> Option<(u64, u64)> {
+fn identity(_: &Metadata) -> Option<Identity> {
     None
 }

@@ -1,7 +1,10 @@
 //! How the tables are declared, held against how this version declares them. A constraint that was taken out, an index
 //! that was put in: no seal tells of that, and SQLite takes it as it stands in the file.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use holdfast_model::ports::VaultError;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -19,8 +22,10 @@ type Declared = BTreeMap<(String, String), String>;
 pub(crate) struct Differences {
     /// One for each part, for the person.
     sentences: Vec<String>,
-    /// Whether one of them is in what Holdfast uses. A table beside ours is told, and touches nothing.
-    matter: bool,
+    /// Those of them that are in what Holdfast uses. A table beside ours is told, and touches nothing.
+    that_matter: Vec<String>,
+    /// Whether one of them runs within our own statements.
+    run: bool,
     /// All of the schema as it is.
     text: String,
 }
@@ -33,7 +38,63 @@ impl Differences {
 
     /// What the vault's record keeps when the person accepts them; `None` when there are none to be accepted.
     pub(crate) fn mark(&self, seals: &Seals) -> Option<String> {
-        self.matter.then(|| crate::record::hex(&seals.lookup_id(SCHEMA, &self.text)))
+        (!self.that_matter.is_empty()).then(|| crate::record::hex(&seals.lookup_id(SCHEMA, &self.text)))
+    }
+
+    /// Fails where nobody can accept them: a vault with triggers or views is not even opened.
+    pub(crate) fn can_be_accepted(&self) -> Result<(), VaultError> {
+        if self.run { Err(self.refused()) } else { Ok(()) }
+    }
+
+    fn refused(&self) -> VaultError {
+        VaultError::SchemaChanged(self.that_matter.join(", "))
+    }
+
+    fn tell(&mut self, what: String, then: &str, matters: bool) {
+        self.sentences.push(format!("{what}; {then}"));
+        if matters {
+            self.that_matter.push(what);
+        }
+    }
+}
+
+/// The schema that was compared last, by the number that SQLite gives each. Another program may change it while the vault
+/// is open, and a trigger say then runs within our next statement.
+pub(crate) struct Compared(AtomicI64);
+
+/// No number that SQLite gives.
+const NOTHING: i64 = i64::MIN;
+
+impl Compared {
+    pub(crate) const fn nothing() -> Self {
+        Self(AtomicI64::new(NOTHING))
+    }
+
+    pub(crate) fn forget(&self) {
+        self.0.store(NOTHING, Ordering::Relaxed);
+    }
+
+    /// Compares the schema again if it is another one than last time. Within a write, so that it stays what it is.
+    ///
+    /// # Errors
+    /// [`VaultError::SchemaChanged`] unless it is as this version makes it, or has the mark that the person accepted.
+    pub(crate) async fn must_stand(
+        &self,
+        connection: &mut SqliteConnection,
+        seals: &Seals,
+        accepted: Option<&str>,
+    ) -> Result<(), VaultError> {
+        let number: i64 =
+            sqlx::query_scalar("PRAGMA schema_version").fetch_one(&mut *connection).await.map_err(database)?;
+        if self.0.load(Ordering::Relaxed) == number {
+            return Ok(());
+        }
+        let found = differences(connection).await?;
+        if found.mark(seals).is_some_and(|mark| accepted != Some(&*mark)) {
+            return Err(found.refused());
+        }
+        self.0.store(number, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -42,24 +103,35 @@ pub(crate) async fn differences(connection: &mut SqliteConnection) -> Result<Dif
     static OURS: OnceCell<Declared> = OnceCell::const_new();
     let ours = OURS.get_or_try_init(made_by_this_version).await?;
     let there = declared(connection).await?;
-    let mut differences = Differences { sentences: Vec::new(), matter: false, text: format!("{there:?}") };
+    let mut differences =
+        Differences { sentences: Vec::new(), that_matter: Vec::new(), run: false, text: format!("{there:?}") };
     for ((kind, name), sql) in ours {
         let what = match there.get(&(kind.clone(), name.clone())) {
             Some(found) if found == sql => continue,
             Some(_) => "is declared in another way than Holdfast does",
             None => "is missing",
         };
-        differences.matter = true;
-        differences.sentences.push(format!("the {kind} {name} {what}; a change of the key makes it anew"));
+        differences.tell(format!("the {kind} {name} {what}"), "a change of the key makes it anew", true);
     }
     for (kind, name) in there.keys().filter(|part| !ours.contains_key(*part)) {
-        differences.matter |= kind != "table";
-        let name = name.escape_debug();
-        differences
-            .sentences
-            .push(format!("the {kind} {name} was added outside Holdfast; a change of the key leaves it behind"));
+        let matters = kind != "table" || refers_to_ours(connection, name, ours).await?;
+        differences.run |= ["trigger", "view"].iter().any(|runs| kind.eq_ignore_ascii_case(runs));
+        let what = format!("the {kind} {} was added outside Holdfast", name.escape_debug());
+        differences.tell(what, "a change of the key leaves it behind", matters);
     }
     Ok(differences)
+}
+
+/// Whether a table beside ours keeps rows of ours from being deleted, or is changed with them.
+async fn refers_to_ours(connection: &mut SqliteConnection, table: &str, ours: &Declared) -> Result<bool, VaultError> {
+    let parents: Vec<String> = sqlx::query_scalar("SELECT \"table\" FROM pragma_foreign_key_list(?)")
+        .bind(table)
+        .fetch_all(connection)
+        .await
+        .map_err(database)?;
+    let is_ours =
+        |parent: &String| ours.keys().any(|(kind, name)| kind == "table" && name.eq_ignore_ascii_case(parent));
+    Ok(parents.iter().any(is_ours))
 }
 
 async fn made_by_this_version() -> Result<Declared, VaultError> {

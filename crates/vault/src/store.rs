@@ -3,7 +3,10 @@
 use std::{
     path::Path,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -49,6 +52,9 @@ pub(crate) struct Opened {
     pub(crate) passphrase_time: PassphraseTime,
     pub(crate) closing: Closing,
     pub(crate) file: SameFile,
+    pub(crate) schema: schema::Compared,
+    /// Whether another program keeps the file from being written.
+    pub(crate) held: Arc<AtomicBool>,
 }
 
 /// What a store needs to know beside its key.
@@ -68,6 +74,7 @@ pub(crate) type InUse = OwnedRwLockReadGuard<Option<Opened>, Opened>;
 pub(crate) struct SqliteStore {
     opened: Arc<RwLock<Option<Opened>>>,
     closing: Closing,
+    held: Arc<AtomicBool>,
 }
 
 /// What runs inside a transaction.
@@ -93,6 +100,7 @@ impl SqliteStore {
         let readers = pool(READERS).connect_lazy_with(format::reading(path));
         let Settings { witness, audit_lines_max, passphrase_time, closing } = settings;
         let known_now = Mutex::new(known);
+        let held = Arc::<AtomicBool>::default();
         let opened = Opened {
             seals,
             readers,
@@ -103,12 +111,14 @@ impl SqliteStore {
             passphrase_time,
             closing: closing.clone(),
             file: SameFile::at(path)?,
+            schema: schema::Compared::nothing(),
+            held: held.clone(),
         };
         if known.standing == Standing::Current {
             // A witness that is lost, or was never there, knows from here on.
             opened.tell_witness(known.counter);
         }
-        Ok(Self { opened: Arc::new(RwLock::new(Some(opened))), closing })
+        Ok(Self { opened: Arc::new(RwLock::new(Some(opened))), closing, held })
     }
 
     /// Whether the keyslot of a recovery code is the one that was written last.
@@ -305,6 +315,10 @@ impl VaultStore for SqliteStore {
         self.write(OldPages::Go, move |writing| Box::pin(async move { writing.delete_revocation(id).await })).await
     }
 
+    fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
     async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), VaultError> {
         let entries = entries.to_vec();
         self.write(OldPages::Stay, |writing| Box::pin(async move { writing.append_audit(&entries).await })).await
@@ -318,9 +332,15 @@ impl VaultStore for SqliteStore {
         self.write_anyway(|writing| Box::pin(async move { writing.accept().await })).await
     }
 
-    async fn delete_damaged(&self, table: &str, row: &str) -> Result<(), VaultError> {
-        let (table, row) = (table.to_owned(), row.to_owned());
-        self.write(OldPages::Go, |writing| Box::pin(async move { writing.delete_damaged(&table, &row).await })).await
+    async fn delete_damaged(&self, table: &str, row: &str, done: &AuditEntry) -> Result<(), VaultError> {
+        let (table, row, done) = (table.to_owned(), row.to_owned(), done.clone());
+        self.write(OldPages::Go, |writing| {
+            Box::pin(async move {
+                writing.delete_damaged(&table, &row).await?;
+                writing.append_audit(&[done]).await
+            })
+        })
+        .await
     }
 
     async fn check(&self) -> Result<CheckReport, VaultError> {

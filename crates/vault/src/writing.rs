@@ -1,9 +1,9 @@
 //! A transaction under way, and what every one of them keeps in step: the register and the vault's record of itself.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use holdfast_model::ports::{Damage, Standing, VaultError};
-use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
+use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection, sqlite::SqliteQueryResult};
 
 use crate::{
     error::database,
@@ -44,11 +44,8 @@ impl Writing {
             return Err(VaultError::Unaccepted);
         }
         let mut writing = Self::begin_whatever_stands(opened).await?;
-        match writing.read_record(known.counter).await {
-            Ok(record) => {
-                writing.record = record;
-                Ok(writing)
-            }
+        match writing.look_around(known.counter).await {
+            Ok(()) => Ok(writing),
             Err(error) => {
                 writing.roll_back().await;
                 Err(error)
@@ -56,13 +53,30 @@ impl Writing {
         }
     }
 
+    /// What may have happened to the file since the last write. Nothing of it happens any more until this one ends.
+    async fn look_around(&mut self, newest_known: u64) -> Result<(), VaultError> {
+        self.opened.file.has_its_log()?;
+        self.record = self.read_record(newest_known).await?;
+        let accepted = self.record.schema.as_deref();
+        self.opened.schema.must_stand(&mut self.connection, &self.opened.seals, accepted).await
+    }
+
     pub(crate) async fn begin_whatever_stands(opened: InUse) -> Result<Self, VaultError> {
         opened.file.is_there()?;
         let connection = opened.writer.acquire().await.map_err(database)?;
+        // A lock waits for the one that tries, and not for all who wait for the same program after it.
+        if opened.held.load(Ordering::Relaxed) && opened.closing.has_begun() {
+            return Err(VaultError::Busy);
+        }
         let record = Record::new(Vec::new());
         let mut writing = Self { connection, opened, record, changes: BTreeMap::new(), ended: false };
-        // IMMEDIATE: what is read in here is still true when it is written.
-        writing.execute("BEGIN IMMEDIATE").await.map_err(database)?;
+        // IMMEDIATE: what is read in here is still true when it is written. It waits for nothing but other programs.
+        writing.opened.held.store(true, Ordering::Relaxed);
+        let begun = writing.execute("BEGIN IMMEDIATE").await.map_err(database);
+        // Then nothing has begun, and the connection serves the next write.
+        writing.ended = matches!(begun, Err(VaultError::Busy));
+        writing.opened.held.store(writing.ended, Ordering::Relaxed);
+        begun?;
         Ok(writing)
     }
 
@@ -104,7 +118,7 @@ impl Writing {
     }
 
     pub(crate) async fn commit(mut self, old_pages: OldPages) -> Result<(), VaultError> {
-        let kept = match self.keep_record().await {
+        let kept = match self.keep_record().await.and_then(|()| self.is_still_there()) {
             Ok(()) => self.execute("COMMIT").await.map_err(database),
             Err(error) => Err(error),
         };
@@ -119,6 +133,12 @@ impl Writing {
             empty_log(&mut self.connection).await;
         }
         Ok(())
+    }
+
+    /// Once more: while another program was waited for, the file may have been moved.
+    fn is_still_there(&self) -> Result<(), VaultError> {
+        self.opened.file.is_there()?;
+        self.opened.file.has_its_log()
     }
 
     pub(crate) async fn roll_back(mut self) {
@@ -139,8 +159,17 @@ impl Drop for Writing {
     fn drop(&mut self) {
         if !self.ended {
             self.connection.close_on_drop();
+            // The next connection reads the schema anew, and may make a log anew.
+            self.opened.schema.forget();
+            self.opened.file.forget_log();
         }
     }
+}
+
+/// Fails when a statement for a row that has to be there found none: an index of SQLite's that is broken, say. What was to
+/// be deleted would be told as deleted, and still be there.
+pub(crate) fn must_have_been(done: &SqliteQueryResult, table: &'static str, row: &[u8]) -> Result<(), VaultError> {
+    if done.rows_affected() == 0 { Err(damaged(table, row, Damage::Changed)) } else { Ok(()) }
 }
 
 /// Moves the write-ahead log into the database and empties it. What was committed stands whatever comes of this.

@@ -36,7 +36,7 @@ pub enum State {
 #[cfg_attr(test, derive(ts_rs::TS), ts(export))]
 pub struct Reason {
     /// A stable word: `absolute_end`, `window_closed`, `no_refresh_token`, `refused`, `interaction_required`,
-    /// `reply_lost`, `client_refused`, `new_token_needed`, `by_user`, `by_provider`, or an error code.
+    /// `reply_lost`, `client_refused`, `unreadable`, `new_token_needed`, `by_user`, `by_provider`, or an error code.
     pub code: String,
     /// In words: what happened, what Holdfast did.
     pub text: String,

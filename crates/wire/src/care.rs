@@ -51,7 +51,7 @@ pub struct CheckedTable {
     pub records: u64,
 }
 
-/// `POST /v1/vault/remove-damaged`: deletes a record that nothing opens any more, as a check names it.
+/// `POST /v1/vault/remove-damaged`: deletes a damaged record, as a check names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -76,6 +76,26 @@ pub struct DamagedRecord {
     pub what: DamageKind,
     /// In words.
     pub text: String,
+    /// Of a keyslot: what it is for, as far as it says so. Left out for all else, and for one that is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub keyslot: Option<KeyslotKind>,
+}
+
+/// What opens the vault by a keyslot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub enum KeyslotKind {
+    /// The OS keyring.
+    Keyring,
+    /// The passphrase.
+    Passphrase,
+    /// Keyring and passphrase together.
+    Both,
+    /// The recovery code.
+    Recovery,
 }
 
 /// `POST /v1/vault/backup`

@@ -71,6 +71,8 @@ codes! {
     VaultDamaged = "vault_damaged", exit 1, http 500;
     /// The vault file cannot be used.
     VaultStorage = "vault_storage", exit 1, http 500;
+    /// Another program holds the vault file.
+    VaultBusy = "vault_busy", exit 7, http 503;
     /// The vault is an older copy or was restored, and nothing is written until the person decides.
     VaultUnaccepted = "vault_unaccepted", exit 1, http 409;
     /// A backup cannot be written, or is none, or was changed.

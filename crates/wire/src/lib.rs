@@ -22,8 +22,8 @@ pub use account::{
     AccountList, AccountView, CredentialKind, CredentialView, Limit, NextAction, Origin, Reason, State, TroubleView,
 };
 pub use care::{
-    BackupReport, ChangeKey, CheckReport, CheckedTable, DamagedRecord, MakeBackup, MakeRecoveryCode, RecoveryCodeReply,
-    RemoveDamaged, RestoreReport, RestoreVault, Standing,
+    BackupReport, ChangeKey, CheckReport, CheckedTable, DamagedRecord, KeyslotKind, MakeBackup, MakeRecoveryCode,
+    RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, Standing,
 };
 pub use error::{ErrorBody, ErrorCode, ErrorReply};
 pub use event::{Event, Snapshot};

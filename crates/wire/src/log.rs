@@ -67,4 +67,6 @@ pub enum DamageKind {
     Older,
     /// It had been deleted, and was put back.
     Unknown,
+    /// It is whole, and belongs to an account that is not there.
+    Stray,
 }

@@ -81,7 +81,7 @@ export async function accept(): Promise<boolean> {
   }
 }
 
-/** Deletes a record that does not open any more; says whether that worked. */
+/** Deletes a record that does not open any more, or belongs to no account; says whether that worked. */
 export async function removeDamaged(request: RemoveDamaged): Promise<boolean> {
   try {
     await backend().removeDamaged(request);

@@ -1,8 +1,7 @@
 /*
- * The sentences of the view Vault, of restoring and of the recovery code: apart from words.ts, because no start needs
- * them. The same rules hold.
+ * The sentences of the view Vault, of restoring and of the recovery code. The rules of words.ts hold.
  */
-import type { BackupReport, DamageKind, LockReason, UnlockMethod } from './backend/backend';
+import type { BackupReport, DamageKind, DamagedRecord, LockReason, UnlockMethod } from './backend/backend';
 import { clean } from './text';
 import { count } from './words';
 
@@ -65,7 +64,8 @@ export const check = {
     'What was put back counts from then on, recovery codes that were replaced excepted: they are deleted. What is gone is forgotten. What does not open stays, and stays reported. To get it back, restore a backup or sign in again.',
   keyslots: 'Another way opened the vault. Once the rest is taken as it is, “Change what opens it” makes new ways in place of the damaged one.',
   itself: 'The records themselves are there. Taking it as it is makes anew what the vault records of itself.',
-  removeText: 'What does not open can be deleted. With an account its tokens go too; nobody can tell any more where they were issued, so they are not revoked.',
+  removeText:
+    'What does not open, or belongs to no account, can be deleted. With an account its tokens go too; nobody can tell any more where they were issued, so they are not revoked. Accounts of a provider stay, and are not renewed until it is added again under its name.',
   remove: 'Hold to delete',
   removeAgain: 'Press again to delete',
   removed: 'The damaged record is deleted',
@@ -87,7 +87,7 @@ const tables: Record<string, string> = {
 };
 
 /** A table as people call its records; names come from the agent, and may be any text. */
-export const tableName = (name: string): string =>
+const tableName = (name: string): string =>
   Object.hasOwn(tables, name) ? (tables[name] ?? name) : clean(name, 40);
 
 export const damage: Record<DamageKind, string> = {
@@ -95,7 +95,18 @@ export const damage: Record<DamageKind, string> = {
   missing: 'It was there and is gone.',
   older: 'It is an earlier version of itself that was put back.',
   unknown: 'It had been deleted, and was put back.',
+  stray: 'It belongs to no account: its account was deleted by another program, or the disk failed.',
 };
+
+const keyslots = {
+  keyring: 'Way to open it: keyring',
+  passphrase: 'Way to open it: passphrase',
+  both: 'Way to open it: keyring and passphrase',
+  recovery: 'Way to open it: recovery code',
+};
+
+/** What kind of record it is; a way to open the vault says which, as far as it can be read. */
+export const kindOf = ({ table, keyslot }: DamagedRecord): string => (keyslot ? keyslots[keyslot] : tableName(table));
 
 export const backup = {
   title: 'Backup',

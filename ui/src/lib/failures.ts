@@ -1,7 +1,7 @@
 /* Every failure in its three parts: what happened, what Holdfast did, what the person can do. */
 import type { ErrorBody, ErrorCode } from './backend/backend';
 import type { Account } from './account';
-import { clean } from './text';
+import { clean, OWN_TEXT_MAX } from './text';
 import { at } from './time';
 
 /** Title, what Holdfast did, what the person can do, and the code of the manual. */
@@ -30,6 +30,7 @@ const errors: Record<ErrorCode, Words> = {
   vault_too_new: ['A newer Holdfast wrote this vault', LEFT_VAULT, 'Install that version.'],
   vault_damaged: ['The vault cannot be read', 'Wrote nothing, and paused renewals.', 'Restore a backup of the vault file.', 'HF-VAULT-11'],
   vault_storage: ['The vault file cannot be used', LEFT_VAULT, 'Check that you may read and write it, then try again.', 'HF-VAULT-11'],
+  vault_busy: ['Another program holds the vault file', LEFT_VAULT, 'Close that program, a backup or a database browser say, then try again.', 'HF-VAULT-14'],
   vault_unaccepted: ['Decide about this copy of the vault first', 'Used nothing of it, and changed nothing.', 'Use this copy, or lock it and put the newest one back.', 'HF-VAULT-12'],
   backup_unusable: ['This backup cannot be used', 'Changed nothing.', 'Choose another file, or look at its folder.', 'HF-VAULT-13'],
   wrong_recovery_code: ['That recovery code does not open this vault', 'Counts tries. Erases nothing.', 'Look at the paper again: eight groups of four.', 'HF-KEY-04'],
@@ -47,7 +48,7 @@ const errors: Record<ErrorCode, Words> = {
   keyring_failed: ['The keyring did not work', LEFT_VAULT, 'Try again, or use the passphrase.', 'HF-KEY-01'],
   provider_not_found: ['This provider is not set up', 'Started nothing.', 'Add the provider first.'],
   provider_exists: ['A provider of that name is there already', 'Changed nothing.', 'Choose another name, or use the one that is there.'],
-  provider_invalid: ['The provider’s description is not complete', 'Kept nothing.', 'Check the address and the client ID.', 'HF-DISC-01'],
+  provider_invalid: ['The provider’s description does not fit', 'Kept nothing.', 'Check the address and the client ID.', 'HF-DISC-01'],
   provider_in_use: ['Accounts still use this provider', 'Left it as it is.', 'Remove those accounts first.'],
   account_not_found: ['This account is not in the vault any more', 'Changed nothing.', 'Go back to the list.'],
   label_taken: ['The account was not kept', 'Kept nothing, and changed no other account.', 'Sign in as the right person, or with another name.'],
@@ -108,9 +109,9 @@ export function explain(error: Pick<ErrorBody, 'code' | 'message' | 'hint'>): Fa
   const code = known ? error.code : clean(error.code, 64);
   return {
     title,
-    what: clean(error.message) || `${title}.`,
+    what: clean(error.message, OWN_TEXT_MAX) || `${title}.`,
     did,
-    you: clean(error.hint) || you,
+    you: clean(error.hint, OWN_TEXT_MAX) || you,
     code: manual ? `${manual} · ${code}` : code,
   };
 }
@@ -119,19 +120,35 @@ export function explain(error: Pick<ErrorBody, 'code' | 'message' | 'hint'>): Fa
 const reasons: Record<string, Words> = {
   absolute_end: ['Reached its hard limit', 'Stopped renewing. The account stays in the list.', 'Sign in again.', 'HF-REF-02'],
   window_closed: ['The renewal window closed', 'Stopped trying: the provider does not take this refresh token any more.', 'Sign in again. Keep the vault unlocked, or sign in at least once within the window.', 'HF-REF-03'],
-  no_refresh_token: ['It cannot be renewed', 'Held it until its end. The provider gave no refresh token.', 'Sign in again. Ask for the scope offline_access if the provider has it.'],
+  no_refresh_token: ['It cannot be renewed', 'Held it until its end. Holdfast has no refresh token for it.', 'Sign in again. Ask for the scope offline_access if the provider has it.'],
   refused: ['The provider ended this session', 'Kept the refused token sealed, and stopped trying.', 'Sign in again. If it repeats, ask the provider about the idle limit.', 'HF-REF-01'],
   interaction_required: ['The provider wants to ask you something', 'Stopped trying, and kept everything.', 'Sign in again.', 'HF-REF-01'],
   reply_lost: ['The answer to a renewal was lost', 'Tried the token that it had once more, and was refused.', 'Sign in again.'],
   client_refused: ['The provider refuses this app', 'Stopped trying, and kept everything.', 'Check the client ID in the provider’s settings, then sign in again.', 'HF-AUTH-03'],
-  unreadable: ['What the vault holds for it is damaged', 'Uses nothing of it, and deleted nothing.', 'Look at it under Vault, restore a backup, or remove the account and add it anew.', 'HF-VAULT-11'],
+  unreadable: ['A token of it is damaged', 'Does not use that token, which may be the one that renews the account, and deleted nothing. An access token that is whole is handed out until its end.', 'Sign in again, enter its token again, or restore a backup. The check under Vault names what is damaged.', 'HF-VAULT-11'],
   new_token_needed: ['A new token is needed', 'Keeps the old one, and hands it out until its end.', 'Make a new one at the service, and enter it.'],
   by_user: ['You ended it here', 'Deleted the tokens on this computer.', 'Sign in again when you need it.'],
   by_provider: ['The provider revoked it', 'Stopped using the tokens.', 'Sign in again. If it repeats, ask the provider who ended it.', 'HF-REF-01'],
 };
 
+/** What goes wrong with one account, where an error of that code is about more than it: what Holdfast did, what to do. */
+const troubles: Record<string, Words> = {
+  vault_damaged: [
+    'What the vault holds for it is damaged', 'Sent nothing to the provider, and deleted nothing.',
+    'Sign in again, or restore a backup. The check under Vault names what is damaged.', 'HF-VAULT-11',
+  ],
+};
+
+export function explainTrouble(trouble: { code: string; text: string }): Failure {
+  const error = explain({ code: trouble.code as ErrorCode, message: trouble.text, hint: null });
+  const own = entry(troubles, trouble.code);
+  if (!own) return error;
+  const [title, did, you] = own;
+  return { ...error, title, what: error.what === `${error.title}.` ? `${title}.` : error.what, did, you };
+}
+
 export function explainReason(reason: { code: string; text: string; at: number | null }, now: number): Failure {
-  const [title, did, you, manual] = entry(reasons, reason.code) ?? entry(errors, reason.code) ?? errors.needs_sign_in;
+  const [title, did, you, manual] = entry(reasons, reason.code) ?? entry(troubles, reason.code) ?? entry(errors, reason.code) ?? errors.needs_sign_in;
   const when = reason.at === null ? '' : `${at(reason.at, now)}: `;
   return {
     title,

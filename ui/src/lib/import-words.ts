@@ -1,4 +1,4 @@
-/* The sentences of the view Import: apart from words.ts, because no start needs them. The same rules hold. */
+/* The sentences of importing. The rules of words.ts hold. */
 import type { EnterOutcome, ImportOutcome } from './backend/backend';
 import { count } from './words';
 
@@ -14,18 +14,26 @@ export const importing = {
   dropText: 'Account files of oidc-agent, lists of tokens, provider files',
   notNow: 'Nothing was imported',
   notNowText: 'Finish what is on this page first, then drop the files again.',
+  missed: 'The vault was locked while the files were chosen. Choose them again.',
   results: 'Imported files',
   waiting: 'Waits',
   running: 'Importing',
   needsPassword: 'Needs its password',
   done: 'Imported',
   failed: 'Not imported',
+  ended: (done: number, failed: number, sealed: number) =>
+    [[done, 'imported', 'imported'] as const, [failed, 'not imported', 'not imported'] as const, [sealed, 'needs its password', 'need their password'] as const]
+      .filter(([n]) => n)
+      .map(([n, one, many], i) => `${i ? n.toLocaleString() : count(n, 'file', 'files')} ${n === 1 ? one : many}`)
+      .join(', '),
+  endedText: 'Vault, then “Import files”, shows what became of each.',
   passwordTitle: (n: number) => `${count(n, 'file needs', 'files need')} the password that oidc-agent gave ${n === 1 ? 'it' : 'them'}`,
   password: 'Password of the file',
   passwordText: 'It is tried for each of them, goes to the vault process only, and is not kept.',
   wrong: (n: number) => (n === 1 ? 'That password does not open the file.' : `That password does not open ${n.toLocaleString()} of them.`),
   open: 'Open',
   leaveOut: 'Leave out',
+  dismiss: 'Dismiss',
   again: 'Try again',
   label: 'Name',
   service: 'For',

@@ -1,12 +1,15 @@
 /*
- * Files that are being imported. They go to the agent by their path, one after the other: what is in them never comes
- * here. A file that needs a password waits for it; the password itself is kept nowhere.
+ * Files that are being imported, whatever page is shown meanwhile. They go to the agent by their path, one after the
+ * other: what is in them never comes here. A file that needs a password waits for it; the password itself is kept
+ * nowhere. A lock ends it all. What became of them is said once, when the last has had its turn.
  */
-import { backend } from './actions';
+import { backend, sayFailure } from './actions';
 import { announce } from './announce.svelte';
 import { errorBody, type ImportedFile } from './backend/backend';
 import { accountDone, entered, importing as words, listDone, providerAdded, providersDone, takenOver } from './import-words';
-import { clean } from './text';
+import { route } from './route.svelte';
+import { clean, OWN_TEXT_MAX } from './text';
+import { toasts } from './toasts.svelte';
 import { explain, type Failure } from './words';
 
 /** One thing that a file brought. */
@@ -29,9 +32,6 @@ export interface Import {
 
 const begun = (path: string): Import => ({ path, stage: 'waiting', brought: [], summary: '', notes: [], failure: null });
 
-/** The longest note that is shown; longer than a provider's text, because it is Holdfast's own and names a file. */
-const NOTE_MAX = 600;
-
 /** What is told of a file that was imported. */
 export function told(imported: ImportedFile): Pick<Import, 'brought' | 'summary' | 'notes'> {
   switch (imported.kind) {
@@ -42,7 +42,7 @@ export function told(imported: ImportedFile): Pick<Import, 'brought' | 'summary'
       return {
         brought: provider_added ? [one, provider] : [one],
         summary: accountDone(clean(account.label)),
-        notes: notes.map((note) => clean(note, NOTE_MAX)),
+        notes: notes.map((note) => clean(note, OWN_TEXT_MAX)),
       };
     }
     case 'tokens': {
@@ -66,26 +66,77 @@ export function told(imported: ImportedFile): Pick<Import, 'brought' | 'summary'
 /** The name of a file without its folders. */
 export const fileName = (path: string): string => clean(path.slice(path.lastIndexOf('/') + 1) || path);
 
-export class Imports {
+/** What came of asking for one file, with or without its password; `null` when the vault was locked before. */
+async function outcome(path: string, password: string | null): Promise<(Partial<Import> & Pick<Import, 'stage'>) | null> {
+  try {
+    return { stage: 'done', ...told(await backend().importFile({ path, password })) };
+  } catch (thrown) {
+    const error = errorBody(thrown);
+    if (error.code === 'vault_locked') return null;
+    if (error.code === 'import_wrong_password') return { stage: password === null ? 'sealed' : 'wrong' };
+    return { stage: 'failed', failure: explain(error) };
+  }
+}
+
+/** What became of a file, for whoever does not see it. */
+function spoken({ path, stage, summary, failure }: Import): string {
+  if (stage === 'done') return `${fileName(path)}: ${summary}`;
+  return `${fileName(path)}: ${stage === 'failed' ? `${words.failed}. ${failure?.what ?? ''}` : `${words.needsPassword}.`}`;
+}
+
+/** Says what became of all files that had their turn; also to whoever looks at another page. */
+function say(ended: readonly Import[]): void {
+  if (!ended.length) return;
+  announce(ended.map(spoken).join(' '));
+  if (route.now.at === 'import') return;
+  const n = (stage: Import['stage']) => ended.filter((one) => one.stage === stage).length;
+  const [done, failed, sealed] = [n('done'), n('failed'), n('sealed') + n('wrong')];
+  toasts.show(words.ended(done, failed, sealed), words.endedText, failed ? 'bad' : sealed ? 'warn' : 'ok');
+}
+
+class Imports {
   all = $state.raw<readonly Import[]>([]);
   busy = $state(false);
+  /** The dialog for files is open. */
+  choosing = $state(false);
   readonly waiting = $derived(this.all.filter(({ stage }) => stage === 'sealed' || stage === 'wrong'));
+  /** The dialog was answered after the vault had been locked: nobody was told yet that nothing came of it. */
+  missed = $state(false);
+  /** How often the vault was locked: what was asked for before says nothing afterwards. */
+  #locks = 0;
 
-  /** Imports files; one that is in the list already is tried again. */
+  /** Imports files; one that is in the list already is tried again in its place. */
   async add(paths: readonly string[]): Promise<void> {
-    const wanted = [...new Set(paths)];
-    this.all = [...this.all.filter(({ path, stage }) => stage === 'running' || !wanted.includes(path)), ...wanted
-      .filter((path) => !this.all.some((one) => one.path === path && one.stage === 'running'))
-      .map(begun)];
+    const wanted = new Set(paths);
+    const known = this.all.map((one) => (wanted.delete(one.path) && one.stage !== 'running' ? begun(one.path) : one));
+    this.all = [...known, ...[...wanted].map(begun)];
     await this.#run();
+  }
+
+  /** Imports what is chosen in the desktop's dialog. */
+  async choose(): Promise<void> {
+    if (this.choosing) return;
+    this.choosing = true;
+    const locks = this.#locks;
+    const chosen = await backend().chooseFiles().catch((thrown: unknown) => {
+      if (locks === this.#locks) sayFailure(thrown);
+      return [];
+    });
+    this.choosing = false;
+    if (locks === this.#locks) await this.add(chosen);
+    else if (chosen.length) this.missed = true;
+  }
+
+  /** Says so, once the vault is open again. */
+  sayMissed(): void {
+    this.missed = false;
+    toasts.show(words.notNow, words.missed, 'warn');
   }
 
   /** Tries a password for every file that waits for one. */
   async open(password: string): Promise<void> {
-    if (this.busy) return;
-    this.busy = true;
-    for (const { path } of this.waiting) await this.#one(path, password);
-    this.busy = false;
+    const paths = this.waiting.map(({ path }) => path);
+    await this.#each(() => paths.shift(), password);
     await this.#run();
   }
 
@@ -93,36 +144,41 @@ export class Imports {
     this.all = this.all.filter((one) => one.path !== path);
   }
 
-  async #run(): Promise<void> {
-    if (this.busy) return;
-    this.busy = true;
-    for (let next = this.#next(); next; next = this.#next()) await this.#one(next.path, null);
+  /** The vault is locked: begins nothing more, and knows nothing any more of what was imported. */
+  forget(): void {
+    this.#locks += 1;
+    this.all = [];
     this.busy = false;
   }
 
-  #next(): Import | undefined {
-    return this.all.find(({ stage }) => stage === 'waiting');
+  #run(): Promise<void> {
+    return this.#each(() => this.all.find(({ stage }) => stage === 'waiting')?.path, null);
   }
 
-  async #one(path: string, password: string | null): Promise<void> {
-    this.#set(path, { stage: 'running', failure: null });
-    try {
-      const done = told(await backend().importFile({ path, password }));
-      this.#set(path, { stage: 'done', ...done });
-      announce(`${fileName(path)}: ${done.summary}`);
-    } catch (thrown) {
-      const error = errorBody(thrown);
-      if (error.code === 'import_wrong_password') {
-        this.#set(path, { stage: password === null ? 'sealed' : 'wrong' });
+  async #each(next: () => string | undefined, password: string | null): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    const locks = this.#locks;
+    const turns = new Set<string>();
+    for (let path = next(); path !== undefined; path = next()) {
+      this.#set(path, { stage: 'running', failure: null });
+      const became = await outcome(path, password);
+      if (locks !== this.#locks) return;
+      if (!became) {
+        // The agent says it before its event does.
+        this.forget();
         return;
       }
-      const failure = explain(error);
-      this.#set(path, { stage: 'failed', failure });
-      announce(`${fileName(path)}: ${words.failed}. ${failure.what}`);
+      turns.add(path);
+      this.#set(path, became);
     }
+    this.busy = false;
+    say(this.all.filter(({ path }) => turns.has(path)));
   }
 
   #set(path: string, changes: Partial<Import>): void {
     this.all = this.all.map((one) => (one.path === path ? { ...one, ...changes } : one));
   }
 }
+
+export const imports = new Imports();

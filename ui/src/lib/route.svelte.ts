@@ -5,8 +5,7 @@ export type Route =
   | { at: 'account'; id: string }
   | { at: 'add' }
   | { at: 'add-provider'; issuer: string }
-  /** With files that were dropped on the window. */
-  | { at: 'import'; paths?: readonly string[] }
+  | { at: 'import' }
   | { at: 'sign-in'; id: string; browserOpened: boolean }
   | { at: 'sign-out-all' }
   /** `check` begins a check; `recovered` says that the recovery code opened the vault. */

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import table from '../../../crates/model/src/unseen.txt?raw';
 import { clean, host } from './text';
 
 it('cuts what a provider says at 200 characters, without tearing one apart', () => {
@@ -17,6 +18,21 @@ it('shows control characters and marks that turn text around as what they are', 
   }
   expect(clean('two\nlines\tand \u2028more')).toBe('two\uFFFDlines\uFFFDand \uFFFDmore');
   expect(clean('half \uD83D')).toBe('half \uFFFD');
+});
+
+it('replaces every character of the table that the vault process has too, and no other', () => {
+  const ranges = table.split('\n').filter((line) => /^[0-9A-F]/.test(line)).map((line) => {
+    const [first = '', last = first] = (line.split(' ')[0] ?? '').split('-');
+    return [parseInt(first, 16), parseInt(last, 16)] as const;
+  });
+  expect(ranges.length).toBeGreaterThan(15);
+  const wrong = [];
+  for (let point = 0; point <= 0x10FFFF; point += 1) {
+    const half = point >= 0xD800 && point <= 0xDFFF;
+    const deceives = half || point === 0xFFFD || ranges.some(([first, last]) => first <= point && point <= last);
+    if ((clean(String.fromCodePoint(point)) === '\uFFFD') !== deceives) wrong.push(point.toString(16));
+  }
+  expect(wrong).toEqual([]);
 });
 
 it('leaves the writing of people alone', () => {

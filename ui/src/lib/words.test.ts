@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
 import type { ErrorCode, SignOutReport } from './backend/backend';
 import codeSource from './generated/ErrorCode.ts?raw';
-import { explain, explainReason, signOutSummary, signOutText } from './words';
+import { explain, explainReason, explainTrouble, signOutSummary, signOutText } from './words';
 import careSource from './care-words.ts?raw';
 import failureSource from './failures.ts?raw';
+import importSource from './import-words.ts?raw';
 import standingSource from './standing-words.ts?raw';
 import wordSource from './words.ts?raw';
 
@@ -27,6 +28,14 @@ it('prefers what the agent says happened, made fit to be shown', () => {
   expect(said.you).toBe('Ask Ada.');
 });
 
+it('shows the reason after a long path, and what to do after it', () => {
+  const message = `/srv/mara/${'folder/'.repeat(40)}list.csv cannot be read: it is a folder. Nothing of it was imported.`;
+  const said = explain({ code: 'import_invalid', message, hint: `Correct that place of ${'x'.repeat(200)}, then try again.` });
+  expect(said.what.endsWith('it is a folder. Nothing of it was imported.')).toBe(true);
+  expect(said.you.endsWith('then try again.')).toBe(true);
+  expect(explain({ code: 'import_invalid', message: 'x'.repeat(5_000), hint: null }).what.length).toBeLessThan(700);
+});
+
 it('explains codes that join later as the agent words them', () => {
   const said = explain({ code: 'new_code' as ErrorCode, message: 'Something new.', hint: null });
   expect(said).toMatchObject({ what: 'Something new.', code: 'new_code' });
@@ -39,8 +48,23 @@ it('explains reasons, also those of the prototype chain', () => {
   expect(explainReason({ code: 'constructor', text: 'x', at: null }, now).title.length).toBeGreaterThan(5);
 });
 
+it('says of one damaged token that it is one, and that signing in again mends it', () => {
+  const said = explainTrouble({ code: 'vault_damaged', text: 'The renewal did not begin.' });
+  expect(said).toMatchObject({ what: 'The renewal did not begin.', code: 'HF-VAULT-11 · vault_damaged' });
+  expect(said.title).not.toBe(explain({ code: 'vault_damaged', message: '', hint: null }).title);
+  expect(said.you).toMatch(/^Sign in again, or restore a backup\./);
+  expect(explainTrouble({ code: 'vault_damaged', text: '' }).what).toBe(`${said.title}.`);
+  expect(explainTrouble({ code: 'provider_unreachable', text: 'x' })).toEqual(
+    explain({ code: 'provider_unreachable', message: 'x', hint: null }));
+
+  const reason = (code: string) => explainReason({ code, text: '', at: null }, 0);
+  expect(reason('unreadable').you).toMatch(/^Sign in again/);
+  expect(reason('unreadable').did).toContain('Does not use that token');
+  expect(reason('no_refresh_token').did).toContain('Holdfast has no refresh token for it.');
+});
+
 it('keeps to the rules of writing: no blame, no exclamation marks, no dashes, short sentences', () => {
-  const source = (wordSource + failureSource + standingSource + careSource).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+  const source = (wordSource + failureSource + standingSource + careSource + importSource).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
   const texts = [...source.matchAll(/'((?:[^'\\\n]|\\.)*)'|`([^`]*)`/g)].map(([, a, b]) => a ?? b ?? '').filter((text) => /\s/.test(text));
   expect(texts.length).toBeGreaterThan(200);
   for (const text of texts) {

@@ -459,4 +459,4 @@ export const failure = {
   you: 'What you can do',
 };
 
-export { explain, explainReason, type Failure, reasonLine } from './failures';
+export { explain, explainReason, explainTrouble, type Failure, reasonLine } from './failures';

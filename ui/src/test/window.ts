@@ -3,6 +3,7 @@ import { render } from '@testing-library/svelte';
 import { vi } from 'vitest';
 import App from '../App.svelte';
 import { MockBackend, type MockOptions } from '../lib/backend/mock';
+import { imports } from '../lib/imports.svelte';
 import { remembered } from '../lib/remembered.svelte';
 import { route } from '../lib/route.svelte';
 import { toasts } from '../lib/toasts.svelte';
@@ -29,6 +30,7 @@ export async function openWindow(options: MockOptions = {}): Promise<MockBackend
   vault.lastLock = null;
   route.go({ at: 'accounts' });
   remembered.forget();
+  imports.forget();
   toasts.clear();
   const backend = new MockBackend(options);
   render(App, { props: { backend } });

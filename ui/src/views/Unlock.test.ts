@@ -1,5 +1,7 @@
 import { expect, it, vi } from 'vitest';
+import { announce, announcer } from '../lib/announce.svelte';
 import { sampleAccounts } from '../lib/backend/mock';
+import { toasts } from '../lib/toasts.svelte';
 import { none, NOW, one, openWindow, press, settle, text, type } from '../test/window';
 
 const field = () => one('unlock-passphrase') as HTMLInputElement;
@@ -25,6 +27,15 @@ it('says that a passphrase was wrong, empties the field, and opens with the righ
   expect(none('unlock')).toBe(true);
   expect(none('accounts')).toBe(false);
   expect(backend.asked).toEqual(Array(4).fill('unlock with passphrase'));
+});
+
+it('says nothing while it is locked of what was under way, and keeps what failed on the screen', async () => {
+  await openWindow({ vault: 'locked' });
+  toasts.show('The keyring did not work', '', 'bad');
+  announce('list.csv: 2 tokens are new.');
+  await settle();
+  expect(announcer.text).toBe('');
+  expect(text(one('toast'))).toContain('The keyring did not work');
 });
 
 it('makes each try wait after five wrong ones, and lets go by itself', async () => {

@@ -1,4 +1,5 @@
-//! A server on a real socket over a real engine, whose vault stays locked: its keyring answers when the test lets it.
+//! A server on a real socket over a real engine. Its vault stays locked, and its keyring answers when the test lets it; or
+//! the vault is an open one in memory.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -13,11 +14,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use holdfast_api::Stop;
-use holdfast_engine::{Engine, Ports};
+use holdfast_api::{Files, Stop};
+use holdfast_engine::{Caller, Engine, Ports};
+use holdfast_memory_vault::MemoryVault;
 use holdfast_model::{
-    Account, AuthorizationCode, Clock, CredentialSet, FailureKind, KeyringSecret, Provider, ProviderFailure,
-    RefreshToken, RevocationOutcome, SecretValue, SignedIn, Timer, TokenGrant, TokenTypeHint, UnixMillis, VaultId,
+    Account, AuthorizationCode, Clock, CredentialSet, FailureKind, KeyringSecret, Passphrase, Provider,
+    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Timer, TokenGrant, TokenTypeHint,
+    UnixMillis, VaultId,
     ports::{
         AuthorizationRequest, AuthorizationServer, BackupSummary, Client, CredentialSource, CredentialWrite, Keyring,
         KeyringError, Listening, PendingAuthorization, RedirectReceiver, UnlockMaterial, UnlockMethod, VaultError,
@@ -40,6 +43,7 @@ pub async fn soon<T>(what: &str, step: impl Future<Output = T>) -> T {
 }
 
 pub struct Agent {
+    pub engine: Engine,
     pub stop: Stop,
     pub keyring: Arc<GatedKeyring>,
     pub serving: JoinHandle<()>,
@@ -49,6 +53,23 @@ pub struct Agent {
 
 impl Agent {
     pub fn start() -> Self {
+        Self::start_with(Files::new(Arc::new(|_, _| Err(std::io::ErrorKind::NotFound.into()))))
+    }
+
+    /// An agent that reads the files that clients name as `files` does.
+    pub fn start_with(files: Files) -> Self {
+        Self::start_over(Arc::new(Nothing), files)
+    }
+
+    /// The same with an open vault.
+    pub async fn open_with(files: Files) -> Self {
+        let agent = Self::start_over(Arc::new(MemoryVault::default()), files);
+        let passphrase = Some(Passphrase::new("correct horse battery staple".into()));
+        soon("a vault", agent.engine.init(UnlockMethod::Passphrase, passphrase, &Caller::default())).await.unwrap();
+        agent
+    }
+
+    fn start_over(vault: Arc<dyn VaultFile>, files: Files) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("agent.sock");
         let keyring = Arc::new(GatedKeyring::default());
@@ -56,7 +77,7 @@ impl Agent {
         let engine = Engine::new(Ports {
             clock: world.clone(),
             timer: world.clone(),
-            vault: world.clone(),
+            vault,
             keyring: keyring.clone(),
             server: world.clone(),
             receiver: world.clone(),
@@ -65,8 +86,8 @@ impl Agent {
         let stop = Stop::default();
         let own_uid = rustix::process::geteuid().as_raw();
         let listener = UnixListener::bind(&socket).unwrap();
-        let serving = tokio::spawn(holdfast_api::serve(listener, engine, own_uid, stop.clone()));
-        Self { stop, keyring, serving, socket, _folder: folder }
+        let serving = tokio::spawn(holdfast_api::serve(listener, engine.clone(), own_uid, files, stop.clone()));
+        Self { engine, stop, keyring, serving, socket, _folder: folder }
     }
 
     pub async fn connect(&self) -> UnixStream {
@@ -82,9 +103,15 @@ impl Agent {
 
     /// Status and body of a request with a connection of its own.
     pub async fn ask(&self, request: &str) -> (u16, serde_json::Value) {
+        self.post(request, "").await
+    }
+
+    /// The same with a body.
+    pub async fn post(&self, request: &str, body: &str) -> (u16, serde_json::Value) {
         let mut stream = self.connect().await;
-        let head = format!("{request} HTTP/1.1\r\nhost: holdfast\r\nconnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.unwrap();
+        let length = body.len();
+        let head = format!("{request} HTTP/1.1\r\nhost: holdfast\r\nconnection: close\r\ncontent-length: {length}\r\n");
+        stream.write_all(format!("{head}\r\n{body}").as_bytes()).await.unwrap();
         let mut reply = String::new();
         soon(request, stream.read_to_string(&mut reply)).await.unwrap();
         let (head, body) = reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply to {request}: {reply:?}"));

@@ -13,7 +13,7 @@ pub struct Check {
     /// Take the vault as it is: an older or restored one is used from then on, what is missing is forgotten
     #[arg(long, group = "change")]
     pub accept: bool,
-    /// Delete a record that does not open any more, as the check names it (may be repeated)
+    /// Delete a damaged record, as the check names it (may be repeated)
     #[arg(long, value_name = "TABLE/RECORD", value_parser = record, group = "change")]
     pub remove: Vec<RemoveDamaged>,
     /// Do not ask before accepting or deleting

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use holdfast_client::Client;
 use holdfast_wire::{
-    ChangeKey, CheckReport, ErrorCode, MakeBackup, MakeRecoveryCode as MakeCode, RestoreVault, SecretText, Status,
-    UnlockMethod, VaultState,
+    ChangeKey, CheckReport, DamageKind, ErrorCode, MakeBackup, MakeRecoveryCode as MakeCode, RestoreVault, SecretText,
+    Status, UnlockMethod, VaultState,
 };
 
 use super::show;
@@ -49,6 +49,12 @@ fn remove(client: &Client, options: &Check) -> Result<(), Failure> {
         many => format!("the {many} records"),
     };
     let refused = |message, hint| Err(Failure::new(ErrorCode::BadRequest, message, hint));
+    if options.remove.iter().any(|record| record.table == "providers") {
+        output::note(
+            "Accounts of a provider that is deleted stay, and are not renewed until it is added again under its name: \
+             holdfast provider add",
+        );
+    }
     if !options.yes {
         if !secret_input::can_ask() {
             return refused(
@@ -56,7 +62,7 @@ fn remove(client: &Client, options: &Check) -> Result<(), Failure> {
                 "To delete it in a script, add --yes.",
             );
         }
-        output::note("Nothing opens it any more. With an account its tokens are deleted too, and are not revoked.");
+        output::note("It cannot be used. With an account its tokens are deleted too, and are not revoked.");
         if !secret_input::confirm(&format!("Delete {count}?"))? {
             return refused("Nothing was deleted.", "holdfast check says what is wrong.");
         }
@@ -105,10 +111,15 @@ fn not_whole(report: &CheckReport, behind_by: Option<u64>) -> Failure {
             ErrorCode::VaultDamaged,
             "Another way opened it. Take it as it is, then make new ways to open it: holdfast check --accept, holdfast rekey",
         )
+    } else if report.database.is_empty() && report.damaged.iter().all(|record| record.what == DamageKind::Stray) {
+        (
+            ErrorCode::VaultDamaged,
+            "No account uses what is left over. Delete it: holdfast check --remove TABLE/RECORD, or restore a backup",
+        )
     } else if report.damaged.iter().any(|record| OF_PERSON.contains(&record.table.as_str())) {
         (
             ErrorCode::VaultDamaged,
-            "What opens stays usable. Restore a backup, take the vault as it is: holdfast check --accept, or delete what does not open: holdfast check --remove TABLE/RECORD",
+            "What opens stays usable. Restore a backup, take the vault as it is: holdfast check --accept, or delete what cannot be used: holdfast check --remove TABLE/RECORD",
         )
     } else {
         (

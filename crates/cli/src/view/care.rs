@@ -1,6 +1,6 @@
 //! What looking after the vault found and did, in words.
 
-use holdfast_wire::{BackupReport, CheckReport, DamageKind, DamagedRecord, Standing, VaultStatus};
+use holdfast_wire::{BackupReport, CheckReport, DamageKind, DamagedRecord, KeyslotKind, Standing, VaultStatus};
 
 use crate::table::{pairs, table};
 use crate::text::plain;
@@ -35,15 +35,22 @@ fn damaged(record: &DamagedRecord) -> [String; 3] {
         DamageKind::Missing => "is gone: deleted outside Holdfast, or the disk failed",
         DamageKind::Older => "is an older version, put back outside Holdfast",
         DamageKind::Unknown => "had been deleted, and was put back outside Holdfast",
+        DamageKind::Stray => "belongs to no account: its account was deleted outside Holdfast, or the disk failed",
     };
-    [kind(&record.table), plain(&record.record), what.to_owned()]
+    [kind(record), plain(&record.record), what.to_owned()]
 }
 
 /// A table as people call its records, with its own name where docs/vault-format.md has to be looked at.
-fn kind(table: &str) -> String {
-    match table {
+fn kind(record: &DamagedRecord) -> String {
+    match record.table.as_str() {
         "meta" => "meta (what the vault records of itself)".to_owned(),
-        "keyslots" => "keyslots (a way to open it)".to_owned(),
+        "keyslots" => match record.keyslot {
+            None => "keyslots (a way to open it)".to_owned(),
+            Some(KeyslotKind::Keyring) => "keyslots (a way to open it: the keyring)".to_owned(),
+            Some(KeyslotKind::Passphrase) => "keyslots (a way to open it: the passphrase)".to_owned(),
+            Some(KeyslotKind::Both) => "keyslots (a way to open it: keyring and passphrase)".to_owned(),
+            Some(KeyslotKind::Recovery) => "keyslots (a way to open it: the recovery code)".to_owned(),
+        },
         "refresh_journal" => "refresh_journal (a renewal under way)".to_owned(),
         "register" => "register (which records there are)".to_owned(),
         "audit" => "audit (a line of the log)".to_owned(),
@@ -114,6 +121,11 @@ pub fn what_accepting_means(report: &CheckReport, behind_by: Option<u64>) -> Vec
         count(&[DamageKind::Changed]),
         "does not open. It stays as it is, and stays damaged.",
         "do not open. They stay as they are, and stay damaged.",
+    ));
+    lines.extend(sentence(
+        count(&[DamageKind::Stray]),
+        "belongs to no account. It stays as it is, and is not used.",
+        "belong to no account. They stay as they are, and are not used.",
     ));
     if report.damaged.iter().any(|record| matches!(record.table.as_str(), "meta" | "register")) {
         lines.push("What the vault records of itself is made anew from the records that are there.".to_owned());
@@ -215,6 +227,7 @@ mod tests {
                     record: "01".to_owned(),
                     what: *what,
                     text: String::new(),
+                    keyslot: None,
                 })
                 .collect(),
             database: Vec::new(),
@@ -275,8 +288,28 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_way_to_open_the_vault_is_named_as_far_as_it_says_what_it_is() {
+        let named = |keyslot| {
+            let mut report = report(Standing::Current, &[DamageKind::Changed]);
+            report.damaged[0].table = "keyslots".to_owned();
+            report.damaged[0].keyslot = keyslot;
+            check(&report, None).join("\n")
+        };
+        assert!(named(None).contains("keyslots (a way to open it)"));
+        for (kind, words) in [
+            (KeyslotKind::Keyring, ": the keyring)"),
+            (KeyslotKind::Passphrase, ": the passphrase)"),
+            (KeyslotKind::Both, ": keyring and passphrase)"),
+            (KeyslotKind::Recovery, ": the recovery code)"),
+        ] {
+            assert!(named(Some(kind)).contains(words), "{}", named(Some(kind)));
+        }
+    }
+
+    #[test]
     fn whoever_accepts_is_told_what_it_costs() {
-        let kinds = [DamageKind::Missing, DamageKind::Older, DamageKind::Unknown, DamageKind::Changed];
+        let kinds =
+            [DamageKind::Missing, DamageKind::Older, DamageKind::Unknown, DamageKind::Changed, DamageKind::Stray];
         let text = what_accepting_means(&report(Standing::Older, &kinds), Some(1)).join("\n");
         for words in [
             "at least 1 write behind",
@@ -285,6 +318,7 @@ mod tests {
             "1 record is gone, and is forgotten",
             "2 records were put back",
             "1 record does not open",
+            "1 record belongs to no account",
         ] {
             assert!(text.contains(words), "{words}: {text}");
         }

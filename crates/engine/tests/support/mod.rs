@@ -8,7 +8,13 @@ mod provider;
 mod time;
 mod vault;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use holdfast_engine::{Caller, Engine, Ports, StartSignIn};
@@ -20,33 +26,59 @@ pub use provider::{FakeProvider, Says};
 pub use time::ManualTime;
 pub use vault::{MemoryVault, RIGHT};
 
-/// A keyring in memory, which may be made to wait for its person.
+/// A keyring in memory, which may be made to wait for its person, to break and to hang.
 #[derive(Default)]
-pub struct MemoryKeyring(
-    std::sync::Mutex<BTreeMap<(VaultId, WhichSecret), [u8; 32]>>,
-    tokio::sync::watch::Sender<bool>,
-    std::sync::atomic::AtomicU8,
+pub struct MemoryKeyring {
+    secrets: Mutex<BTreeMap<(VaultId, WhichSecret), [u8; 32]>>,
+    waits: tokio::sync::watch::Sender<bool>,
+    made: AtomicU8,
     /// How many changes it still takes; `None` for any number.
-    std::sync::Mutex<Option<usize>>,
-);
+    takes: Mutex<Option<usize>>,
+    /// How many changes it still answers; `None` for any number.
+    answers: Mutex<Option<usize>>,
+    /// How many changes it never answers.
+    unanswered: AtomicUsize,
+}
 
 impl MemoryKeyring {
     pub fn waits_for_its_person(&self) {
-        self.1.send_replace(true);
+        self.waits.send_replace(true);
     }
 
     /// It takes so many changes and then no more, as when its service ends.
     pub fn breaks_after(&self, changes: usize) {
-        *self.3.lock().unwrap() = Some(changes);
+        *self.takes.lock().unwrap() = Some(changes);
     }
 
     /// It takes every change again.
     pub fn is_repaired(&self) {
-        *self.3.lock().unwrap() = None;
+        *self.takes.lock().unwrap() = None;
     }
 
-    fn change(&self) -> Result<(), KeyringError> {
-        match &mut *self.3.lock().unwrap() {
+    /// It answers so many changes and then none, as when its service hangs.
+    pub fn hangs_after(&self, changes: usize) {
+        *self.answers.lock().unwrap() = Some(changes);
+    }
+
+    /// How many changes it never answers.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::SeqCst)
+    }
+
+    async fn change(&self) -> Result<(), KeyringError> {
+        let hangs = match &mut *self.answers.lock().unwrap() {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        };
+        if hangs {
+            self.unanswered.fetch_add(1, Ordering::SeqCst);
+            std::future::pending::<()>().await;
+        }
+        match &mut *self.takes.lock().unwrap() {
             Some(0) => return Err(KeyringError::Absent),
             Some(left) => *left -= 1,
             None => {}
@@ -56,20 +88,20 @@ impl MemoryKeyring {
 
     /// The first byte of each secret that is there.
     pub fn secrets(&self) -> Vec<(WhichSecret, u8)> {
-        self.0.lock().unwrap().iter().map(|((_, which), secret)| (*which, secret[0])).collect()
+        self.secrets.lock().unwrap().iter().map(|((_, which), secret)| (*which, secret[0])).collect()
     }
 
     /// Who waits gets the secret, and nobody has to wait any more.
     pub fn its_person_is_there(&self) {
-        self.1.send_replace(false);
+        self.waits.send_replace(false);
     }
 }
 
 #[async_trait]
 impl Keyring for MemoryKeyring {
     async fn get(&self, vault: VaultId, which: WhichSecret) -> Result<KeyringSecret, KeyringError> {
-        self.1.subscribe().wait_for(|waits| !waits).await.expect("the keyring lives");
-        self.0
+        self.waits.subscribe().wait_for(|waits| !waits).await.expect("the keyring lives");
+        self.secrets
             .lock()
             .unwrap()
             .get(&(vault, which))
@@ -77,17 +109,17 @@ impl Keyring for MemoryKeyring {
             .ok_or(KeyringError::NotFound)
     }
     async fn put(&self, vault: VaultId, which: WhichSecret, secret: &KeyringSecret) -> Result<(), KeyringError> {
-        self.change()?;
-        self.0.lock().unwrap().insert((vault, which), *secret.expose_secret());
+        self.change().await?;
+        self.secrets.lock().unwrap().insert((vault, which), *secret.expose_secret());
         Ok(())
     }
     async fn delete(&self, vault: VaultId, which: WhichSecret) -> Result<(), KeyringError> {
-        self.change()?;
-        self.0.lock().unwrap().remove(&(vault, which));
+        self.change().await?;
+        self.secrets.lock().unwrap().remove(&(vault, which));
         Ok(())
     }
     fn make_secret(&self) -> Result<KeyringSecret, KeyringError> {
-        let made = self.2.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let made = self.made.fetch_add(1, Ordering::SeqCst);
         Ok(KeyringSecret::new([made + 7; 32]))
     }
 }
@@ -149,8 +181,13 @@ impl World {
 
     /// Signs `person` in through the browser that the fake receiver plays.
     pub async fn sign_in(&self, person: &str) -> String {
+        self.sign_in_with("demo", person).await
+    }
+
+    /// The same at another provider.
+    pub async fn sign_in_with(&self, provider: &str, person: &str) -> String {
         self.provider.next_person(person);
-        let start = StartSignIn { provider: "demo".into(), ..StartSignIn::default() };
+        let start = StartSignIn { provider: provider.into(), ..StartSignIn::default() };
         let started = self.engine.start_sign_in(start, &Caller::default()).await.expect("starts");
         let ended = self.engine.sign_in_end(started.id, 60_000).await.expect("known");
         match ended.state {

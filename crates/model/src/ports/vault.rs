@@ -1,6 +1,10 @@
 //! The vault: a file that is made and opened, and what can be done with it while it is open.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -101,7 +105,25 @@ pub enum VaultError {
     /// The disk is full; nothing was written.
     #[error("the disk is full; nothing was written")]
     DiskFull,
-    /// The file cannot be used: permissions, IO, no database.
+    /// The disk failed to read or write; the number is SQLite's extended result code.
+    #[error("the disk failed to read or write the vault file (SQLite code {0})")]
+    DiskFailed(i32),
+    /// Another program holds the file; nothing was written.
+    #[error("another program holds the vault file; nothing was written")]
+    Busy,
+    /// Another file, or none, has its name since it was opened; nothing was written.
+    #[error("the vault file was moved, replaced or removed while it was open; nothing was written")]
+    Moved,
+    /// Another file, or none, has the name of its write-ahead log since it was opened; nothing was written.
+    #[error("the vault's write-ahead log (-wal) was moved, replaced or removed while it was open; nothing was written")]
+    LogMoved,
+    /// The file cannot be written to; it was not changed.
+    #[error("the vault file cannot be written to; nothing was changed")]
+    ReadOnly,
+    /// How its tables are declared was changed while it was open; nothing was written. The text names what.
+    #[error("another program changed how the vault keeps its records: {0}; nothing was written")]
+    SchemaChanged(String),
+    /// The file cannot be used: permissions, damage, no database.
     #[error("the vault file cannot be used: {0}")]
     Storage(String),
     /// A backup cannot be written or read.
@@ -124,6 +146,8 @@ pub enum Damage {
     Older,
     /// It is not among the records that Holdfast wrote last: one that had been deleted was put back.
     Unknown,
+    /// It is whole, and belongs to an account that is not there.
+    Stray,
 }
 
 impl std::fmt::Display for Damage {
@@ -133,6 +157,7 @@ impl std::fmt::Display for Damage {
             Self::Missing => "is gone; it was deleted outside Holdfast, or the disk failed",
             Self::Older => "is an older version of itself, put back outside Holdfast",
             Self::Unknown => "had been deleted, and was put back outside Holdfast",
+            Self::Stray => "belongs to no account; its account was deleted outside Holdfast, or the disk failed",
         })
     }
 }
@@ -249,6 +274,9 @@ pub struct CheckReport {
     pub database: Vec<String>,
     /// Whether it is the newest state.
     pub standing: Standing,
+    /// What each keyslot in the file says that it is, by its id: `keyring`, `passphrase`, `both` or `recovery`. It stands in
+    /// the clear, so a damaged one may say anything.
+    pub keyslots: BTreeMap<String, String>,
 }
 
 /// Which lines of the audit log to read.
@@ -306,6 +334,8 @@ pub struct VaultContents {
     /// Rows that are not as they should be, as errors by row. They are not among the others; the rest is here all the
     /// same.
     pub damaged: Vec<VaultError>,
+    /// Accounts that a damaged credential belongs to, as far as its row tells: they have more than what is here.
+    pub incomplete: BTreeSet<AccountId>,
     /// Whether this is the newest state.
     pub standing: Standing,
     /// Whether a recovery code opens it.
@@ -390,6 +420,10 @@ pub trait VaultStore: Send + Sync {
     /// Takes a revocation and its token out of the outbox.
     async fn delete_revocation(&self, id: RevocationId) -> Result<(), VaultError>;
 
+    /// Whether another program keeps the file from being written, as far as the last try to write knows: one that is
+    /// under way waits for that program, or it ended as [`VaultError::Busy`].
+    fn is_held(&self) -> bool;
+
     /// Appends to the audit log, all of the entries or none.
     async fn append_audit(&self, entries: &[AuditEntry]) -> Result<(), VaultError>;
     /// The newest lines that fit, oldest first. Lines that are missing or changed are told in their place.
@@ -398,9 +432,9 @@ pub trait VaultStore: Send + Sync {
     /// Takes the present state of the vault for the right one: what is missing is forgotten, older and unknown records
     /// that open are taken over, and the counter goes beyond every one that was seen. What does not open stays.
     async fn accept(&self) -> Result<(), VaultError>;
-    /// Deletes a record that is damaged, as a check names it by table and row; with an account its credentials.
-    /// [`VaultError::NotFound`] for every other record.
-    async fn delete_damaged(&self, table: &str, row: &str) -> Result<(), VaultError>;
+    /// Deletes a record that is damaged, as a check names it by table and row; with an account its credentials. `done` is
+    /// the line that says so: there is no deletion without it. [`VaultError::NotFound`] for every other record.
+    async fn delete_damaged(&self, table: &str, row: &str, done: &AuditEntry) -> Result<(), VaultError>;
     /// Opens everything there is and compares it with what the vault records of itself. Takes seconds in a large one.
     async fn check(&self) -> Result<CheckReport, VaultError>;
     /// Writes a backup to a new file, sealed by a passphrase, and opens it again to see that it is whole. Fails and

@@ -21,7 +21,7 @@ use crate::{
     call::{Call, account_id, credential_id, provider_name, revocation_id},
     records::Records,
     support::{VAULT, keyring, provider},
-    tables::{AUDIT, KEYSLOTS, META, PROVIDERS, REGISTER, Rows, TABLES, Tampering, Value},
+    tables::{ACCOUNTS, AUDIT, CREDENTIALS, KEYSLOTS, META, PROVIDERS, REGISTER, Rows, TABLES, Tampering, Value},
     touched::Touched,
     witness::Statements,
 };
@@ -184,23 +184,23 @@ impl Kept {
                 return Ok(());
             }
         };
-        let judged = self.judge(store.as_ref(), &touched).await;
+        let judged = self.judge(store.as_ref(), &touched, &strays(&before, &changed)).await;
         store.close().await;
         judged
     }
 
-    async fn judge(&self, store: &dyn VaultStore, touched: &Touched) -> Outcome {
+    async fn judge(&self, store: &dyn VaultStore, touched: &Touched, strays: &BTreeSet<Vec<u8>>) -> Outcome {
         let (is, contents) = Records::of(store).await;
         let report = store.check().await.unwrap();
         self.is_of_the_last(&is, touched)?;
-        self.has_all_untouched(&is, touched)?;
-        tells(&contents, &report, touched)?;
+        self.has_all_untouched(&is, touched, strays)?;
+        tells(&contents, &report, touched, strays)?;
 
         // When it is accepted, only what does not open is still reported, and it can be written again.
         store.accept().await.unwrap();
         let contents = store.load().await.unwrap();
         prop_assert_eq!(contents.standing, Standing::Current);
-        let left: Vec<_> = contents.damaged.iter().filter(|error| !is_changed(error)).collect();
+        let left: Vec<_> = contents.damaged.iter().filter(|error| !stays(error)).collect();
         prop_assert!(left.is_empty(), "{:?}", left);
         store.append_audit(&[]).await.unwrap();
         Ok(())
@@ -226,7 +226,7 @@ impl Kept {
 
     /// An older record of the vault and an older register fit each other, and call newer rows wrong: that the vault is
     /// older is said then. And another vault's record fits its keyslot.
-    fn has_all_untouched(&self, is: &Records, touched: &Touched) -> Outcome {
+    fn has_all_untouched(&self, is: &Records, touched: &Touched, strays: &BTreeSet<Vec<u8>>) -> Outcome {
         if touched.any(META) && (touched.any(REGISTER) || touched.any(KEYSLOTS)) {
             return Ok(());
         }
@@ -238,7 +238,8 @@ impl Kept {
                 };
                 of == *table && name == row.as_slice()
             });
-            if !touched {
+            let is_stray = *table == "credentials" && strays.contains(row);
+            if !touched && !is_stray {
                 prop_assert!(is.records.contains(record), "{:?} was not touched, and is gone", record);
                 let name = (*table, row.clone());
                 prop_assert_eq!(is.values.get(&name), self.last.values.get(&name), "{:?} was not touched", name);
@@ -251,8 +252,15 @@ impl Kept {
     }
 }
 
+/// Credentials that nobody touched, and whose account is in no row any more.
+fn strays(before: &Rows, after: &Rows) -> BTreeSet<Vec<u8>> {
+    let same = after.0[CREDENTIALS].iter().filter(|(key, columns)| before.0[CREDENTIALS].get(key) == Some(columns));
+    let strays = same.filter(|(_, columns)| !after.0[ACCOUNTS].contains_key(&columns[0]));
+    strays.filter_map(|(key, _)| if let Value::Blob(id) = key { Some(id.clone()) } else { None }).collect()
+}
+
 /// Everything that was touched is told.
-fn tells(contents: &VaultContents, report: &CheckReport, touched: &Touched) -> Outcome {
+fn tells(contents: &VaultContents, report: &CheckReport, touched: &Touched, strays: &BTreeSet<Vec<u8>>) -> Outcome {
     let named = |damaged: &[VaultError]| -> BTreeSet<(String, String)> {
         let name = |error: &VaultError| match error {
             VaultError::Damaged { table, row, .. } => ((*table).to_owned(), row.clone()),
@@ -276,14 +284,21 @@ fn tells(contents: &VaultContents, report: &CheckReport, touched: &Touched) -> O
             _ => prop_assert!(by_load.contains(&name), "{:?} in {:?}", name, by_load),
         }
     }
+    let stray = |id: &Vec<u8>| {
+        let id = CredentialId::from_bytes(id.as_slice().try_into().expect("an id"));
+        ("credentials".to_owned(), id.to_string())
+    };
+    let strays: BTreeSet<_> = strays.iter().map(stray).collect();
+    prop_assert!(strays.is_subset(&by_load), "{:?} in {:?}", strays, by_load);
     let expected: BTreeSet<_> =
-        touched.rows().map(|(table, row)| (TABLES[table].name.to_owned(), row.name(table))).collect();
+        touched.rows().map(|(table, row)| (TABLES[table].name.to_owned(), row.name(table))).chain(strays).collect();
     let besides: Vec<_> =
         by_check.iter().filter(|(table, _)| table != "audit").filter(|name| !expected.contains(name)).collect();
     prop_assert!(besides.is_empty(), "{:?} was not touched", besides);
     Ok(())
 }
 
-fn is_changed(error: &VaultError) -> bool {
-    matches!(error, VaultError::Damaged { how: Damage::Changed, .. })
+/// What accepting the vault does not settle.
+fn stays(error: &VaultError) -> bool {
+    matches!(error, VaultError::Damaged { how: Damage::Changed | Damage::Stray, .. })
 }

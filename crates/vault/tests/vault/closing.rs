@@ -102,3 +102,28 @@ async fn a_second_opening_sees_what_the_first_wrote() {
     scene.sign_in(2).await;
     assert_eq!(scene.store.load().await.unwrap().accounts.len(), 2, "closing one leaves the other open");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_does_not_wait_for_all_who_wait_for_another_program() {
+    let scene = Scene::new().await;
+    let mut other = connect(&scene.path()).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let writes: Vec<_> = (0..40)
+        .map(|_| {
+            let store = Arc::clone(&scene.store);
+            tokio::spawn(async move { store.append_audit(&[audit_entry(None, "x")]).await })
+        })
+        .collect();
+    while !scene.store.is_held() {
+        tokio::task::yield_now().await;
+    }
+    // Each of them by itself tries for half a second.
+    tokio::time::timeout(Duration::from_secs(5), scene.store.close()).await.expect("it waits for each of them");
+    for write in writes {
+        let written = write.await.unwrap();
+        assert!(matches!(written, Err(VaultError::Busy | VaultError::Locked)), "{written:?}");
+    }
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    let reopened = scene.file.open(keyring()).await.unwrap();
+    assert_eq!(reopened.audit(&newest(100)).await.unwrap().len(), 0);
+}

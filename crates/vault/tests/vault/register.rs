@@ -51,11 +51,13 @@ async fn a_deleted_record_of_any_table_is_named_and_the_rest_loads() {
         .await;
     let contents = scene.store.load().await.unwrap();
     assert_eq!(contents.accounts, std::slice::from_ref(&two.account));
-    assert_eq!(contents.credentials, [one.access, one.refresh, two.refresh.clone()]);
+    assert_eq!(contents.credentials, std::slice::from_ref(&two.refresh));
     let reported = damage(&contents);
-    assert_eq!(reported.len(), 5, "{reported:?}");
+    assert_eq!(reported.len(), 7, "{reported:?}");
     for expected in [
         said("accounts", one.account.id, Damage::Missing),
+        said("credentials", one.access.id, Damage::Stray),
+        said("credentials", one.refresh.id, Damage::Stray),
         said("credentials", two.access.id, Damage::Missing),
         said("refresh_journal", two.refresh.id, Damage::Missing),
         said("revocations", queued.id, Damage::Missing),
@@ -388,6 +390,28 @@ async fn accepting_does_not_believe_a_number_that_somebody_wrote_beside_the_log_
 }
 
 #[tokio::test]
+async fn a_row_that_was_planted_behind_the_log_hides_no_line_that_is_taken_out_after_it_was_accepted() {
+    let mut scene = Scene::new().await;
+    for text in ["a", "b", "c"] {
+        scene.store.append_audit(&[audit_entry(None, text)]).await.unwrap();
+    }
+    // One where the next lines will stand, one far behind, one before; and so many beside each other that ranges are joined.
+    let plant =
+        |number: i64| format!("INSERT INTO audit SELECT {number}, account_id, overview FROM audit WHERE seq = 2");
+    let planted: Vec<_> = [6, 1_000_000, -3].into_iter().chain((5..80).map(|at| 2 * at)).map(plant).collect();
+    scene.tamper(&planted.join("; ")).await;
+    scene.store.accept().await.unwrap();
+    let report = scene.store.check().await.unwrap();
+    assert!(report.damaged.is_empty(), "{:?}", report.damaged);
+    scene.store.append_audit(&vec![audit_entry(None, "d"); 200]).await.unwrap();
+    for number in [6, 11, 150] {
+        scene.tamper(&format!("DELETE FROM audit WHERE seq = {number}")).await;
+        let told: Vec<_> = scene.store.check().await.unwrap().damaged.iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|told| told.contains(&format!("record {number} in audit"))), "{number}: {told:?}");
+    }
+}
+
+#[tokio::test]
 async fn accepting_does_not_bring_back_a_recovery_code_that_was_replaced() {
     let mut scene = Scene::new().await;
     let old = scene.store.make_recovery_code().await.unwrap();
@@ -423,4 +447,24 @@ async fn accepting_settles_the_lines_that_are_gone_and_the_log_goes_on_telling_o
     scene.tamper("DELETE FROM audit WHERE seq = 3").await;
     let report = scene.store.check().await.unwrap();
     assert_eq!(report.damaged.len(), 1, "what goes after that is news: {:?}", rows(&report));
+}
+
+#[tokio::test]
+async fn a_newest_line_that_was_changed_shows_after_accepting_too_and_its_number_is_not_used_again() {
+    let mut scene = Scene::new().await;
+    for text in ["a", "b", "c"] {
+        scene.store.append_audit(&[audit_entry(None, text)]).await.unwrap();
+    }
+    scene.tamper("UPDATE audit SET overview = zeroblob(200) WHERE seq IN (1, 3)").await;
+    scene.store.accept().await.unwrap();
+    scene.store.append_audit(&[audit_entry(None, "d")]).await.unwrap();
+    let log = scene.store.audit(&newest(10)).await.unwrap();
+    let changed = |line: &AuditLine| match line {
+        AuditLine::Changed { seq } => Some(*seq),
+        _ => None,
+    };
+    assert_eq!(log.iter().filter_map(changed).collect::<Vec<_>>(), [1, 3], "{log:?}");
+    assert_eq!(log.len(), 4, "{log:?}");
+    let report = scene.store.check().await.unwrap();
+    assert!(report.damaged.is_empty(), "{:?}", report.damaged);
 }

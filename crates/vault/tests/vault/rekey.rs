@@ -232,6 +232,8 @@ async fn a_changed_line_of_the_log_keeps_the_key_from_being_changed_until_the_pe
         "INSERT INTO audit SELECT -4, account_id, overview FROM audit WHERE seq = 4",
         "INSERT INTO audit SELECT 9223372036854775807, account_id, overview FROM audit WHERE seq = 4",
     ] {
+        // What is no line of the log at all goes when it is accepted.
+        let is_a_line = sql.starts_with("UPDATE");
         let mut scene = with_log(sql).await;
         scene.store.close().await;
         let change = || scene.file.rekey(keyring(), UnlockMethod::Keyring, keyring(), rekeyed(), wanted());
@@ -241,7 +243,8 @@ async fn a_changed_line_of_the_log_keeps_the_key_from_being_changed_until_the_pe
         store.accept().await.unwrap();
         let before = log_of(store.as_ref()).await;
         assert!(before.0.is_empty(), "{sql}: {before:?}");
-        assert!(before.1.iter().any(|line| matches!(line, AuditLine::Changed { .. })), "{sql}: {before:?}");
+        let shows = before.1.iter().any(|line| matches!(line, AuditLine::Changed { .. }));
+        assert_eq!(shows, is_a_line, "{sql}: {before:?}");
         store.close().await;
         change().await.unwrap();
         scene.store = scene.file.open(keyring()).await.unwrap();

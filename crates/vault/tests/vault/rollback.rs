@@ -196,7 +196,11 @@ async fn a_file_that_was_moved_removed_or_replaced_while_it_is_open_takes_no_wri
     let aside = path.with_file_name("aside");
     let refused = async |when: &str| {
         let refused = store.append_audit(&[audit_entry(None, "x")]).await;
-        assert!(matches!(&refused, Err(VaultError::Storage(why)) if why.contains("replaced")), "{when}: {refused:?}");
+        let expected = match when.starts_with("log") {
+            true => matches!(refused, Err(VaultError::LogMoved)),
+            false => matches!(refused, Err(VaultError::Moved)),
+        };
+        assert!(expected, "{when}: {refused:?}");
     };
     fs::copy(&path, &aside).unwrap();
     fs::rename(&path, path.with_file_name("moved")).unwrap();
@@ -205,6 +209,21 @@ async fn a_file_that_was_moved_removed_or_replaced_while_it_is_open_takes_no_wri
     refused("replaced").await;
     fs::rename(path.with_file_name("moved"), &path).unwrap();
     store.append_audit(&[audit_entry(None, "it is there again")]).await.unwrap();
+
+    // What was committed may lie in the log alone.
+    let log = path.with_file_name("vault.db-wal");
+    fs::rename(&log, path.with_file_name("log")).unwrap();
+    refused("log moved").await;
+    fs::copy(path.with_file_name("log"), &log).unwrap();
+    refused("log replaced").await;
+    fs::rename(path.with_file_name("log"), &log).unwrap();
+    store.append_audit(&[audit_entry(None, "and again")]).await.unwrap();
+    fs::remove_file(&log).unwrap();
+    refused("log removed").await;
+    store.close().await;
+    let store = place.open().await;
+    let log = store.audit(&newest(10)).await.unwrap();
+    assert_eq!(entries(log).len(), 2, "nothing that was told as written is lost");
 }
 
 async fn run(path: &Path, sql: &str) {

@@ -33,6 +33,7 @@ async fn a_schema_that_was_changed_is_told_and_the_vault_is_only_looked_at_until
         (HIDDEN_INDEX, "index sqlite_spy was added"),
         ("DROP INDEX credentials_of_account", "index credentials_of_account is missing"),
         (LOST_CONSTRAINT, "table accounts is declared in another way"),
+        ("CREATE TABLE ties (a REFERENCES Credentials (id))", "table ties was added"),
     ] {
         let mut scene = Scene::new().await;
         let one = scene.sign_in(1).await;
@@ -68,6 +69,57 @@ async fn a_table_beside_ours_is_told_and_keeps_nobody_from_anything() {
     scene.sign_in(1).await;
     let said = told(scene.store.as_ref()).await;
     assert!(matches!(&said[..], [sentence] if sentence.contains("table notes was added")), "{said:?}");
+}
+
+/// Puts an account's tokens out of the way of whoever deletes them: without a sign, or with an error.
+const STICKY: &str = "CREATE TRIGGER sticky BEFORE DELETE ON credentials BEGIN SELECT RAISE(IGNORE); END";
+const TIED: &str = "CREATE TABLE ties (a REFERENCES credentials (id)); INSERT INTO ties SELECT id FROM credentials";
+/// Lines of the log go nowhere.
+const DEAF: &str = "CREATE TRIGGER deaf BEFORE INSERT ON audit BEGIN SELECT RAISE(IGNORE); END";
+
+#[tokio::test]
+async fn what_another_program_changes_of_the_schema_while_the_vault_is_open_takes_no_write_and_is_named() {
+    for (sql, part, undone) in [
+        (STICKY, "the trigger sticky was added", "DROP TRIGGER sticky"),
+        (TIED, "the table ties was added", "DROP TABLE ties"),
+        (DEAF, "the trigger deaf was added", "DROP TRIGGER deaf"),
+        (
+            "CREATE UNIQUE INDEX sticks ON audit (account_id)",
+            "the index sticks was added",
+            "DROP INDEX sticks; CREATE TABLE notes (a)",
+        ),
+    ] {
+        let scene = Scene::new().await;
+        let one = scene.sign_in(1).await;
+        run_sql(&scene.path(), sql).await;
+        for refused in [
+            scene.store.sign_out(&[signed_out(&one.account)], Vec::new()).await,
+            scene.store.append_audit(&[audit_entry(None, "x")]).await,
+            scene.store.append_audit(&[audit_entry(None, "x")]).await,
+        ] {
+            assert!(
+                matches!(&refused, Err(VaultError::SchemaChanged(what)) if what.contains(part)),
+                "{sql}: {refused:?}"
+            );
+        }
+        assert_eq!(scene.secret(&one.refresh).await, "refresh-1", "nothing was written");
+        assert!(told(scene.store.as_ref()).await.iter().any(|sentence| sentence.contains(part)), "{sql}");
+        run_sql(&scene.path(), undone).await;
+        scene.store.sign_out(&[signed_out(&one.account)], Vec::new()).await.unwrap();
+        assert_eq!(scene.store.load().await.unwrap().credentials, [], "{sql}: it goes on");
+    }
+}
+
+#[tokio::test]
+async fn a_trigger_that_was_added_while_the_vault_is_open_cannot_be_accepted_and_an_index_can() {
+    let scene = Scene::new().await;
+    let one = scene.sign_in(1).await;
+    run_sql(&scene.path(), STICKY).await;
+    assert!(matches!(scene.store.accept().await, Err(VaultError::SchemaChanged(_))));
+    run_sql(&scene.path(), "DROP TRIGGER sticky; CREATE INDEX spy ON credentials (secret)").await;
+    assert!(matches!(scene.store.put_account(&one.account).await, Err(VaultError::SchemaChanged(_))));
+    scene.store.accept().await.unwrap();
+    scene.store.put_account(&one.account).await.unwrap();
 }
 
 #[tokio::test]

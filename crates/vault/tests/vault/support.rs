@@ -19,7 +19,7 @@ use holdfast_model::{
     },
 };
 use holdfast_vault::SqliteVault;
-use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 pub const NOW: UnixMillis = UnixMillis::from_secs(1_900_000_000);
@@ -90,9 +90,14 @@ pub fn both(text: &str) -> UnlockMaterial {
     UnlockMaterial { keyring: keyring().keyring, ..passphrase(text) }
 }
 
+/// Another program's connection to a vault.
+pub async fn connect(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).foreign_keys(false).connect().await.unwrap()
+}
+
 /// Runs statements on a database as any other program would.
 pub async fn run_sql(path: &Path, sql: &str) {
-    let mut connection = SqliteConnectOptions::new().filename(path).foreign_keys(false).connect().await.unwrap();
+    let mut connection = connect(path).await;
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
@@ -217,6 +222,11 @@ pub fn audit_entry(account: Option<AccountId>, detail: &str) -> AuditEntry {
 /// The line that a change of the key writes.
 pub fn rekeyed() -> AuditEntry {
     AuditEntry { at: NOW, action: AuditAction::Rekeyed, account: None, program: None, detail: None }
+}
+
+/// The line that the deletion of a damaged record writes.
+pub fn removed() -> AuditEntry {
+    AuditEntry { at: NOW, action: AuditAction::Removed, account: None, program: None, detail: None }
 }
 
 /// Somebody waits to the end.

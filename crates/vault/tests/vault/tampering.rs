@@ -1,4 +1,4 @@
-use holdfast_model::ports::{UnlockMethod, VaultContents, VaultError, VaultFile};
+use holdfast_model::ports::{CheckReport, UnlockMethod, VaultContents, VaultError, VaultFile};
 
 use crate::support::*;
 
@@ -186,13 +186,14 @@ async fn a_damaged_record_can_be_deleted_with_what_belongs_to_it_and_a_whole_one
         ("audit", "1".to_owned()),
         ("meta", VAULT.to_string()),
     ] {
-        let refused = scene.store.delete_damaged(table, &row).await;
+        let refused = scene.store.delete_damaged(table, &row, &removed()).await;
         assert!(matches!(refused, Err(VaultError::NotFound)), "{table} {row}: {refused:?}");
     }
+    let mut deleted = 0;
     for damaged in &contents.damaged {
         let VaultError::Damaged { table, row, .. } = damaged else { panic!("{damaged:?}") };
-        match scene.store.delete_damaged(table, row).await {
-            Ok(()) => {}
+        match scene.store.delete_damaged(table, row, &removed()).await {
+            Ok(()) => deleted += 1,
             // It went with its account.
             Err(VaultError::NotFound) => assert_eq!(*table, "credentials"),
             Err(other) => panic!("{damaged}: {other}"),
@@ -201,6 +202,9 @@ async fn a_damaged_record_can_be_deleted_with_what_belongs_to_it_and_a_whole_one
     scene.reopen().await;
     let report = scene.store.check().await.unwrap();
     assert!(report.damaged.is_empty() && report.database.is_empty(), "{report:?}");
+    // One line for each deletion, and none for what was refused.
+    let lines = entries(scene.store.audit(&newest(10)).await.unwrap());
+    assert_eq!(lines, vec![removed(); deleted]);
     let contents = scene.store.load().await.unwrap();
     assert_eq!((contents.accounts, contents.credentials), (vec![two.account], vec![two.refresh.clone()]));
     assert_eq!(scene.secret(&two.refresh).await, "refresh-2");
@@ -224,7 +228,7 @@ async fn a_record_whose_value_alone_is_damaged_can_be_deleted_and_then_the_key_b
     assert!(
         matches!(&scene.store.check().await.unwrap().damaged[..], [VaultError::Damaged { row: of, .. }] if *of == row)
     );
-    scene.store.delete_damaged("revocations", &row).await.unwrap();
+    scene.store.delete_damaged("revocations", &row, &removed()).await.unwrap();
     assert!(scene.store.check().await.unwrap().damaged.is_empty());
     scene.store.close().await;
     scene.file.rekey(keyring(), UnlockMethod::Keyring, keyring(), rekeyed(), wanted()).await.unwrap();
@@ -244,7 +248,118 @@ async fn of_a_doubled_row_neither_is_deleted_because_one_of_them_is_whole() {
     scene.reopen().await;
     let contents = scene.store.load().await.unwrap();
     assert!(!contents.damaged.is_empty(), "the second of each is told");
-    let refused = scene.store.delete_damaged("credentials", &one.refresh.id.to_string()).await;
+    let refused = scene.store.delete_damaged("credentials", &one.refresh.id.to_string(), &removed()).await;
     assert!(matches!(refused, Err(VaultError::NotFound)), "{refused:?}");
     assert_eq!(scene.secret(&one.refresh).await, "refresh-1");
+}
+
+/// What a check says, as `table/row how`.
+fn said(report: &CheckReport) -> Vec<String> {
+    report.damaged.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn credentials_whose_account_a_program_deleted_are_told_one_by_one_and_can_be_deleted_so_that_the_key_can_change()
+{
+    let mut scene = Scene::new().await;
+    let (one, two) = (scene.sign_in(1).await, scene.sign_in(2).await);
+    scene.store.begin_refresh(&one.intent()).await.unwrap();
+    let account = literal(one.account.id.as_bytes());
+    scene.tamper(&format!("DELETE FROM accounts WHERE id = {account}")).await;
+    scene.store.accept().await.unwrap();
+
+    let strays = [&one.access, &one.refresh].map(|credential| format!("credentials/{} Stray", credential.id));
+    let contents = scene.store.load().await.unwrap();
+    assert_eq!((damage(&contents), &contents.credentials), (strays.to_vec(), &vec![two.access.clone(), two.refresh]));
+    let report = scene.store.check().await.unwrap();
+    assert_eq!(report.damaged.len(), 2, "{report:?}");
+    assert!(said(&report).iter().all(|sentence| sentence.contains("belongs to no account")), "{report:?}");
+    assert!(report.database.is_empty(), "each is told once: {report:?}");
+    scene.store.close().await;
+    let refused = scene.file.rekey(keyring(), UnlockMethod::Keyring, keyring(), rekeyed(), wanted()).await;
+    assert!(matches!(refused, Err(VaultError::Damaged { table: "credentials", .. })), "{refused:?}");
+
+    scene.reopen().await;
+    for credential in [&one.access, &one.refresh] {
+        scene.store.delete_damaged("credentials", &credential.id.to_string(), &removed()).await.unwrap();
+    }
+    let report = scene.store.check().await.unwrap();
+    assert!(report.damaged.is_empty() && report.database.is_empty(), "its renewal is gone too: {report:?}");
+    scene.store.close().await;
+    scene.file.rekey(keyring(), UnlockMethod::Keyring, keyring(), rekeyed(), wanted()).await.unwrap();
+    scene.reopen().await;
+    assert_eq!(scene.secret(&two.access).await, "access-2");
+}
+
+/// Has the index of the credentials by account say that nobody has any, as its declaration does not show.
+const NOBODY_HAS_ANY: &str = "PRAGMA writable_schema = ON; \
+    UPDATE sqlite_schema SET sql = sql || ' WHERE generation < 0' WHERE name = 'credentials_of_account'; \
+    PRAGMA writable_schema = RESET; REINDEX credentials_of_account; PRAGMA writable_schema = ON; \
+    UPDATE sqlite_schema SET sql = replace(sql, ' WHERE generation < 0', '') WHERE name = 'credentials_of_account'; \
+    PRAGMA writable_schema = RESET";
+
+#[tokio::test]
+async fn an_index_that_hides_the_credentials_of_an_account_keeps_none_of_them_from_being_told_or_deleted() {
+    let mut scene = Scene::new().await;
+    let (one, two) = (scene.sign_in(1).await, scene.sign_in(2).await);
+    let (gone, broken) = (literal(one.account.id.as_bytes()), literal(two.account.id.as_bytes()));
+    let sql = format!(
+        "DELETE FROM accounts WHERE id = {gone}; UPDATE accounts SET overview = x'00' WHERE id = {broken}; {NOBODY_HAS_ANY}"
+    );
+    scene.tamper(&sql).await;
+    let report = scene.store.check().await.unwrap();
+    assert!(report.database.iter().any(|sentence| sentence.contains("credentials_of_account")), "it lies: {report:?}");
+    // The account first: what is deleted of the tokens mends the index.
+    scene.store.delete_damaged("accounts", &two.account.id.to_string(), &removed()).await.unwrap();
+    for credential in [&one.access, &one.refresh] {
+        let row = credential.id.to_string();
+        assert!(said(&report).iter().any(|sentence| sentence.contains(&row)), "{row}: {report:?}");
+        scene.store.delete_damaged("credentials", &row, &removed()).await.unwrap();
+    }
+    scene.store.delete_damaged("accounts", &one.account.id.to_string(), &removed()).await.unwrap();
+    let report = scene.store.check().await.unwrap();
+    assert!(report.damaged.is_empty() && report.database.is_empty(), "{report:?}");
+    let contents = scene.store.load().await.unwrap();
+    assert!(contents.accounts.is_empty() && contents.credentials.is_empty(), "{contents:?}");
+}
+
+#[tokio::test]
+async fn an_account_that_has_a_damaged_credential_is_known_for_one_that_has_more_than_what_opens() {
+    let mut scene = Scene::new().await;
+    let (one, two, three) = (scene.sign_in(1).await, scene.sign_in(2).await, scene.sign_in(3).await);
+    let kept = "CREATE TABLE kept AS SELECT * FROM credentials";
+    scene.tamper(kept).await;
+    let fresh = SignedIn { access: credential_of(&three, 7), refresh: credential_of(&three, 8), ..three.clone() };
+    let writes = vec![write(&fresh.access, Some("a")), write(&fresh.refresh, Some("r"))];
+    scene.store.commit_sign_in(&three.account, writes, Vec::new()).await.unwrap();
+    scene
+        .tamper(&format!(
+            "UPDATE credentials SET overview = x'00' WHERE id = {}; \
+             INSERT INTO credentials SELECT * FROM kept WHERE account_id = {}; DROP TABLE kept",
+            literal(one.refresh.id.as_bytes()),
+            literal(three.account.id.as_bytes()),
+        ))
+        .await;
+    let contents = scene.store.load().await.unwrap();
+    assert_eq!(contents.damaged.len(), 3, "{:?}", damage(&contents));
+    assert_eq!(contents.incomplete, [one.account.id].into(), "what was put back is none that an account lacks");
+    assert_eq!(contents.credentials, [one.access, two.access, two.refresh, fresh.access, fresh.refresh]);
+}
+
+fn credential_of(signed_in: &SignedIn, tail: u8) -> holdfast_model::Credential {
+    let mut id = *signed_in.refresh.id.as_bytes();
+    id[1] = tail;
+    let kind = if tail == 7 { signed_in.access.kind } else { signed_in.refresh.kind };
+    credential(&signed_in.account, holdfast_model::CredentialId::from_bytes(id), kind)
+}
+
+#[tokio::test]
+async fn a_check_tells_what_each_keyslot_says_that_it_is() {
+    let mut scene = Scene::new().await;
+    scene.store.make_recovery_code().await.unwrap();
+    scene.tamper("UPDATE keyslots SET salt = zeroblob(32) WHERE kind = 'recovery'").await;
+    let report = scene.store.check().await.unwrap();
+    let [VaultError::Damaged { table: "keyslots", row, .. }] = &report.damaged[..] else { panic!("{report:?}") };
+    assert_eq!(report.keyslots.get(row).map(String::as_str), Some("recovery"));
+    assert_eq!(report.keyslots.len(), 2, "{report:?}");
 }

@@ -214,8 +214,8 @@ export class MockBackend implements Backend {
     };
     if (query.has('standing')) Object.assign(options, { standing: query.get('standing'), behindBy: 12 });
     if (query.has('damaged')) {
-      options.damaged = (['changed', 'missing', 'older', 'unknown'] as const).map((what, i) => (
-        { table: ['credentials', 'accounts', 'providers', 'audit'][i] ?? '', record: `0198-${i}f21`, what, text: '' }));
+      options.damaged = (['changed', 'missing', 'older', 'unknown', 'stray', 'changed'] as const).map((what, i) => (
+        { table: ['credentials', 'accounts', 'providers', 'audit', 'credentials', 'keyslots'][i] ?? '', record: `0198-${i}f21`, what, text: '', ...(i === 5 ? { keyslot: 'passphrase' as const } : {}) }));
     }
     if (query.has('unlock')) options.unlock = query.get('unlock') as UnlockMethod;
     if (query.has('problem')) options.problem = query.get('problem') as ErrorCode;

@@ -3,4 +3,4 @@
 /**
  * What is wrong with a record.
  */
-export type DamageKind = "changed" | "missing" | "older" | "unknown";
+export type DamageKind = "changed" | "missing" | "older" | "unknown" | "stray";
