@@ -13,7 +13,7 @@ use holdfast_model::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{Caller, Engine, EngineError, Typed, renewal::wait_for, vault::STOP_GRACE_MS};
+use crate::{Caller, Engine, EngineError, Typed, renewal::wait_for, session::Flight, vault::STOP_GRACE_MS};
 
 /// How long a keyring is waited for once the vault was locked and nothing is kept for it any more.
 const KEYRING_GRACE_MS: i64 = 1_000;
@@ -116,9 +116,19 @@ impl Engine {
     /// [`EngineError::NotDamaged`] for a record that is whole, or not there; [`EngineError::RenewalFailing`] while the
     /// vault does not take what a renewal of its account brought.
     pub async fn remove_damaged(&self, table: &str, row: &str, caller: &Caller) -> Result<(), EngineError> {
-        let _keeping = self.shared.keeping.lock().await;
         // Until this is dropped no renewal of the account departs.
-        let Removal { serial, store, providers, account, .. } = &self.removal_of(table, row).await?;
+        let (_keeping, removal) = loop {
+            let keeping = self.shared.keeping.lock().await;
+            match self.removal_of(table, row)? {
+                Ok(removal) => break (keeping, removal),
+                Err(flight) => {
+                    // A provider may take long: what others bring is stored meanwhile.
+                    drop(keeping);
+                    self.until_landed(flight).await?;
+                }
+            }
+        };
+        let Removal { serial, store, providers, account, .. } = &removal;
         let account = *account;
         let done = AuditEntry {
             at: self.now(),
@@ -143,7 +153,8 @@ impl Engine {
             if let Ok(left) = left {
                 session.damaged = left.damaged.len();
                 changed.extend(session.note_incomplete(&left.incomplete));
-                if table == "providers" {
+                // One that does not open is not among those that are left, and what is in memory of it is still good.
+                if table == "providers" && left.damaged.iter().all(|error| !is_of(error, "providers")) {
                     changes.extend(session.let_go_of_providers(providers, &left.providers));
                 }
             }
@@ -162,45 +173,41 @@ impl Engine {
         Ok(())
     }
 
-    /// Begins the deletion of a damaged record when no renewal of its account is under way, and keeps the next one from
-    /// departing: what it brought could not be stored beside a record that is gone.
+    /// Begins the deletion of a damaged record and keeps the next renewal of its account from departing: what it brought could
+    /// not be stored beside a record that is gone. The renewal, where one is under way.
+    fn removal_of(&self, table: &str, row: &str) -> Result<Result<Removal, Flight>, EngineError> {
+        let mut state = self.state();
+        let session = state.session_mut()?;
+        let account = match table {
+            "accounts" => row.parse().ok(),
+            "credentials" => row.parse().ok().and_then(|credential| session.owner_of(credential)),
+            _ => None,
+        };
+        let over = CancellationToken::new();
+        if let Some(entry) = account.and_then(|account| session.accounts.get_mut(&account)) {
+            if let Some(flight) = &entry.flight {
+                return Ok(Err(flight.clone()));
+            }
+            entry.removal = Some(over.clone());
+        }
+        Ok(Ok(Removal {
+            engine: self.clone(),
+            over,
+            account,
+            serial: session.serial,
+            store: session.store.clone(),
+            providers: session.providers.keys().cloned().collect(),
+        }))
+    }
+
+    /// Waits for a renewal, however it ends.
     ///
     /// # Errors
-    /// [`EngineError::RenewalFailing`] while a renewal tries to store its answer.
-    async fn removal_of(&self, table: &str, row: &str) -> Result<Removal, EngineError> {
-        loop {
-            let (flight, unstored) = {
-                let mut state = self.state();
-                let session = state.session_mut()?;
-                let account = match table {
-                    "accounts" => row.parse().ok(),
-                    "credentials" => row.parse().ok().and_then(|credential| session.owner_of(credential)),
-                    _ => None,
-                };
-                let entry = account.and_then(|account| session.accounts.get_mut(&account));
-                match entry.as_ref().and_then(|entry| entry.flight.as_ref()) {
-                    Some(flight) => (flight.end.clone(), flight.unstored),
-                    None => {
-                        let over = CancellationToken::new();
-                        if let Some(entry) = entry {
-                            entry.removal = Some(over.clone());
-                        }
-                        return Ok(Removal {
-                            engine: self.clone(),
-                            over,
-                            account,
-                            serial: session.serial,
-                            store: session.store.clone(),
-                            providers: session.providers.keys().cloned().collect(),
-                        });
-                    }
-                }
-            };
-            let ended = self.or_closed(wait_for(flight)).await;
-            if unstored {
-                ended?;
-            }
-        }
+    /// [`EngineError::RenewalFailing`] while it tries to store its answer; the vault is closed.
+    async fn until_landed(&self, flight: Flight) -> Result<(), EngineError> {
+        let ended = self.or_closed(wait_for(flight.end.clone())).await;
+        // One that is gone without an end never lands.
+        if flight.unstored || flight.end.borrow().is_none() { ended } else { Ok(()) }
     }
 
     /// Writes a backup to a new file. It is sealed by `passphrase`, or without one by the vault's own, which `proof` has
@@ -485,4 +492,8 @@ impl Engine {
             Err(error) => warn!(%error, "a key that opens nothing any more stays in the keyring"),
         }
     }
+}
+
+fn is_of(error: &VaultError, named: &str) -> bool {
+    matches!(error, VaultError::Damaged { table, .. } if *table == named)
 }

@@ -201,6 +201,10 @@ impl Session {
                 entry.credentials =
                     Arc::new(entry.credentials.iter().filter(|held| held.id != credential).cloned().collect());
                 entry.access = entry.access.take().filter(|_| entry.credentials.access.is_some());
+                if entry.credentials.refresh.is_none() {
+                    // Nothing is tried any more that could fail.
+                    (entry.trouble, entry.failure, entry.in_doubt) = (None, None, false);
+                }
                 Some(Change::Account(account))
             }
             "revocations" => {

@@ -75,6 +75,14 @@ async fn a_renewal_under_way_is_not_lost_to_the_deletion_of_a_damaged_token_of_i
     };
     world.settle().await;
     assert!(!removal.is_finished());
+    let others = {
+        let engine = world.engine.clone();
+        let added = NewProvider { provider: profile("own", Some(600), Some(3600)), secret: None };
+        tokio::spawn(async move { engine.add_provider(added).await.map(drop) })
+    };
+    world.until("what others bring is kept while it waits", |_| others.is_finished()).await;
+    others.await.expect("no panic").expect("added");
+    assert!(!removal.is_finished());
     world.provider.release();
     world.until("the renewal lands, and then it is looked at", |_| removal.is_finished()).await;
     let whole = removal.await.expect("no panic");
@@ -185,6 +193,35 @@ async fn accounts_of_a_damaged_provider_stay_when_it_is_deleted_and_are_renewed_
 
     world.engine.add_provider(added()).await.expect("added again");
     world.engine.renew(&account, &caller()).await.expect("renewed");
+}
+
+#[tokio::test]
+async fn another_damaged_provider_is_not_told_as_removed() {
+    let world = World::new().await;
+    for name in ["own", "other"] {
+        let provider = profile(name, Some(600), Some(3600));
+        world.engine.add_provider(NewProvider { provider, secret: None }).await.expect("added");
+    }
+    world.vault.is_damaged("providers", "own", false);
+    world.vault.is_damaged("providers", "other", false);
+    let mut changes = world.engine.changes();
+    world.engine.remove_damaged("providers", "own", &caller()).await.expect("deleted");
+    assert_eq!(heard(&mut changes), []);
+    assert!(world.engine.providers().iter().any(|provider| provider.name.as_str() == "other"));
+}
+
+#[tokio::test]
+async fn a_failure_of_a_refresh_token_goes_with_it() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let refresh = world.engine.account(&account).unwrap().credentials.refresh.clone().expect("one").id.to_string();
+    world.vault.is_damaged("credentials", &refresh, true);
+    world.engine.renew(&account, &caller()).await.expect_err("it does not open");
+    assert!(matches!(state(&world, &account), State::Stale { .. }));
+    world.engine.remove_damaged("credentials", &refresh, &caller()).await.expect("deleted");
+    assert_eq!(state(&world, &account), State::Fresh);
+    world.engine.token(&account, &TokenDemand::default(), &caller()).await.expect("the access token is whole");
+    is_without_refresh_token(&world, &account);
 }
 
 #[tokio::test]

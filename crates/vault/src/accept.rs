@@ -95,7 +95,8 @@ fn widest(recorded: &LogEnds, found: LogEnds) -> LogEnds {
         (_, true) => recorded.clone(),
         _ => {
             let first = found.first.min(recorded.first);
-            let end = if recorded.last > found.last { recorded.clone() } else { found };
+            // Of two newest lines of one number the recorded one is the true one.
+            let end = if recorded.last >= found.last { recorded.clone() } else { found };
             LogEnds { first, ..end }
         }
     }
@@ -135,6 +136,7 @@ mod tests {
         let none = || log(1, 0, "");
         assert_eq!(widest(&log(5, 9, "nine"), log(6, 7, "seven")), log(5, 9, "nine"));
         assert_eq!(widest(&log(5, 9, "nine"), log(4, 11, "eleven")), log(4, 11, "eleven"));
+        assert_eq!(widest(&log(5, 9, "nine"), log(5, 9, "another nine")), log(5, 9, "nine"));
         assert_eq!(widest(&log(5, 9, "nine"), none()), log(5, 9, "nine"));
         assert_eq!(widest(&none(), log(6, 7, "seven")), log(6, 7, "seven"));
     }
