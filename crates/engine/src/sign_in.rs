@@ -236,8 +236,15 @@ impl Engine {
         let Waiting { id, wanted, pending, mut listening, deadline, _place } = waiting;
         let (answer, page) = tokio::select! {
             answered = listening.answer(&pending) => answered,
-            () = wanted.cancel.cancelled() => return self.cancelled(id),
-            () = self.shared.ports.timer.sleep_until(deadline) => return self.move_on(id, SignInState::TimedOut),
+            // Before it is told: whoever hears of the end may want the port.
+            () = wanted.cancel.cancelled() => {
+                drop(listening);
+                return self.cancelled(id);
+            }
+            () = self.shared.ports.timer.sleep_until(deadline) => {
+                drop(listening);
+                return self.move_on(id, SignInState::TimedOut);
+            }
         };
         let code = match answer {
             Ok(code) => code,
