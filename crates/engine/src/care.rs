@@ -153,7 +153,8 @@ impl Engine {
             if let Ok(left) = left {
                 session.damaged = left.damaged.len();
                 changed.extend(session.note_incomplete(&left.incomplete));
-                // One that does not open is not among those that are left, and what is in memory of it is still good.
+                // Names stand under the seals: while another one does not open, it is not known which of them is gone, and both
+                // stay in memory until the next unlock.
                 if table == "providers" && left.damaged.iter().all(|error| !is_of(error, "providers")) {
                     changes.extend(session.let_go_of_providers(providers, &left.providers));
                 }
@@ -365,10 +366,10 @@ impl Engine {
             }
             (header, new())
         } else {
-            tokio::select! {
-                () = self.drop_secret(header.id, WhichSecret::Next, unlock) => {}
+            let dropped = self.unless_closed(closings, self.drop_secret(header.id, WhichSecret::Next, unlock));
+            if dropped.await.is_none() {
                 // It opens nothing, and the next unlock through the keyring puts it away.
-                () = self.closed_since(closings) => return Ok(changed?),
+                return Ok(changed?);
             }
             (header, old())
         };

@@ -105,10 +105,8 @@ impl Engine {
         header: VaultHeader,
         typed: Option<&Typed>,
     ) -> Result<Option<Found>, EngineError> {
-        tokio::select! {
-            secret = self.keyring_secret(header, typed) => secret,
-            () = self.closed_since(closings) => Err(self.state().closed()),
-        }
+        let secret = self.unless_closed(closings, self.keyring_secret(header, typed)).await;
+        secret.unwrap_or_else(|| Err(self.state().closed()))
     }
 
     /// The keyring's half, where this vault and what was typed need it.
@@ -181,7 +179,7 @@ impl Engine {
     }
 
     /// What the keyring answers; nothing when the vault is closed before it does.
-    async fn unless_closed<T>(&self, closings: u64, asked: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn unless_closed<T>(&self, closings: u64, asked: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             answer = asked => Some(answer),
             () = self.closed_since(closings) => None,

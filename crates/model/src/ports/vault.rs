@@ -430,7 +430,8 @@ pub trait VaultStore: Send + Sync {
     async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditLine>, VaultError>;
 
     /// Takes the present state of the vault for the right one: what is missing is forgotten, older and unknown records
-    /// that open are taken over, and the counter goes beyond every one that was seen. What does not open stays.
+    /// that open are taken over, and the counter goes beyond every one that was seen. What does not open stays; rows before
+    /// and behind the audit log, which are no lines of it, go.
     async fn accept(&self) -> Result<(), VaultError>;
     /// Deletes a record that is damaged, as a check names it by table and row; with an account its credentials. `done` is
     /// the line that says so: there is no deletion without it. [`VaultError::NotFound`] for every other record.
