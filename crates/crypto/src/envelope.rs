@@ -20,7 +20,7 @@ use aes_gcm::{
 use zeroize::Zeroizing;
 
 use crate::{
-    SealError,
+    SealError, WipedStack,
     key::{KEY_ID_BYTES, RootKey},
 };
 
@@ -81,13 +81,15 @@ fn seal_with(
     Ok(envelope)
 }
 
-/// Opens an envelope that [`seal`] made with the same key, info and context.
+/// Opens an envelope that [`seal`] made with the same key, info and context. What it computed with is wiped, or left on a stack that
+/// is `wiped`.
 pub(crate) fn open(
     key: &RootKey,
     key_id: &[u8; KEY_ID_BYTES],
     info: &str,
     context: &[u8],
     envelope: &[u8],
+    wiped: Option<&WipedStack>,
 ) -> Result<Zeroizing<Vec<u8>>, SealError> {
     if !names(envelope, key_id) {
         return Err(SealError::Unopened);
@@ -97,7 +99,11 @@ pub(crate) fn open(
     cipher(key, &header[SALT_AT..NONCE_AT], info)
         .and_then(|cipher| {
             let nonce = Array::try_from(&header[NONCE_AT..]).ok()?;
-            cipher.decrypt(&nonce, Payload { msg: ciphertext, aad: &aad }).ok()
+            let opened = cipher.decrypt(&nonce, Payload { msg: ciphertext, aad: &aad }).ok();
+            if wiped.is_some() {
+                std::mem::forget(cipher);
+            }
+            opened
         })
         .map(Zeroizing::new)
         .ok_or(SealError::Unopened)

@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     Context, VaultKey,
     testing::{CONTEXT, from_hex},
+    with_wiped_stack,
 };
 
 /// `b"a token"` sealed for [`CONTEXT`] under the key `00 01 .. 1f`, salt `40 .. 5f`, nonce `80 .. 8b`; computed
@@ -93,10 +94,10 @@ fn the_context_is_authenticated_even_under_the_same_subkey() {
     let id = key.root().id();
     let sealed = seal(key.root(), &id, "info", &CONTEXT.authenticated(), b"a token").unwrap();
     for context in [Context { table: "revocations", ..CONTEXT }, Context { column: "overview", ..CONTEXT }] {
-        let opened = open(key.root(), &id, "info", &context.authenticated(), &sealed);
+        let opened = open(key.root(), &id, "info", &context.authenticated(), &sealed, None);
         assert_eq!(opened, Err(SealError::Unopened), "{context:?}");
     }
-    assert!(open(key.root(), &id, "info", &[], &sealed).is_err(), "an empty context");
+    assert!(open(key.root(), &id, "info", &[], &sealed, None).is_err(), "an empty context");
 }
 
 #[test]
@@ -130,6 +131,8 @@ proptest! {
         let sealed = key.seal(&context, &plaintext).unwrap();
         prop_assert_eq!(sealed.len(), plaintext.len() + OVERHEAD);
         prop_assert_eq!(&*key.open(&context, &sealed).unwrap(), &plaintext);
+        let opened = with_wiped_stack(|wiped| key.open_on(wiped, &context, &sealed));
+        prop_assert_eq!(&*opened.unwrap(), &plaintext);
     }
 
     #[test]

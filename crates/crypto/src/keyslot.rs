@@ -118,7 +118,7 @@ impl Keyslot {
             return Err(UnlockError::WrongKey);
         }
         let context = self.authenticated(vault, method);
-        envelope::open(&wrapping, &id, WRAP_INFO, &context, &self.wrapped_key)
+        envelope::open(&wrapping, &id, WRAP_INFO, &context, &self.wrapped_key, None)
             .ok()
             .and_then(|bytes| RootKey::copied(&bytes))
             .map(VaultKey::from_root)

@@ -23,6 +23,7 @@ mod passphrase;
 mod recovery;
 #[cfg(test)]
 mod testing;
+mod wiped_stack;
 
 pub use context::Context;
 pub use envelope::{OVERHEAD, key_id_of};
@@ -30,3 +31,4 @@ pub use error::{SealError, UnlockError};
 pub use key::VaultKey;
 pub use keyslot::{Keyslot, SlotKind, make_keyslots, make_recovery_keyslot, open_keyslots, unlock_word};
 pub use passphrase::PassphraseCost;
+pub use wiped_stack::{WipedStack, with_wiped_stack};

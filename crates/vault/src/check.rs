@@ -8,6 +8,7 @@ use crate::{
     credentials::{CREDENTIALS, REFRESH_JOURNAL},
     error::database,
     load::{Snapshot, end},
+    openers::Openers,
     providers::PROVIDERS,
     record::{Record, hex},
     register::REGISTER,
@@ -32,11 +33,11 @@ pub(crate) async fn check(opened: InUse) -> Result<CheckReport, VaultError> {
 }
 
 async fn check_in(opened: &Opened, connection: &mut SqliteConnection) -> Result<CheckReport, VaultError> {
-    let snapshot = Snapshot::read(connection, &opened.seals).await?;
+    let snapshot = Snapshot::read(connection, &opened.seals, &Openers::none()).await?;
     let log = snapshot.record.as_ref().map(|record: &Record| record.log.clone()).ok();
     let standing = opened.known().standing;
     let keyslots = snapshot.keyslots.iter().map(|slot| (hex(&slot.id), slot.kind.clone())).collect();
-    let contents = snapshot.open(&opened.seals, standing);
+    let contents = snapshot.open(&opened.seals, standing)?;
     let mut report = CheckReport { damaged: contents.damaged, standing, keyslots, ..CheckReport::default() };
     report.opened = vec![
         (PROVIDERS, contents.providers.len() as u64),

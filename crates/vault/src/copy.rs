@@ -18,6 +18,7 @@ use crate::{
     error::database,
     load::Snapshot,
     log_copy::{Line, Lines},
+    openers::Openers,
     providers::PROVIDERS,
     record,
     revocations::REVOCATIONS,
@@ -46,7 +47,7 @@ impl Records {
     /// Begins; `connection` holds a transaction until the end.
     pub(crate) async fn begin(connection: &mut SqliteConnection, opened: &Opened) -> Result<Self, VaultError> {
         let seals = &opened.seals;
-        let mut contents = Snapshot::read(connection, seals).await?.open(seals, Standing::Current);
+        let mut contents = Snapshot::read(connection, seals, &Openers::none()).await?.open(seals, Standing::Current)?;
         // What belongs to a damaged record has no place without it.
         let accounts: HashSet<AccountId> = contents.accounts.iter().map(|account| account.id).collect();
         let strays = contents.credentials.extract_if(.., |credential| !accounts.contains(&credential.account));

@@ -11,6 +11,7 @@ use crate::{
     credentials::{CREDENTIALS, REFRESH_JOURNAL},
     error::{database, is_structure},
     load::Snapshot,
+    openers::Openers,
     providers::PROVIDERS,
     register::{self, TABLES},
     revocations::REVOCATIONS,
@@ -30,7 +31,8 @@ impl Writing {
         let id = *row.parse::<VaultId>().map_err(|_| VaultError::NotFound)?.as_bytes();
         let table = *TABLES.iter().find(|known| **known == table).ok_or(VaultError::NotFound)?;
         let seals = &self.opened.seals;
-        let contents = Snapshot::read(&mut self.connection, seals).await?.open(seals, Standing::Current);
+        let contents =
+            Snapshot::read(&mut self.connection, seals, &Openers::none()).await?.open(seals, Standing::Current)?;
         let is_it = |damaged: &VaultError| match damaged {
             VaultError::Damaged { table: of, row: named, .. } => *of == table && named == row,
             _ => false,

@@ -33,6 +33,7 @@ mod leftovers;
 mod load;
 mod log_copy;
 mod new_file;
+mod openers;
 mod pages;
 mod passphrase_cost;
 mod providers;
@@ -47,7 +48,6 @@ mod seals;
 mod standing;
 mod store;
 mod values;
-mod wiped_stack;
 mod writing;
 
 pub use file::SqliteVault;

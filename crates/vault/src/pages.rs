@@ -9,7 +9,7 @@ use crate::{
     salvage::salvage,
 };
 
-/// Rows of a page: enough to be worth a second thread, and little memory while they are sealed.
+/// Rows of a page: enough to be worth a thread's while, and little memory while they are sealed.
 const ROWS: u16 = 1024;
 
 /// A row as it stands in the file.
@@ -24,8 +24,8 @@ pub(crate) struct SealedRow<'a> {
 
 /// The statements that read a table of sealed rows.
 pub(crate) struct Statements {
-    /// The rows from a rowid on, so many of them, as one row. Columns: for each row its rowid, the lengths of owner and id, the
-    /// generation and the length of the overview; all owners; all ids; all overviews.
+    /// The rows from a rowid on, so many of them, as one row. Columns: their rowids, lengths of owner, lengths of id,
+    /// generations and lengths of overview, each with spaces between them; all owners; all ids; all overviews.
     pub(crate) page: &'static str,
     /// How many rows there are, by the index.
     pub(crate) count: &'static str,
@@ -63,9 +63,10 @@ macro_rules! statements {
         }
         $crate::pages::Statements {
             page: concat!(
-                "SELECT CAST(group_concat(at || ' ' || length(owner) || ' ' || length(id) || ' ' || generation || ' ' || \
-                 length(overview), ' ') AS BLOB), CAST(group_concat(owner, '') AS BLOB), CAST(group_concat(id, '') AS BLOB), \
-                 CAST(group_concat(overview, '') AS BLOB) FROM (SELECT rowid AS at, ",
+                "SELECT CAST(group_concat(at, ' ') AS BLOB), CAST(group_concat(length(owner), ' ') AS BLOB), \
+                 CAST(group_concat(length(id), ' ') AS BLOB), CAST(group_concat(generation, ' ') AS BLOB), \
+                 CAST(group_concat(length(overview), ' ') AS BLOB), CAST(group_concat(owner, '') AS BLOB), \
+                 CAST(group_concat(id, '') AS BLOB), CAST(group_concat(overview, '') AS BLOB) FROM (SELECT rowid AS at, ",
                 columns!(),
                 " FROM ",
                 $from,
@@ -97,30 +98,83 @@ enum Unread {
     Failed(VaultError),
 }
 
-/// Rows that lie one after the other, as SQLite hands them over.
-struct Page {
-    numbers: Vec<u8>,
+/// Rows that lie one after the other.
+#[derive(Default)]
+pub(crate) struct Page {
+    rows: Vec<Row>,
     owners: Vec<u8>,
     ids: Vec<u8>,
     overviews: Vec<u8>,
 }
 
-/// Reads all rows of a table, and gives back what `each` makes of them, part by part in their order. A page is read while the one
-/// before it is with `each`.
+/// What a page holds of one row beside its bytes, which lie behind those of the row before it.
+struct Row {
+    owner_bytes: usize,
+    id_bytes: usize,
+    generation: i64,
+    overview_bytes: usize,
+}
+
+impl Page {
+    /// How many rows it has.
+    pub(crate) const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn push(&mut self, row: SealedRow<'_>) {
+        let SealedRow { owner, id, generation, overview } = row;
+        self.rows.push(Row {
+            owner_bytes: owner.len(),
+            id_bytes: id.len(),
+            generation,
+            overview_bytes: overview.len(),
+        });
+        self.owners.extend_from_slice(owner);
+        self.ids.extend_from_slice(id);
+        self.overviews.extend_from_slice(overview);
+    }
+
+    /// Its rows in their order.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = SealedRow<'_>> {
+        let (mut owners, mut ids, mut overviews) = (&*self.owners, &*self.ids, &*self.overviews);
+        self.rows.iter().map_while(move |row| {
+            Some(SealedRow {
+                owner: owners.split_off(..row.owner_bytes)?,
+                id: ids.split_off(..row.id_bytes)?,
+                generation: row.generation,
+                overview: overviews.split_off(..row.overview_bytes)?,
+            })
+        })
+    }
+
+    /// Whether its bytes are those of its rows.
+    fn fits(&self) -> bool {
+        let sum = |bytes: fn(&Row) -> usize| self.rows.iter().map(bytes).fold(0, usize::saturating_add);
+        sum(|row| row.owner_bytes) == self.owners.len()
+            && sum(|row| row.id_bytes) == self.ids.len()
+            && sum(|row| row.overview_bytes) == self.overviews.len()
+    }
+}
+
+/// A page as SQLite hands it over: the columns of [`Statements::page`].
+type Columns = (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>);
+
+/// Reads all rows of a table, and gives back what `each` makes of the pages in their order. A page is read while the one before it
+/// is with `each`.
 ///
 /// Where the structure of the table is damaged its rows are read in another way, and one that cannot be read is handed over all the
 /// same, as one that does not open.
 pub(crate) async fn read_rows<T>(
     connection: &mut SqliteConnection,
     statements: &Statements,
-    each: impl Fn(&[SealedRow<'_>]) -> Vec<T>,
+    each: impl Fn(Page) -> T,
 ) -> Result<Vec<T>, VaultError> {
     match read_pages(connection, statements, &each).await {
         Ok(parts) => Ok(parts),
         Err(Unread::Failed(error)) => Err(error),
         Err(Unread::Structure) => {
             tracing::warn!("a table is damaged; reading what can be reached of it");
-            salvage(connection, statements, &each).await
+            Ok(vec![each(salvage(connection, statements).await?)])
         }
     }
 }
@@ -128,20 +182,20 @@ pub(crate) async fn read_rows<T>(
 async fn read_pages<T>(
     connection: &mut SqliteConnection,
     statements: &Statements,
-    each: &impl Fn(&[SealedRow<'_>]) -> Vec<T>,
+    each: &impl Fn(Page) -> T,
 ) -> Result<Vec<T>, Unread> {
     let mut parts = Vec::new();
     let (mut from, mut seen) = (i64::MIN, 0);
-    let mut next = Page::read(connection, statements.page, Some(from)).await?;
-    while let Some(page) = next {
+    let mut next = read_page(connection, statements, Some(from)).await?;
+    while let Some(columns) = next {
         // A broken tree leads to where the search did not want to go, and to there again and again.
-        let (rows, last) = page.rows(from).ok_or(Unread::Structure)?;
-        seen += rows.len();
+        let (page, last) = page(columns, from).ok_or(Unread::Structure)?;
+        seen += page.len();
         let beyond = last.checked_add(1);
-        let mut reading = Box::pin(Page::read(connection, statements.page, beyond));
+        let mut reading = Box::pin(read_page(connection, statements, beyond));
         // Asked once, it sets SQLite's thread to work.
         let early = reading.as_mut().now_or_never();
-        parts.extend(each(&rows));
+        parts.push(each(page));
         next = match early {
             Some(read) => read?,
             None => reading.await?,
@@ -153,35 +207,41 @@ async fn read_pages<T>(
     if usize::try_from(there) == Ok(seen) { Ok(parts) } else { Err(Unread::Structure) }
 }
 
-impl Page {
-    async fn read(
-        connection: &mut SqliteConnection,
-        sql: &'static str,
-        from: Option<i64>,
-    ) -> Result<Option<Self>, Unread> {
-        let Some(from) = from else { return Ok(None) };
-        let page = sqlx::query_as(sql).bind(from).bind(ROWS).fetch_optional(connection).await.map_err(unread)?;
-        Ok(page.map(|(numbers, owners, ids, overviews)| Self { numbers, owners, ids, overviews }))
-    }
+async fn read_page(
+    connection: &mut SqliteConnection,
+    statements: &Statements,
+    from: Option<i64>,
+) -> Result<Option<Columns>, Unread> {
+    let Some(from) = from else { return Ok(None) };
+    sqlx::query_as(statements.page).bind(from).bind(ROWS).fetch_optional(connection).await.map_err(unread)
+}
 
-    /// Its rows and the last rowid, if the rowids go up from `from` and everything is as long as it says.
-    fn rows(&self, from: i64) -> Option<(Vec<SealedRow<'_>>, i64)> {
-        let mut numbers = str::from_utf8(&self.numbers).ok()?.split(' ');
-        let (mut owners, mut ids, mut overviews) = (&*self.owners, &*self.ids, &*self.overviews);
-        let mut rows = Vec::with_capacity(ROWS.into());
-        let (mut lowest, mut last) = (from, from);
-        while let Some(at) = numbers.next() {
-            last = at.parse().ok().filter(|at| *at >= lowest)?;
-            lowest = last.saturating_add(1);
-            rows.push(SealedRow {
-                owner: owners.split_off(..numbers.next()?.parse().ok()?)?,
-                id: ids.split_off(..numbers.next()?.parse().ok()?)?,
-                generation: numbers.next()?.parse().ok()?,
-                overview: overviews.split_off(..numbers.next()?.parse().ok()?)?,
-            });
-        }
-        (owners.is_empty() && ids.is_empty() && overviews.is_empty()).then_some((rows, last))
+/// The page and its last rowid, if the rowids go up from `from` and everything is as long as it says.
+fn page(columns: Columns, from: i64) -> Option<(Page, i64)> {
+    let (rowids, owner_bytes, id_bytes, generations, overview_bytes, owners, ids, overviews) = columns;
+    let mut owner_bytes = numbers(&owner_bytes)?;
+    let mut id_bytes = numbers(&id_bytes)?;
+    let mut generations = numbers(&generations)?;
+    let mut overview_bytes = numbers(&overview_bytes)?;
+    let mut rows = Vec::with_capacity(ROWS.into());
+    let (mut lowest, mut last) = (from, from);
+    for rowid in numbers(&rowids)? {
+        last = rowid.filter(|rowid| *rowid >= lowest)?;
+        lowest = last.saturating_add(1);
+        rows.push(Row {
+            owner_bytes: usize::try_from(owner_bytes.next()??).ok()?,
+            id_bytes: usize::try_from(id_bytes.next()??).ok()?,
+            generation: generations.next()??,
+            overview_bytes: usize::try_from(overview_bytes.next()??).ok()?,
+        });
     }
+    let page = Page { rows, owners, ids, overviews };
+    page.fits().then_some((page, last))
+}
+
+/// Numbers with spaces between them.
+fn numbers(text: &[u8]) -> Option<impl Iterator<Item = Option<i64>>> {
+    Some(str::from_utf8(text).ok()?.split(' ').map(|number| number.parse().ok()))
 }
 
 fn unread(error: sqlx::Error) -> Unread {

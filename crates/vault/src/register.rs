@@ -56,16 +56,15 @@ fn to_bytes(bucket: &Bucket) -> Vec<u8> {
     bytes
 }
 
-fn from_bytes(bytes: &[u8]) -> Option<Bucket> {
+/// The entries of a bucket, in whatever holds them.
+fn from_bytes<B: FromIterator<(Name, u64)>>(bytes: &[u8]) -> Option<B> {
     let (entries, rest) = bytes.as_chunks::<ENTRY_BYTES>();
-    if !rest.is_empty() {
-        return None;
-    }
-    let entry = |entry: &[u8; ENTRY_BYTES]| {
-        let table = TABLES.get(usize::from(entry[0]))?;
-        Some(((*table, entry[1..17].try_into().ok()?), u64::from_be_bytes(entry[17..].try_into().ok()?)))
-    };
-    entries.iter().map(entry).collect()
+    if rest.is_empty() { entries.iter().map(entry).collect() } else { None }
+}
+
+fn entry(bytes: &[u8; ENTRY_BYTES]) -> Option<(Name, u64)> {
+    let table = TABLES.get(usize::from(bytes[0]))?;
+    Some(((*table, bytes[1..17].try_into().ok()?), u64::from_be_bytes(bytes[17..].try_into().ok()?)))
 }
 
 /// Reads one bucket; `generation` is what the vault's record says of it, 0 when it was never written.
@@ -105,11 +104,16 @@ pub(crate) async fn rows(connection: &mut SqliteConnection) -> Result<Vec<Regist
     }
 }
 
-fn open(seals: &Seals, bucket: u8, generation: u64, row: Option<(i64, &[u8])>) -> Result<Bucket, VaultError> {
+fn open<B: FromIterator<(Name, u64)>>(
+    seals: &Seals,
+    bucket: u8,
+    generation: u64,
+    row: Option<(i64, &[u8])>,
+) -> Result<B, VaultError> {
     let row_id = [bucket];
     let failed = |how| Err(damaged(REGISTER, &row_id, how));
     match row {
-        None if generation == 0 => Ok(Bucket::new()),
+        None if generation == 0 => Ok(B::from_iter([])),
         None => failed(Damage::Missing),
         Some((stored, overview)) => {
             let stored = stored_generation(REGISTER, &row_id, stored)?;
@@ -120,6 +124,19 @@ fn open(seals: &Seals, bucket: u8, generation: u64, row: Option<(i64, &[u8])>) -
             from_bytes(&bytes).map_or_else(|| failed(Damage::Changed), Ok)
         }
     }
+}
+
+/// All buckets, each with its entries or why it does not open; `generations` is what the vault's record says of each.
+fn buckets<B: FromIterator<(Name, u64)>>(
+    seals: &Seals,
+    rows: &[RegisterRow],
+    generations: &[u64],
+) -> impl Iterator<Item = (u8, Result<B, VaultError>)> {
+    let rows: HashMap<i64, &RegisterRow> = rows.iter().map(|row| (row.0, row)).collect();
+    (0..=u8::MAX).zip(generations).map(move |(bucket, generation)| {
+        let row = rows.get(&i64::from(bucket)).map(|(_, stored, overview)| (*stored, overview.as_slice()));
+        (bucket, open(seals, bucket, *generation, row))
+    })
 }
 
 /// The newest counter at which a bucket that opens was written; 0 when none does.
@@ -137,7 +154,9 @@ pub(crate) async fn is_whole(
     seals: &Seals,
     generations: &[u64],
 ) -> Result<bool, VaultError> {
-    Ok(Register::open(seals, &rows(connection).await?, generations).blind.is_empty())
+    let rows = rows(connection).await?;
+    let opens = |(_, bucket): (u8, Result<Vec<(Name, u64)>, VaultError>)| bucket.is_ok();
+    Ok(buckets(seals, &rows, generations).all(opens))
 }
 
 /// Writes one bucket.
@@ -186,12 +205,42 @@ pub(crate) async fn from_rows(connection: &mut SqliteConnection) -> Result<Vec<B
 
 /// The whole register, for comparing it with the rows.
 pub(crate) struct Register {
-    /// By bucket.
-    entries: Vec<Bucket>,
+    /// By bucket. Tens of thousands of rows are looked up in them at each unlock.
+    entries: Vec<Entries>,
     /// Buckets that do not open: what belongs into them cannot be judged.
     blind: HashSet<u8>,
     /// Why they do not.
     pub(crate) damaged: Vec<VaultError>,
+}
+
+/// The entries of a bucket, in the order of rows and tables, and whether the row of each was there.
+#[derive(Clone, Default)]
+struct Entries(Vec<(Name, u64, bool)>);
+
+impl FromIterator<(Name, u64)> for Entries {
+    fn from_iter<I: IntoIterator<Item = (Name, u64)>>(entries: I) -> Self {
+        let mut entries: Vec<_> = entries.into_iter().map(|(name, generation)| (name, generation, false)).collect();
+        entries.sort_by_key(|(name, ..)| Self::order(*name));
+        Self(entries)
+    }
+}
+
+impl Entries {
+    /// The row first: it tells nearly all of them apart.
+    const fn order((table, row): Name) -> (u128, &'static str) {
+        (u128::from_be_bytes(row), table)
+    }
+
+    /// Takes an entry out; `None` when there is none, or none any more.
+    fn take(&mut self, name: Name) -> Option<u64> {
+        let at = self.0.binary_search_by_key(&Self::order(name), |(name, ..)| Self::order(*name)).ok()?;
+        let (_, generation, taken) = &mut self.0[at];
+        (!std::mem::replace(taken, true)).then_some(*generation)
+    }
+
+    fn left(self) -> impl Iterator<Item = Name> {
+        self.0.into_iter().filter_map(|(name, _, taken)| (!taken).then_some(name))
+    }
 }
 
 /// Judges a row by the generation that is registered for it.
@@ -209,13 +258,12 @@ pub(crate) type RegisterRow = (i64, i64, Vec<u8>);
 impl Register {
     /// Opens all buckets; `generations` is what the vault's record says of each.
     pub(crate) fn open(seals: &Seals, rows: &[RegisterRow], generations: &[u64]) -> Self {
-        let mut register = Self { entries: vec![Bucket::new(); BUCKETS], blind: HashSet::new(), damaged: Vec::new() };
+        let mut register =
+            Self { entries: vec![Entries::default(); BUCKETS], blind: HashSet::new(), damaged: Vec::new() };
         let strays = rows.iter().filter(|(bucket, ..)| u8::try_from(*bucket).is_err());
         register.damaged.extend(strays.map(|(bucket, ..)| damaged(REGISTER, &bucket.to_be_bytes(), Damage::Unknown)));
-        let rows: HashMap<i64, &RegisterRow> = rows.iter().map(|row| (row.0, row)).collect();
-        for (bucket, generation) in (0..=u8::MAX).zip(generations) {
-            let row = rows.get(&i64::from(bucket)).map(|(_, stored, overview)| (*stored, overview.as_slice()));
-            match open(seals, bucket, *generation, row) {
+        for (bucket, opened) in buckets(seals, rows, generations) {
+            match opened {
                 Ok(entries) => register.entries[usize::from(bucket)] = entries,
                 Err(error) => {
                     register.blind.insert(bucket);
@@ -228,7 +276,7 @@ impl Register {
 
     /// A register that knows nothing: the vault's record does not open.
     pub(crate) fn blind() -> Self {
-        Self { entries: vec![Bucket::new(); BUCKETS], blind: (0..=u8::MAX).collect(), damaged: Vec::new() }
+        Self { entries: vec![Entries::default(); BUCKETS], blind: (0..=u8::MAX).collect(), damaged: Vec::new() }
     }
 
     /// Judges a row that opened, and takes its entry out.
@@ -237,19 +285,19 @@ impl Register {
         if self.blind.contains(&bucket) {
             return Ok(());
         }
-        judge(name, self.entries[usize::from(bucket)].remove(&name), generation)
+        judge(name, self.entries[usize::from(bucket)].take(name), generation)
     }
 
     /// A row that did not open is reported as that, and not as missing too. Whose it is cannot be told.
     pub(crate) fn set_aside(&mut self, name: Name) {
         for bucket in &mut self.entries {
-            bucket.remove(&name);
+            bucket.take(name);
         }
     }
 
     /// What is registered and was not there, in the order of tables and ids.
     pub(crate) fn missing(self) -> Vec<VaultError> {
-        let mut names: Vec<Name> = self.entries.into_iter().flat_map(Bucket::into_keys).collect();
+        let mut names: Vec<Name> = self.entries.into_iter().flat_map(Entries::left).collect();
         names.sort_unstable();
         names.into_iter().map(|(table, row)| damaged(table, &row, Damage::Missing)).collect()
     }
@@ -265,8 +313,8 @@ mod tests {
         let bucket: Bucket = [((ACCOUNTS, [7; 16]), 3), ((CREDENTIALS, [1; 16]), u64::MAX)].into();
         let bytes = to_bytes(&bucket);
         assert_eq!(bytes.len(), 50);
-        assert_eq!(from_bytes(&bytes).unwrap(), bucket);
-        assert_eq!(from_bytes(&bytes[..49]), None);
-        assert_eq!(from_bytes(&[9; 25]), None, "no such table");
+        assert_eq!(from_bytes::<Bucket>(&bytes).unwrap(), bucket);
+        assert_eq!(from_bytes::<Bucket>(&bytes[..49]), None);
+        assert_eq!(from_bytes::<Bucket>(&[9; 25]), None, "no such table");
     }
 }

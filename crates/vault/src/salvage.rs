@@ -6,18 +6,14 @@ use sqlx::SqliteConnection;
 
 use crate::{
     error::{database, is_structure},
-    pages::{SealedRow, Statements},
+    pages::{Page, SealedRow, Statements},
 };
 
 /// Owner, id, generation, overview.
 type Found = (Vec<u8>, Vec<u8>, i64, Vec<u8>);
 
-/// Every row that the table still leads to, as `each` makes it. One that is there and cannot be read is handed over empty.
-pub(crate) async fn salvage<T>(
-    connection: &mut SqliteConnection,
-    statements: &Statements,
-    each: &impl Fn(&[SealedRow<'_>]) -> Vec<T>,
-) -> Result<Vec<T>, VaultError> {
+/// Every row that the table still leads to. One that is there and cannot be read is among them, empty.
+pub(crate) async fn salvage(connection: &mut SqliteConnection, statements: &Statements) -> Result<Page, VaultError> {
     let mut rows = along(connection, statements).await?;
     if rows.broke_off {
         let rowids = rowids(connection, statements).await?;
@@ -26,9 +22,11 @@ pub(crate) async fn salvage<T>(
             rows.found.push(found);
         }
     }
-    let sealed = |(owner, id, generation, overview)| SealedRow { owner, id, generation, overview };
-    let found = rows.found.iter().map(|(owner, id, generation, overview)| (&**owner, &**id, *generation, &**overview));
-    Ok(each(&found.map(sealed).collect::<Vec<_>>()))
+    let mut page = Page::default();
+    for (owner, id, generation, overview) in &rows.found {
+        page.push(SealedRow { owner, id, generation: *generation, overview });
+    }
+    Ok(page)
 }
 
 /// What a walk along the rows found.

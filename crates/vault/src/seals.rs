@@ -1,12 +1,12 @@
 //! Rows and their seals: what goes into the database, and what may come out of it.
 
-use holdfast_crypto::{Context, VaultKey};
+use holdfast_crypto::{Context, VaultKey, WipedStack};
 use holdfast_model::{
     SecretValue, VaultId,
     ports::{Damage, VaultError},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::error::sealing;
 
@@ -98,13 +98,18 @@ impl Seals {
         place: Place<'_>,
         envelope: &[u8],
     ) -> Result<T, VaultError> {
-        let mut bytes = std::mem::take(&mut *self.open_bytes(place, envelope)?);
-        // Checked as a whole: string by string takes longer.
-        let opened = str::from_utf8(&bytes).ok().and_then(|json| serde_json::from_str(json).ok());
-        // All at once: byte by byte, as `Zeroize` does it, takes a tenth of an unlock.
-        bytes.fill(0);
-        zeroize::optimization_barrier(bytes.as_slice());
-        opened.ok_or_else(|| place.damaged())
+        read(self.open_bytes(place, envelope)?, place)
+    }
+
+    /// The same for those who open thousands.
+    pub(crate) fn open_overview_on<T: DeserializeOwned>(
+        &self,
+        wiped: &WipedStack,
+        place: Place<'_>,
+        envelope: &[u8],
+    ) -> Result<T, VaultError> {
+        let opened = self.key.open_on(wiped, &self.context(place, OVERVIEW), envelope);
+        read(opened.map_err(|_| place.damaged())?, place)
     }
 
     pub(crate) fn seal_secret(&self, place: Place<'_>, value: &str) -> Result<Vec<u8>, VaultError> {
@@ -138,4 +143,15 @@ impl Seals {
             generation: place.generation,
         }
     }
+}
+
+/// What an overview says.
+fn read<T: DeserializeOwned>(mut json: Zeroizing<Vec<u8>>, place: Place<'_>) -> Result<T, VaultError> {
+    let mut bytes = std::mem::take(&mut *json);
+    // Checked as a whole: string by string takes longer.
+    let read = str::from_utf8(&bytes).ok().and_then(|json| serde_json::from_str(json).ok());
+    // All at once: byte by byte, as `Zeroize` does it, takes a tenth of an unlock.
+    bytes.fill(0);
+    zeroize::optimization_barrier(bytes.as_slice());
+    read.ok_or_else(|| place.damaged())
 }

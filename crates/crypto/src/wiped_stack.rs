@@ -1,11 +1,16 @@
 //! Computing with keys leaves copies of them on the stack. A thread that goes on overwrites them; one that ends, or waits
 //! for its next work, keeps them as long as its stack is kept.
 
+use std::marker::PhantomData;
+
 /// More than opening seals takes: their frames are a few kilobytes deep.
 const BYTES: usize = 64 * 1024;
 
+/// Proves that the stack on which it lies is overwritten soon, so that nothing on it needs to be wiped by itself. Stays on its thread.
+pub struct WipedStack(PhantomData<*const ()>);
+
 /// Does the work, and overwrites the part of the stack that it may have used.
-pub(crate) fn with_wiped_stack<T>(work: impl FnOnce() -> T) -> T {
+pub fn with_wiped_stack<T>(work: impl FnOnce(&WipedStack) -> T) -> T {
     let done = below(work);
     overwrite();
     done
@@ -13,8 +18,8 @@ pub(crate) fn with_wiped_stack<T>(work: impl FnOnce() -> T) -> T {
 
 /// In a frame of its own, so that what it leaves lies where [`overwrite`] writes.
 #[inline(never)]
-fn below<T>(work: impl FnOnce() -> T) -> T {
-    work()
+fn below<T>(work: impl FnOnce(&WipedStack) -> T) -> T {
+    work(&WipedStack(PhantomData))
 }
 
 #[inline(never)]
