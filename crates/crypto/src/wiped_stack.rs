@@ -9,11 +9,19 @@ const BYTES: usize = 64 * 1024;
 /// Proves that the stack on which it lies is overwritten soon, so that nothing on it needs to be wiped by itself. Stays on its thread.
 pub struct WipedStack(PhantomData<*const ()>);
 
-/// Does the work, and overwrites the part of the stack that it may have used.
+/// Does the work, and overwrites the part of the stack that it may have used; also when it panics.
 pub fn with_wiped_stack<T>(work: impl FnOnce(&WipedStack) -> T) -> T {
-    let done = below(work);
-    overwrite();
-    done
+    let _overwrites = Overwrites;
+    below(work)
+}
+
+/// Overwrites the stack below the frame in which it ends.
+struct Overwrites;
+
+impl Drop for Overwrites {
+    fn drop(&mut self) {
+        overwrite();
+    }
 }
 
 /// In a frame of its own, so that what it leaves lies where [`overwrite`] writes.

@@ -68,13 +68,16 @@ pub(crate) fn beside_openers<'env, T>(reading: impl FnOnce(&Openers<'env>) -> T)
     let (sender, receiver) = sync_channel::<Work<'env>>(WAITING_MAX);
     let receiver = Arc::new(Mutex::new(receiver));
     thread::scope(|scope| {
+        let mut threads = 0;
         for _ in 0..(*CORES).min(THREADS_MAX) {
             let receiver = receiver.clone();
-            scope.spawn(move || with_wiped_stack(|wiped| open(&receiver, wiped)));
+            let opening = move || with_wiped_stack(|wiped| open(&receiver, wiped));
+            // A system that gives no thread must not keep a vault shut.
+            threads += usize::from(thread::Builder::new().spawn_scoped(scope, opening).is_ok());
         }
         // With the last thread, should all of them panic, nobody can be given anything.
         drop(receiver);
-        let openers = Openers(Some(sender));
+        let openers = if threads == 0 { Openers::none() } else { Openers(Some(sender)) };
         reading(&openers)
     })
 }

@@ -121,6 +121,11 @@ impl Page {
         self.rows.len()
     }
 
+    /// Whether it holds as many as a page is read with.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= usize::from(ROWS)
+    }
+
     pub(crate) fn push(&mut self, row: SealedRow<'_>) {
         let SealedRow { owner, id, generation, overview } = row;
         self.rows.push(Row {
@@ -174,7 +179,12 @@ pub(crate) async fn read_rows<T>(
         Err(Unread::Failed(error)) => Err(error),
         Err(Unread::Structure) => {
             tracing::warn!("a table is damaged; reading what can be reached of it");
-            Ok(vec![each(salvage(connection, statements).await?)])
+            let mut parts = Vec::new();
+            for page in salvage(connection, statements).await? {
+                parts.push(each(page));
+                tokio::task::yield_now().await;
+            }
+            Ok(parts)
         }
     }
 }
@@ -196,6 +206,8 @@ async fn read_pages<T>(
         // Asked once, it sets SQLite's thread to work.
         let early = reading.as_mut().now_or_never();
         parts.push(each(page));
+        // Where it was opened here the next page may be there already, and others of this thread have their turn.
+        tokio::task::yield_now().await;
         next = match early {
             Some(read) => read?,
             None => reading.await?,

@@ -13,7 +13,10 @@ use crate::{
 type Found = (Vec<u8>, Vec<u8>, i64, Vec<u8>);
 
 /// Every row that the table still leads to. One that is there and cannot be read is among them, empty.
-pub(crate) async fn salvage(connection: &mut SqliteConnection, statements: &Statements) -> Result<Page, VaultError> {
+pub(crate) async fn salvage(
+    connection: &mut SqliteConnection,
+    statements: &Statements,
+) -> Result<Vec<Page>, VaultError> {
     let mut rows = along(connection, statements).await?;
     if rows.broke_off {
         let rowids = rowids(connection, statements).await?;
@@ -22,11 +25,15 @@ pub(crate) async fn salvage(connection: &mut SqliteConnection, statements: &Stat
             rows.found.push(found);
         }
     }
-    let mut page = Page::default();
+    let (mut pages, mut page) = (Vec::new(), Page::default());
     for (owner, id, generation, overview) in &rows.found {
+        if page.is_full() {
+            pages.push(std::mem::take(&mut page));
+        }
         page.push(SealedRow { owner, id, generation: *generation, overview });
     }
-    Ok(page)
+    pages.push(page);
+    Ok(pages)
 }
 
 /// What a walk along the rows found.
