@@ -8,9 +8,8 @@ use std::{
 
 use anyhow::Context as _;
 use holdfast_model::{
-    Account, AccountId, AccountOrigin, ClientAuthentication, Condition, Credential, CredentialId, CredentialKind,
-    Fingerprint, KeyringSecret, Known, Lifetime, Origin, Passphrase, Provider, ProviderOrigin, SecretValue, Source,
-    UnixMillis, VaultId,
+    Account, AccountId, AccountOrigin, Condition, Credential, CredentialId, CredentialKind, Fingerprint, KeyringSecret,
+    Known, Lifetime, Origin, Passphrase, Provider, SecretValue, Source, UnixMillis, VaultId,
     ports::{CredentialWrite, RefreshIntent, UnlockMaterial, UnlockMethod, VaultFile as _, VaultStore},
 };
 use holdfast_vault::SqliteVault;
@@ -174,19 +173,13 @@ fn text(number: u64, which: u64, length: u64) -> String {
 
 fn provider() -> Provider {
     Provider {
-        name: "bench".parse().unwrap_or_else(|_| unreachable!("a short name")),
         display_name: "Benchmark".into(),
-        issuer: "https://issuer.example/tenant/0b9e4b4f".into(),
-        metadata_url: None,
-        client_id: "0f4a6ed1-holdfast".into(),
-        client_authentication: ClientAuthentication::None,
-        redirect_uri: None,
         scopes: vec!["openid".into()],
-        refresh_absolute_s: None,
-        refresh_sliding_s: None,
-        access_lifetime_s: None,
-        extra: Default::default(),
-        origin: ProviderOrigin::Added,
+        ..Provider::new(
+            "bench".parse().unwrap_or_else(|_| unreachable!("a short name")),
+            "https://issuer.example/tenant/0b9e4b4f",
+            "0f4a6ed1-holdfast",
+        )
     }
 }
 

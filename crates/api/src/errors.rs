@@ -244,6 +244,9 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         EngineError::ProviderNotFound(_) => {
             plain(C::ProviderNotFound, "holdfast provider list shows those that there are.")
         }
+        EngineError::ProfileNotFound(_) => {
+            plain(C::ProviderInvalid, "Nothing was kept. holdfast provider profiles shows those that there are.")
+        }
         EngineError::ProviderExists(_) => plain(C::ProviderExists, "Choose another name, or remove the old one first."),
         EngineError::ProviderInvalid(_) => {
             plain(C::ProviderInvalid, "Nothing was kept. holdfast provider add --help says what it takes.")

@@ -14,6 +14,7 @@ mod limits;
 mod openapi;
 mod patience;
 mod places;
+mod profiles;
 mod request;
 mod routes;
 mod server;

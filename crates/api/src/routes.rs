@@ -10,10 +10,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use holdfast_engine::{Caller, Engine, EngineError, NewProvider, SignOutKind, TokenDemand};
+use holdfast_engine::{Caller, Engine, EngineError, NewProvider, SignOutKind, TokenDemand, Wanted};
 use holdfast_model::{
-    AuditAction, ClientAuthentication, ClientSecret, Passphrase, Provider, ProviderName, ProviderOrigin, SignInId,
-    UnixMillis, ports::AuditFilter,
+    AuditAction, ClientAuthentication, ClientSecret, Endpoints, Passphrase, PersonPointers, Protocol, ProviderName,
+    ProviderOrigin, SignInId, UnixMillis, ports::AuditFilter,
 };
 use holdfast_wire as wire;
 use serde::Deserialize;
@@ -64,6 +64,7 @@ pub fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(sign_out_all))
         .merge(crate::care::router())
         .merge(crate::imports::router())
+        .merge(crate::profiles::router())
         .routes(routes!(log))
         .routes(routes!(stop_agent))
 }
@@ -158,29 +159,42 @@ fn new_provider(request: wire::AddProvider) -> Result<NewProvider, ApiError> {
         ApiError::new(code, format!("The name does not fit: {error}. Nothing was kept."), "Choose another name.")
     })?;
     let secret = request.client_secret.map(|secret| ClientSecret::new(secret.expose_secret().to_owned()));
-    let client_authentication = match request.client_authentication {
-        Some(wire::ClientAuthentication::None) => ClientAuthentication::None,
-        Some(wire::ClientAuthentication::ClientSecretBasic) => ClientAuthentication::ClientSecretBasic,
-        Some(wire::ClientAuthentication::ClientSecretPost) => ClientAuthentication::ClientSecretPost,
-        None if secret.is_some() => ClientAuthentication::ClientSecretBasic,
-        None => ClientAuthentication::None,
-    };
-    let provider = Provider {
-        display_name: request.display_name.unwrap_or_else(|| name.to_string()),
-        name,
+    let wanted = Wanted {
+        profile: request.profile,
+        variables: request.variables,
+        display_name: request.display_name,
         issuer: request.issuer,
         metadata_url: request.metadata_url,
         client_id: request.client_id,
-        client_authentication,
+        client_authentication: request.client_authentication.map(|authentication| match authentication {
+            wire::ClientAuthentication::None => ClientAuthentication::None,
+            wire::ClientAuthentication::ClientSecretBasic => ClientAuthentication::ClientSecretBasic,
+            wire::ClientAuthentication::ClientSecretPost => ClientAuthentication::ClientSecretPost,
+        }),
+        has_secret: secret.is_some(),
         redirect_uri: request.redirect_uri,
-        scopes: holdfast_engine::scopes_or_default(request.scopes),
+        scopes: request.scopes,
         refresh_absolute_s: request.refresh_absolute_s,
         refresh_sliding_s: request.refresh_sliding_s,
         access_lifetime_s: request.access_lifetime_s,
         extra: request.extra,
-        origin: ProviderOrigin::Added,
+        protocol: request.protocol.map(|protocol| match protocol {
+            wire::Protocol::Oidc => Protocol::Oidc,
+            wire::Protocol::Oauth2 => Protocol::Oauth2,
+        }),
+        endpoints: Endpoints {
+            authorization: request.endpoints.authorization,
+            token: request.endpoints.token,
+            device_authorization: request.endpoints.device_authorization,
+            revocation: request.endpoints.revocation,
+            introspection: request.endpoints.introspection,
+            userinfo: request.endpoints.userinfo,
+            jwks: request.endpoints.jwks,
+            end_session: request.endpoints.end_session,
+        },
+        person: request.person.map(|wire::PersonPointers { subject, username }| PersonPointers { subject, username }),
     };
-    Ok(NewProvider { provider, secret })
+    Ok(NewProvider { provider: wanted.provider(name, ProviderOrigin::Added)?, secret })
 }
 
 /// Adds all providers of a file, or none.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use holdfast_engine::{AccountSnapshot, EngineStatus, LockReason, SignInSnapshot, SignOutReport as Report, TokenEnd};
 use holdfast_model::{
-    AccountOrigin, Action, AuditEntry, Condition, Credential, CredentialKind, Limit, NeedsSignIn, Origin, Provider,
-    ProviderOrigin, RevokedBy, SignInState, Source, State, TokenTypeHint, UnixMillis, VaultState,
+    AccountOrigin, Action, AuditEntry, ClientAuthentication, Condition, Credential, CredentialKind, Limit, NeedsSignIn,
+    Origin, PersonPointers, Protocol, Provider, ProviderOrigin, RevokedBy, SignInState, Source, State, TokenTypeHint,
+    UnixMillis, VaultState,
     ports::{AuditLine, BackupSummary, CheckReport, Damage, Standing, UnlockMethod, VaultError},
 };
 use holdfast_wire as wire;
@@ -130,25 +131,49 @@ pub fn backup_report(path: String, summary: BackupSummary) -> wire::BackupReport
     wire::BackupReport { path, made_at, accounts, credentials, providers, revocations, audit_lines, left_out }
 }
 
+pub const fn client_authentication(authentication: ClientAuthentication) -> wire::ClientAuthentication {
+    match authentication {
+        ClientAuthentication::None => wire::ClientAuthentication::None,
+        ClientAuthentication::ClientSecretBasic => wire::ClientAuthentication::ClientSecretBasic,
+        ClientAuthentication::ClientSecretPost => wire::ClientAuthentication::ClientSecretPost,
+    }
+}
+
+pub const fn protocol(protocol: Protocol) -> wire::Protocol {
+    match protocol {
+        Protocol::Oidc => wire::Protocol::Oidc,
+        Protocol::Oauth2 => wire::Protocol::Oauth2,
+    }
+}
+
 pub fn provider(provider: Provider) -> wire::ProviderView {
-    use holdfast_model::ClientAuthentication as A;
+    let endpoints = provider.endpoints;
     wire::ProviderView {
         name: provider.name.to_string(),
         display_name: provider.display_name,
         issuer: provider.issuer,
         metadata_url: provider.metadata_url,
         client_id: provider.client_id,
-        client_authentication: match provider.client_authentication {
-            A::None => wire::ClientAuthentication::None,
-            A::ClientSecretBasic => wire::ClientAuthentication::ClientSecretBasic,
-            A::ClientSecretPost => wire::ClientAuthentication::ClientSecretPost,
-        },
+        client_authentication: client_authentication(provider.client_authentication),
         redirect_uri: provider.redirect_uri,
         scopes: provider.scopes,
         refresh_absolute_s: provider.refresh_absolute_s,
         refresh_sliding_s: provider.refresh_sliding_s,
         access_lifetime_s: provider.access_lifetime_s,
         extra: provider.extra,
+        protocol: protocol(provider.protocol),
+        endpoints: wire::Endpoints {
+            authorization: endpoints.authorization,
+            token: endpoints.token,
+            device_authorization: endpoints.device_authorization,
+            revocation: endpoints.revocation,
+            introspection: endpoints.introspection,
+            userinfo: endpoints.userinfo,
+            jwks: endpoints.jwks,
+            end_session: endpoints.end_session,
+        },
+        person: provider.person.map(|PersonPointers { subject, username }| wire::PersonPointers { subject, username }),
+        profile: provider.profile.map(|profile| profile.to_string()),
         origin: match provider.origin {
             ProviderOrigin::Added => wire::ProviderOrigin::Added,
             ProviderOrigin::File => wire::ProviderOrigin::File,

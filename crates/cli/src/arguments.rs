@@ -142,6 +142,11 @@ pub enum ProviderCommand {
     List,
     /// Show a provider
     Show(Provider),
+    /// List the services that are known, or show what is known of one
+    Profiles {
+        /// The profile
+        profile: Option<String>,
+    },
     /// Add a provider; it is looked up at its issuer first
     Add(Box<ProviderAdd>),
     /// Import the providers of a TOML file: all of them or, when one is wrong, none
@@ -166,9 +171,15 @@ pub struct ProviderAdd {
     /// Its name for people [default: the short name]
     #[arg(long, value_name = "NAME")]
     pub display_name: Option<String>,
+    /// What is known of the service (`holdfast provider profiles`)
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// A variable of the profile; may be repeated
+    #[arg(long = "set", value_name = "K=V", value_parser = parameter, requires = "profile")]
+    pub variables: Vec<(String, String)>,
     /// The issuer identifier (https; http on loopback only)
-    #[arg(long, value_name = "URL")]
-    pub issuer: String,
+    #[arg(long, value_name = "URL", required_unless_present = "profile")]
+    pub issuer: Option<String>,
     /// Where the metadata is, when not at the issuer's well-known address
     #[arg(long, value_name = "URL")]
     pub metadata_url: Option<String>,
@@ -193,7 +204,24 @@ pub struct ProviderAdd {
     /// One more parameter of the authorization request; may be repeated
     #[arg(long, value_name = "K=V", value_parser = parameter)]
     pub extra: Vec<(String, String)>,
+    /// It speaks OAuth 2 and no OpenID Connect: there is no ID token
+    #[arg(long)]
+    pub oauth2: bool,
+    /// An address in place of what the metadata says; may be repeated
+    #[arg(long = "endpoint", value_name = "NAME=URL", value_parser = parameter, long_help = ENDPOINT_HELP)]
+    pub endpoints: Vec<(String, String)>,
+    /// Where its userinfo answer has what never changes of a person: a JSON pointer such as /id
+    #[arg(long, value_name = "POINTER")]
+    pub subject_at: Option<String>,
+    /// Where its userinfo answer has what people call them
+    #[arg(long, value_name = "POINTER", requires = "subject_at")]
+    pub username_at: Option<String>,
 }
+
+/// The names are those of the socket's `Endpoints`.
+const ENDPOINT_HELP: &str = "An address in place of what the metadata says; may be repeated. The names are authorization, token, \
+device_authorization, revocation, introspection, userinfo, jwks and end_session. With authorization and token (and jwks, where there \
+are ID tokens) no metadata is asked for.";
 
 #[derive(Debug, Args)]
 pub struct SignIn {

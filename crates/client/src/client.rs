@@ -6,8 +6,8 @@ use std::time::Duration;
 use holdfast_wire::{
     AccountList, AccountView, AddProvider, BackupReport, ChangeKey, CheckReport, EnterToken, EnteredToken, ImportFile,
     ImportOidcAgent, ImportProviders, ImportTokens, ImportedAccount, ImportedFile, ImportedTokens, InitVault,
-    MakeBackup, MakeRecoveryCode, ProviderList, ProviderView, RecoveryCodeReply, RemoveDamaged, RestoreReport,
-    RestoreVault, SignInView, SignOutReport, StartSignIn, Status, TokenReply, TokenRequest, UnlockVault,
+    MakeBackup, MakeRecoveryCode, ProfileList, ProviderList, ProviderView, RecoveryCodeReply, RemoveDamaged,
+    RestoreReport, RestoreVault, SignInView, SignOutReport, StartSignIn, Status, TokenReply, TokenRequest, UnlockVault,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -147,6 +147,11 @@ impl Client {
     /// `GET /v1/providers`
     pub fn providers(&self) -> Result<ProviderList, Error> {
         self.get("/v1/providers", LOCAL)
+    }
+
+    /// `GET /v1/profiles`
+    pub fn profiles(&self) -> Result<ProfileList, Error> {
+        self.get("/v1/profiles", LOCAL)
     }
 
     /// `GET /v1/providers/{provider}`

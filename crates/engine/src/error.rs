@@ -72,6 +72,9 @@ pub enum EngineError {
     /// No provider of that name.
     #[error("there is no provider {0}")]
     ProviderNotFound(String),
+    /// No profile of that name.
+    #[error("there is no profile {0}")]
+    ProfileNotFound(String),
     /// A provider of that name is there already.
     #[error("there is a provider {0} already; it was not changed")]
     ProviderExists(String),

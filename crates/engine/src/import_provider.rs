@@ -1,9 +1,7 @@
 //! The provider of an account that is taken over: one that is in the list, or a new one.
 
-use std::collections::BTreeMap;
-
 use holdfast_import::oidc_agent::OidcAgentAccount;
-use holdfast_model::{ClientAuthentication, ClientSecret, FailureKind, Provider, ProviderName, ProviderOrigin};
+use holdfast_model::{ClientAuthentication, ClientSecret, FailureKind, Provider, ProviderName};
 use url::Url;
 
 use crate::{Engine, EngineError, NewProvider, providers::check, scopes_or_default};
@@ -99,11 +97,8 @@ fn described(account: &OidcAgentAccount, name: ProviderName) -> Provider {
         |uri: &&String| Url::parse(uri).is_ok_and(|url| url.scheme() == "http" && url.port().is_some());
     let host = Url::parse(&account.issuer).ok().and_then(|url| url.host_str().map(str::to_owned));
     Provider {
-        name,
         display_name: host.unwrap_or_else(|| account.issuer.clone()),
-        issuer: account.issuer.clone(),
         metadata_url: account.config_endpoint.clone().filter(|address| *address != well_known),
-        client_id: account.client_id.clone(),
         client_authentication: match account.client_secret {
             Some(_) => ClientAuthentication::ClientSecretBasic,
             None => ClientAuthentication::None,
@@ -111,10 +106,6 @@ fn described(account: &OidcAgentAccount, name: ProviderName) -> Provider {
         // Clients of oidc-agent are registered with fixed ports. Its own scheme is none that could be received here.
         redirect_uri: account.redirect_uris.iter().find(is_loopback_address).cloned(),
         scopes: scopes_or_default(account.scopes.clone()),
-        refresh_absolute_s: None,
-        refresh_sliding_s: None,
-        access_lifetime_s: None,
-        extra: BTreeMap::new(),
-        origin: ProviderOrigin::Added,
+        ..Provider::new(name, account.issuer.clone(), account.client_id.clone())
     }
 }

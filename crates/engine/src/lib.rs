@@ -19,6 +19,8 @@ mod hand_out;
 mod import;
 mod import_provider;
 mod outbox;
+mod profile;
+mod profiles;
 mod provider_file;
 mod providers;
 mod renewal;
@@ -32,6 +34,7 @@ mod tries;
 mod unlock;
 mod vault;
 mod view;
+mod wanted;
 
 pub use auto_lock::{Absence, LockPolicy, LockReason};
 pub use care::{NewKey, Restore};
@@ -44,6 +47,10 @@ pub use holdfast_import::{
     static_tokens::{FieldError, Secret as WrittenSecret, StaticTokensError, Written as WrittenToken},
 };
 pub use import::{ImportOidcAgent, ImportOutcome, ImportReport};
+pub use profile::{
+    Confidence, FactSource, Pkce, Profile, RedirectRule, RevocationCall, RevocationWay, Rotation, Variable,
+};
+pub use profiles::profiles;
 pub use provider_file::{ProviderFileError, parse_provider_file, scopes_or_default};
 pub use providers::NewProvider;
 pub use sign_in::{SignInSnapshot, StartSignIn};
@@ -51,3 +58,4 @@ pub use sign_out::{SignOutKind, SignOutReport, TokenEnd, TokenReport};
 pub use static_tokens::{EnteredToken, TokenListFormat};
 pub use unlock::Typed;
 pub use view::{AccountSnapshot, EngineStatus};
+pub use wanted::Wanted;

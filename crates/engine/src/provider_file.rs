@@ -12,10 +12,12 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_model::{ClientAuthentication, Provider, ProviderName, ProviderOrigin, displayable};
+use holdfast_model::{
+    ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderOrigin, displayable,
+};
 use serde::Deserialize;
 
-use crate::{EngineError, providers::check};
+use crate::{EngineError, Wanted};
 
 /// Scopes when a file or a person names none: an identity, and a refresh token (OpenID Connect Core section 11).
 const DEFAULT_SCOPES: [&str; 2] = ["openid", "offline_access"];
@@ -46,8 +48,11 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Entry {
     name: ProviderName,
+    profile: Option<String>,
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
     display_name: Option<String>,
-    issuer: String,
+    issuer: Option<String>,
     metadata_url: Option<String>,
     client_id: String,
     client_authentication: Option<ClientAuthentication>,
@@ -59,6 +64,10 @@ struct Entry {
     access_lifetime_s: Option<u64>,
     #[serde(default)]
     extra: BTreeMap<String, String>,
+    protocol: Option<Protocol>,
+    #[serde(default)]
+    endpoints: Endpoints,
+    userinfo: Option<PersonPointers>,
 }
 
 /// Reads the text of a provider file; the error names line, column and reason.
@@ -73,30 +82,50 @@ pub fn parse_provider_file(text: &str) -> Result<Vec<Provider>, ProviderFileErro
     let file: File = toml::from_str(text).map_err(|error| told_in_one_line(text, &error))?;
     let mut providers: Vec<Provider> = Vec::new();
     for entry in file.provider {
-        let provider = Provider {
-            display_name: entry.display_name.unwrap_or_else(|| entry.name.to_string()),
-            name: entry.name,
-            issuer: entry.issuer,
-            metadata_url: entry.metadata_url,
-            client_id: entry.client_id,
-            client_authentication: entry.client_authentication.unwrap_or_default(),
-            redirect_uri: entry.redirect_uri,
-            scopes: scopes_or_default(entry.scopes),
-            refresh_absolute_s: entry.refresh_absolute_s,
-            refresh_sliding_s: entry.refresh_sliding_s,
-            access_lifetime_s: entry.access_lifetime_s,
-            extra: entry.extra,
-            origin: ProviderOrigin::File,
-        };
-        check(&provider).map_err(|error: EngineError| {
-            ProviderFileError::quoting(&format!("In the provider {}: {error}", provider.name))
-        })?;
+        let name = entry.name.clone();
+        let provider = entry
+            .provider()
+            .map_err(|error: EngineError| ProviderFileError::quoting(&format!("In the provider {name}: {error}")))?;
         if providers.iter().any(|known| known.name == provider.name) {
             return Err(ProviderFileError(format!("The provider {} stands twice in the file.", provider.name)));
         }
         providers.push(provider);
     }
     Ok(providers)
+}
+
+impl Entry {
+    fn provider(self) -> Result<Provider, EngineError> {
+        let wanted = Wanted {
+            profile: self.profile,
+            variables: self.variables,
+            display_name: self.display_name,
+            issuer: self.issuer,
+            metadata_url: self.metadata_url,
+            client_id: self.client_id,
+            client_authentication: self.client_authentication,
+            has_secret: false,
+            redirect_uri: self.redirect_uri,
+            scopes: self.scopes,
+            refresh_absolute_s: self.refresh_absolute_s,
+            refresh_sliding_s: self.refresh_sliding_s,
+            access_lifetime_s: self.access_lifetime_s,
+            extra: self.extra,
+            protocol: self.protocol,
+            endpoints: self.endpoints,
+            person: self.userinfo,
+        };
+        let by_profile = wanted.profile.is_some() && wanted.client_authentication.is_none();
+        let provider = wanted.provider(self.name, ProviderOrigin::File)?;
+        if by_profile && provider.client_authentication != ClientAuthentication::None {
+            return Err(EngineError::ProviderInvalid(
+                "A client there has a secret, and secrets do not belong in files. \
+                 Use: holdfast provider add NAME --profile PROFILE --client-secret-stdin"
+                    .into(),
+            ));
+        }
+        Ok(provider)
+    }
 }
 
 /// Line and reason, without the picture of the line that the parser draws: an error is shown in one line.
@@ -190,6 +219,44 @@ mod tests {
             assert!(!error.contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)), "{error:?}");
             assert!(error.len() < 2_000, "{} bytes", error.len());
         }
+    }
+
+    #[test]
+    fn a_profile_fills_an_entry_in_and_what_stands_beside_it_counts_for_more() {
+        let text = "[[provider]]\nname = \"crm\"\nprofile = \"superoffice\"\nclient_id = \"c\"\naccess_lifetime_s = 300\n\
+                    extra = { acr_values = \"tenant:Cust1\" }\nvariables = { env = \"sod\" }\n";
+        let provider = parse_provider_file(text).expect("valid").remove(0);
+        assert_eq!(provider.issuer, "https://sod.superoffice.com");
+        assert_eq!((provider.access_lifetime_s, provider.display_name.as_str()), (Some(300), "SuperOffice CRM Online"));
+        assert_eq!((provider.extra["acr_values"].as_str(), provider.origin), ("tenant:Cust1", ProviderOrigin::File));
+        for (wrong, words) in [
+            (text.replace("\"sod\"", "\"production\""), "one of online"),
+            (text.replace("superoffice", "superofice"), "no profile superofice"),
+            (
+                text.replace("profile = \"superoffice\"", "issuer = \"https://a.example\""),
+                "Only a profile has variables",
+            ),
+            (
+                text.replace("superoffice", "google").replace("variables = { env = \"sod\" }", ""),
+                "secrets do not belong",
+            ),
+            (GOOD.replace("issuer = \"http://127.0.0.1:4000\"\n", ""), "An issuer or a profile is needed"),
+        ] {
+            let error = parse_provider_file(&wrong).expect_err(words).to_string();
+            assert!(error.contains(words) && error.contains("In the provider"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_address_by_hand_is_checked_and_named() {
+        let with = |endpoints: &str| parse_provider_file(&format!("{GOOD}protocol = \"oauth2\"\n{endpoints}"));
+        let provider = with("endpoints = { token = \"https://a.example/t\" }\n").expect("valid").remove(0);
+        assert_eq!(provider.endpoints.token.as_deref(), Some("https://a.example/t"));
+        let plain = with("endpoints = { token = \"http://a.example/t\" }\n").expect_err("http").to_string();
+        assert!(plain.contains("token endpoint") && plain.contains("not https"), "{plain}");
+        assert!(with("endpoints = { tokn = \"https://a.example/t\" }\n").is_err(), "a misspelt name");
+        let pointer = with("userinfo = { subject = \"id\" }\n").expect_err("no pointer").to_string();
+        assert!(pointer.contains("JSON pointer"), "{pointer}");
     }
 
     #[test]

@@ -139,8 +139,10 @@ pub(crate) fn check(provider: &Provider) -> Result<(), EngineError> {
     if provider.client_id.trim().is_empty() {
         return wrong("A client id is needed: register an application at the provider and use its client id.".into());
     }
-    for (what, address) in [("issuer", Some(&provider.issuer)), ("metadata URL", provider.metadata_url.as_ref())] {
-        let Some(address) = address else { continue };
+    let metadata = provider.metadata_url.as_deref().map(|url| ("metadata URL".to_owned(), url));
+    let endpoints = provider.endpoints.iter().map(|(name, url)| (format!("{name} endpoint"), url));
+    let addresses = [("issuer".to_owned(), provider.issuer.as_str())].into_iter().chain(metadata).chain(endpoints);
+    for (what, address) in addresses {
         let Ok(url) = Url::parse(address) else {
             return wrong(format!(
                 "The {what} {address} is not an address. It has to look like https://login.example.org"
@@ -151,6 +153,13 @@ pub(crate) fn check(provider: &Provider) -> Result<(), EngineError> {
         }
         if url.query().is_some() && what == "issuer" || url.fragment().is_some() {
             return wrong(format!("The {what} {address} has a query or a fragment; an issuer has neither."));
+        }
+    }
+    if let Some(person) = &provider.person {
+        let pointers = [Some(&person.subject), person.username.as_ref()];
+        // RFC 6901 section 3.
+        if let Some(wrong_one) = pointers.into_iter().flatten().find(|pointer| !pointer.starts_with('/')) {
+            return wrong(format!("\"{wrong_one}\" is no JSON pointer. It has to look like /user/id"));
         }
     }
     if let Some(redirect) = &provider.redirect_uri {

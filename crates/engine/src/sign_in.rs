@@ -299,7 +299,9 @@ impl Engine {
         let Wanted { client, signed_in, .. } = wanted;
         let person = (claims.issuer.clone(), claims.subject.clone());
         let now = self.signed_in_at(client.provider.name.as_str());
-        if signed_in.contains(&person) || now.contains(&person) {
+        // Tokens of somebody whom nobody names may be those of anybody who is signed in.
+        let may_be_anybodys = claims.subject.is_empty() && !(signed_in.is_empty() && now.is_empty());
+        if signed_in.contains(&person) || now.contains(&person) || may_be_anybodys {
             return;
         }
         let refresh = grant.refresh_token.clone().map(|token| (TokenTypeHint::RefreshToken, token.into()));
@@ -447,7 +449,11 @@ pub(crate) fn account_for(
     scopes: &[String],
     at: UnixMillis,
 ) -> Result<Account, EngineError> {
-    let same_person = known.iter().find(|account| is_person(account, provider, claims));
+    let same_person = known.iter().find(|account| is_person(account, provider, claims)).or_else(|| {
+        // Whom nobody names is known by what their person calls them.
+        let label = label.filter(|_| claims.subject.is_empty())?;
+        known.iter().find(|account| account.label == label && is_nameless(account, provider, claims))
+    });
     if let Some(label) = label {
         let of_another = known
             .iter()
@@ -487,6 +493,15 @@ fn is_person(account: &Account, provider: &Provider, claims: &IdentityClaims) ->
         && account.provider == provider.name
         && account.issuer == claims.issuer
         && account.subject == claims.subject
+        && account.client_id == provider.client_id
+}
+
+/// Whether nobody ever said whose account it is, at this provider and for this client.
+fn is_nameless(account: &Account, provider: &Provider, claims: &IdentityClaims) -> bool {
+    account.subject.is_empty()
+        && !account.is_entered()
+        && account.provider == provider.name
+        && account.issuer == claims.issuer
         && account.client_id == provider.client_id
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AccountId, AuditAction, Change, ClientAuthentication, Condition, Credential, CredentialKind, Provider,
-    ProviderOrigin, RevokedBy, SecretValue, TokenTypeHint, UnixMillis, ports::VaultError,
+    Account, AccountId, AuditAction, Change, Condition, Credential, CredentialKind, Provider, ProviderOrigin,
+    RevokedBy, SecretValue, TokenTypeHint, UnixMillis, ports::VaultError,
 };
 use tracing::{info, warn};
 
@@ -287,18 +287,8 @@ const fn hint_of(kind: CredentialKind) -> Option<TokenTypeHint> {
 /// was signed in at, as a public client.
 fn as_signed_in(account: &Account) -> Provider {
     Provider {
-        name: account.provider.clone(),
         display_name: account.provider.to_string(),
-        issuer: account.issuer.clone(),
-        metadata_url: None,
-        client_id: account.client_id.clone(),
-        client_authentication: ClientAuthentication::None,
-        redirect_uri: None,
-        scopes: Vec::new(),
-        refresh_absolute_s: None,
-        refresh_sliding_s: None,
-        access_lifetime_s: None,
-        extra: std::collections::BTreeMap::new(),
         origin: ProviderOrigin::File,
+        ..Provider::new(account.provider.clone(), account.issuer.clone(), account.client_id.clone())
     }
 }

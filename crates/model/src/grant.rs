@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AccessToken, AccountId, Credential, CredentialId, CredentialKind, CredentialSet, IdToken, Known, Lifetime, Origin,
-    Provider, RefreshToken, SecretValue, Source, UnixMillis,
+    Protocol, Provider, RefreshToken, SecretValue, Source, UnixMillis,
 };
 
 /// Lifetime assumed for an access token when nobody says one: five minutes, the shortest default in the field.
@@ -92,7 +92,7 @@ pub fn credentials_of(
         make(
             old_access,
             CredentialKind::AccessToken,
-            access_lifetime(provider, grant),
+            access_lifetime(provider, grant, grant.refresh_token.is_some() || old_refresh.is_some()),
             grant.access_token.fingerprint(),
         ),
         Some(grant.access_token.clone().into()),
@@ -121,10 +121,16 @@ pub fn credentials_of(
     made
 }
 
-fn access_lifetime(provider: &Provider, grant: &TokenGrant) -> Lifetime {
+/// A service without OpenID Connect that tells neither an end nor a refresh token gives tokens that serve until somebody ends them
+/// (GitHub's OAuth apps, among others): to assume an end would send the person to sign in again for nothing.
+fn access_lifetime(provider: &Provider, grant: &TokenGrant, renewable: bool) -> Lifetime {
     let at = grant.received_at;
     let mut lifetime = Lifetime::beginning(at);
     let after = |seconds: u64| at.plus_millis(millis(seconds));
+    let nobody_tells = (grant.expires_in_s, grant.access_exp, provider.access_lifetime_s) == (None, None, None);
+    if nobody_tells && !renewable && provider.protocol == Protocol::Oauth2 {
+        return lifetime;
+    }
     lifetime.absolute_expires_at = Some(match (grant.expires_in_s, grant.access_exp, provider.access_lifetime_s) {
         (Some(seconds), _, _) => Known::new(after(seconds), Origin::Reported),
         (None, Some(exp), _) => Known::new(exp, Origin::Jwt),

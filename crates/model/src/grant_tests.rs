@@ -1,23 +1,14 @@
-use std::collections::BTreeMap;
-
 use super::*;
-use crate::{ClientAuthentication, ProviderOrigin, testing::T0, testing::at};
+use crate::{testing::T0, testing::at};
 
 fn provider() -> Provider {
     Provider {
-        name: "demo".parse().expect("a valid name"),
         display_name: "Demo".into(),
-        issuer: "https://demo.example".into(),
-        metadata_url: None,
-        client_id: "native".into(),
-        client_authentication: ClientAuthentication::None,
-        redirect_uri: None,
         scopes: vec!["openid".into()],
         refresh_absolute_s: Some(1000),
         refresh_sliding_s: Some(100),
         access_lifetime_s: Some(1200),
-        extra: BTreeMap::new(),
-        origin: ProviderOrigin::Added,
+        ..Provider::new("demo".parse().expect("a valid name"), "https://demo.example", "native")
     }
 }
 
@@ -86,6 +77,20 @@ fn the_end_of_an_access_token_comes_from_the_best_source_that_there_is() {
         (grant.expires_in_s, grant.access_exp, provider.access_lifetime_s) = (None, None, None);
     };
     assert_eq!(origin(nothing), Known::new(at(300), Origin::Assumed));
+}
+
+#[test]
+fn a_token_that_nothing_renews_and_of_which_nobody_tells_an_end_serves_until_somebody_ends_it() {
+    let lifetime = |protocol, refresh_token| {
+        let mut grant = grant(T0, refresh_token);
+        (grant.expires_in_s, grant.access_exp) = (None, None);
+        let provider = Provider { protocol, access_lifetime_s: None, ..provider() };
+        let made = credentials_of(AccountId::from_bytes([1; 16]), &provider, &[], None, &grant);
+        made[0].0.lifetime.absolute_expires_at.map(|end| end.origin)
+    };
+    assert_eq!(lifetime(Protocol::Oauth2, None), None);
+    assert_eq!(lifetime(Protocol::Oauth2, Some("rt-0")), Some(Origin::Assumed), "to renew it early costs nothing");
+    assert_eq!(lifetime(Protocol::Oidc, None), Some(Origin::Assumed));
 }
 
 #[test]

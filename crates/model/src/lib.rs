@@ -33,7 +33,10 @@ pub use ids::{AccountId, CredentialId, RevocationId, SignInId, VaultId};
 pub use label::{LABEL_MAX, LabelError, Labels, check_label, look_alike, visible_label};
 pub use lifetime::{Known, Lifetime, Limit, Origin};
 pub use plan::{Action, Plan, Trouble, plan, retry_at};
-pub use provider::{ClientAuthentication, Provider, ProviderName, ProviderNameError, ProviderOrigin};
+pub use provider::{
+    ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderNameError,
+    ProviderOrigin,
+};
 pub use revocation::{Revocation, RevocationOutcome, TokenTypeHint};
 pub use secret::{
     AccessToken, AuthorizationCode, ClientSecret, Fingerprint, IdToken, KeyringSecret, Passphrase, PkceVerifier,

@@ -67,6 +67,83 @@ pub enum ClientAuthentication {
     ClientSecretPost,
 }
 
+/// What an authorization server speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// OpenID Connect: an ID token says whose account it is.
+    #[default]
+    Oidc,
+    /// OAuth 2 alone: there is no ID token, and the userinfo endpoint says it, if anybody does.
+    Oauth2,
+}
+
+/// Addresses that a person or a profile gives. Each stands in for what the metadata says, and where all that a sign-in needs are
+/// given no metadata is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Endpoints {
+    /// Where the browser goes (RFC 6749 section 3.1).
+    pub authorization: Option<String>,
+    /// Where codes and refresh tokens go (RFC 6749 section 3.2).
+    pub token: Option<String>,
+    /// Where a device asks for its code (RFC 8628 section 3.1).
+    pub device_authorization: Option<String>,
+    /// Where tokens are revoked (RFC 7009 section 2).
+    pub revocation: Option<String>,
+    /// Where a token's state is asked for (RFC 7662 section 2).
+    pub introspection: Option<String>,
+    /// Where an access token's person is asked for (OpenID Connect Core section 5.3).
+    pub userinfo: Option<String>,
+    /// Where the signing keys are (RFC 7517 section 5).
+    pub jwks: Option<String>,
+    /// Where a session at the provider is ended (OpenID Connect RP-Initiated Logout section 2).
+    pub end_session: Option<String>,
+}
+
+impl Endpoints {
+    /// These, and `others` for what is not among them.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            authorization: self.authorization.or(others.authorization),
+            token: self.token.or(others.token),
+            device_authorization: self.device_authorization.or(others.device_authorization),
+            revocation: self.revocation.or(others.revocation),
+            introspection: self.introspection.or(others.introspection),
+            userinfo: self.userinfo.or(others.userinfo),
+            jwks: self.jwks.or(others.jwks),
+            end_session: self.end_session.or(others.end_session),
+        }
+    }
+
+    /// Each with its name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("authorization", &self.authorization),
+            ("token", &self.token),
+            ("device_authorization", &self.device_authorization),
+            ("revocation", &self.revocation),
+            ("introspection", &self.introspection),
+            ("userinfo", &self.userinfo),
+            ("jwks", &self.jwks),
+            ("end_session", &self.end_session),
+        ]
+        .into_iter()
+        .filter_map(|(name, address)| address.as_deref().map(|address| (name, address)))
+    }
+}
+
+/// Where a userinfo answer that is not OpenID Connect's names the person, as JSON pointers (RFC 6901).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonPointers {
+    /// To what never changes of them: a string or a number.
+    pub subject: String,
+    /// To what people call them.
+    pub username: Option<String>,
+}
+
 /// Who put the provider into the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,6 +182,43 @@ pub struct Provider {
     pub access_lifetime_s: Option<u64>,
     /// More parameters for the authorization request (`access_type=offline`, `acr_values=...`).
     pub extra: BTreeMap<String, String>,
+    /// What it speaks.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Addresses that stand in for its metadata.
+    #[serde(default)]
+    pub endpoints: Endpoints,
+    /// Where its userinfo answers name the person; `None` when as OpenID Connect says.
+    #[serde(default)]
+    pub person: Option<PersonPointers>,
+    /// The profile that it was made with.
+    #[serde(default)]
+    pub profile: Option<ProviderName>,
     /// Who put it here.
     pub origin: ProviderOrigin,
+}
+
+impl Provider {
+    /// A public client of an OpenID Connect provider, of which nothing else is known. It is called by its short name.
+    pub fn new(name: ProviderName, issuer: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self {
+            display_name: name.to_string(),
+            name,
+            issuer: issuer.into(),
+            metadata_url: None,
+            client_id: client_id.into(),
+            client_authentication: ClientAuthentication::None,
+            redirect_uri: None,
+            scopes: Vec::new(),
+            refresh_absolute_s: None,
+            refresh_sliding_s: None,
+            access_lifetime_s: None,
+            extra: BTreeMap::new(),
+            protocol: Protocol::Oidc,
+            endpoints: Endpoints::default(),
+            person: None,
+            profile: None,
+            origin: ProviderOrigin::Added,
+        }
+    }
 }

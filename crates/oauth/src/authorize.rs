@@ -1,7 +1,7 @@
 //! The authorization request: what the browser is sent to ([RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)).
 
 use holdfast_model::{
-    FailureKind, PkceVerifier, Provider, ProviderFailure,
+    FailureKind, PkceVerifier, Protocol, Provider, ProviderFailure,
     ports::{AuthorizationRequest, PendingAuthorization},
 };
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope, basic::BasicClient};
@@ -44,17 +44,20 @@ pub(crate) fn start(
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let nonce = CsrfToken::new_random_len(RANDOM_BYTES);
 
-    let scopes = scopes(&request.scopes);
+    let is_oidc = provider.protocol == Protocol::Oidc;
+    let scopes = scopes(&request.scopes, is_oidc);
     let mut url = client
         .authorize_url(|| CsrfToken::new_random_len(RANDOM_BYTES))
         .add_scopes(scopes.iter().map(|scope| Scope::new((*scope).to_owned())))
-        .set_pkce_challenge(challenge)
-        .add_extra_param("nonce", nonce.secret().as_str());
+        .set_pkce_challenge(challenge);
+    if is_oidc {
+        url = url.add_extra_param("nonce", nonce.secret().as_str());
+    }
     if let Some(hint) = &request.login_hint {
         url = url.add_extra_param("login_hint", hint.as_str());
     }
     // Providers drop `offline_access` unless the person is asked (OpenID Connect Core section 11).
-    if scopes.contains(&"offline_access") && !provider.extra.contains_key("prompt") {
+    if is_oidc && scopes.contains(&"offline_access") && !provider.extra.contains_key("prompt") {
         url = url.add_extra_param("prompt", "consent");
     }
     for (name, value) in &provider.extra {
@@ -77,17 +80,16 @@ pub(crate) fn start(
     })
 }
 
-/// `openid` and what was asked for: without an ID token nobody knows whose account it is.
-fn scopes(asked: &[String]) -> Vec<&str> {
-    let others = asked.iter().map(String::as_str).filter(|scope| *scope != "openid");
-    std::iter::once("openid").chain(others).collect()
+/// What was asked for, and `openid` where there are ID tokens: without one nobody knows whose account it is.
+fn scopes(asked: &[String], is_oidc: bool) -> Vec<&str> {
+    let others = asked.iter().map(String::as_str).filter(|scope| !is_oidc || *scope != "openid");
+    is_oidc.then_some("openid").into_iter().chain(others).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, HashMap};
 
-    use holdfast_model::{ClientAuthentication, ProviderOrigin};
     use oauth2::PkceCodeVerifier;
     use url::Url;
 
@@ -95,19 +97,9 @@ mod tests {
 
     fn provider(extra: &[(&str, &str)]) -> Provider {
         Provider {
-            name: "test".parse().unwrap(),
             display_name: "Test".into(),
-            issuer: "https://id.example".into(),
-            metadata_url: None,
-            client_id: "client one".into(),
-            client_authentication: ClientAuthentication::None,
-            redirect_uri: None,
-            scopes: vec![],
-            refresh_absolute_s: None,
-            refresh_sliding_s: None,
-            access_lifetime_s: None,
             extra: extra.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>(),
-            origin: ProviderOrigin::Added,
+            ..Provider::new("test".parse().unwrap(), "https://id.example", "client one")
         }
     }
 
@@ -116,7 +108,7 @@ mod tests {
             issuer: "https://id.example".into(),
             authorization_endpoint: "https://id.example/authorize?tenant=a".parse().unwrap(),
             token_endpoint: "https://id.example/token".parse().unwrap(),
-            jwks_uri: "https://id.example/jwks".parse().unwrap(),
+            jwks_uri: Some("https://id.example/jwks".parse().unwrap()),
             revocation_endpoint: None,
             userinfo_endpoint: None,
             iss_promised: true,

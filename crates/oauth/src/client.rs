@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use holdfast_model::{
-    AuthorizationCode, Clock, FailureKind, IdToken, IdentityClaims, Provider, ProviderFailure, RefreshToken,
+    AuthorizationCode, Clock, FailureKind, IdToken, IdentityClaims, Protocol, Provider, ProviderFailure, RefreshToken,
     RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint, UnixMillis,
     ports::{AuthorizationRequest, AuthorizationServer, Client, PendingAuthorization},
 };
@@ -50,11 +50,38 @@ impl OAuthClient {
     }
 
     async fn keys(&self, metadata: &Metadata) -> Result<Kept<KeySet>, ProviderFailure> {
-        self.keys.at(&self.http, &metadata.jwks_uri, || self.now()).await
+        self.keys.at(&self.http, metadata.keys_at()?, || self.now()).await
     }
 
     fn endpoint<'a>(&'a self, metadata: &'a Metadata, client: &'a Client) -> TokenEndpoint<'a> {
         TokenEndpoint { http: &self.http, clock: self.clock.as_ref(), metadata, client }
+    }
+
+    /// Whom the userinfo endpoint names; nobody where there is none.
+    async fn person(
+        &self,
+        client: &Client,
+        metadata: &Metadata,
+        grant: &TokenGrant,
+    ) -> Result<IdentityClaims, ProviderFailure> {
+        let (subject, username) = match &metadata.userinfo_endpoint {
+            Some(endpoint) => {
+                let person = client.provider.person.as_ref();
+                userinfo::ask(&self.http, endpoint, &grant.access_token, person, || self.now()).await?
+            }
+            None => Default::default(),
+        };
+        Ok(IdentityClaims { issuer: metadata.issuer.clone(), subject, username })
+    }
+
+    /// The same for tokens that are there to be kept: nothing that goes wrong with it is a failure.
+    async fn named(&self, client: &Client, metadata: &Metadata, granted: Granted) -> SignedIn {
+        let grant = granted.grant;
+        let claims = self.person(client, metadata, &grant).await.unwrap_or_else(|failure| {
+            tracing::warn!(kind = ?failure.kind, "nobody said whose token it is");
+            IdentityClaims { issuer: metadata.issuer.clone(), subject: String::new(), username: None }
+        });
+        SignedIn { grant, claims }
     }
 
     /// Checks the signature. When it fits no key at hand, the keys are fetched again once: the provider may have changed
@@ -68,7 +95,7 @@ impl OAuthClient {
     ) -> Result<(), Fault> {
         let mut signature = id_token::verify(token, checked, &keys.document);
         if signature != Signature::Good
-            && let Some(later) = self.keys.later_than(&keys, &self.http, &metadata.jwks_uri, || self.now()).await?
+            && let Some(later) = self.keys.later_than(&keys, &self.http, metadata.keys_at()?, || self.now()).await?
         {
             signature = id_token::verify(token, checked, &later.document);
         }
@@ -118,6 +145,12 @@ impl AuthorizationServer for OAuthClient {
             return Err(ProviderFailure::new(FailureKind::ResponseMismatch, "token", detail));
         }
         let metadata = self.metadata(&client.provider).await?;
+        if client.provider.protocol == Protocol::Oauth2 {
+            let endpoint = self.endpoint(&metadata, client);
+            let grant = endpoint.redeem(&code, &pending.verifier, &pending.redirect_uri).await?.grant;
+            let claims = self.person(client, &metadata, &grant).await?;
+            return Ok(SignedIn { grant, claims });
+        }
         // Before the code is spent: afterwards a failure here would leave tokens at the provider that nobody knows.
         let keys = self.keys(&metadata).await?;
         let endpoint = self.endpoint(&metadata, client);
@@ -141,7 +174,8 @@ impl AuthorizationServer for OAuthClient {
     ) -> Result<TokenGrant, ProviderFailure> {
         let metadata = self.metadata(&client.provider).await?;
         let mut granted = self.endpoint(&metadata, client).refresh(token).await?;
-        let Some(token) = granted.id_token.take() else { return Ok(granted.grant) };
+        let told = granted.id_token.take().filter(|_| client.provider.protocol == Protocol::Oidc);
+        let Some(token) = told else { return Ok(granted.grant) };
         let occasion = Occasion::Refresh { subject: expected_subject };
         let expected = expected(client, &metadata, &granted, occasion);
         match self.examine(&token, &expected, &metadata).await {
@@ -164,6 +198,10 @@ impl AuthorizationServer for OAuthClient {
     #[tracing::instrument(name = "take_over", skip_all, fields(provider = %client.provider.name))]
     async fn take_over(&self, client: &Client, token: &RefreshToken) -> Result<SignedIn, ProviderFailure> {
         let metadata = self.metadata(&client.provider).await?;
+        if client.provider.protocol == Protocol::Oauth2 {
+            let granted = self.endpoint(&metadata, client).refresh(token).await?;
+            return Ok(self.named(client, &metadata, granted).await);
+        }
         // Before the token is spent, as at a sign-in.
         self.keys(&metadata).await?;
         let mut granted = self.endpoint(&metadata, client).refresh(token).await?;
@@ -181,13 +219,7 @@ impl AuthorizationServer for OAuthClient {
                 }
             }
         }
-        let told = match &metadata.userinfo_endpoint {
-            Some(endpoint) => userinfo::ask(&self.http, endpoint, &granted.grant.access_token).await,
-            None => None,
-        };
-        let (subject, username) = told.unwrap_or_default();
-        let claims = IdentityClaims { issuer: metadata.issuer.clone(), subject, username };
-        Ok(SignedIn { grant: granted.grant, claims })
+        Ok(self.named(client, &metadata, granted).await)
     }
 
     #[tracing::instrument(name = "revoke", skip_all, fields(provider = %client.provider.name, hint = hint.as_str()))]

@@ -1,11 +1,12 @@
 //! Provider metadata: where the endpoints are, and proof that they belong to the issuer.
 //!
 //! [OpenID Connect Discovery 1.0 section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig)
-//! first, then [RFC 8414 section 3](https://www.rfc-editor.org/rfc/rfc8414#section-3).
+//! first, then [RFC 8414 section 3](https://www.rfc-editor.org/rfc/rfc8414#section-3) where there is no such document, or one that
+//! lacks endpoints. Addresses that a person or a profile gives stand in for both.
 
 use std::sync::Arc;
 
-use holdfast_model::{FailureKind, Provider, ProviderFailure, UnixMillis};
+use holdfast_model::{Endpoints, FailureKind, Protocol, Provider, ProviderFailure, UnixMillis};
 use serde::Deserialize;
 use url::Url;
 
@@ -26,15 +27,26 @@ pub(crate) struct Metadata {
     pub issuer: String,
     pub authorization_endpoint: Url,
     pub token_endpoint: Url,
-    pub jwks_uri: Url,
+    /// Where the keys of its ID tokens are; always there with OpenID Connect.
+    pub jwks_uri: Option<Url>,
     pub revocation_endpoint: Option<Url>,
     pub userinfo_endpoint: Option<Url>,
     /// The provider promises `iss` in its authorization response (RFC 9207 section 3).
     pub iss_promised: bool,
 }
 
+impl Metadata {
+    /// Where the keys of its ID tokens are.
+    pub fn keys_at(&self) -> Result<&Url, ProviderFailure> {
+        self.jwks_uri.as_ref().ok_or_else(|| {
+            let detail = "This provider publishes no signing keys, so nothing that it signs can be checked.";
+            ProviderFailure::new(FailureKind::EndpointMissing, PLACE, detail)
+        })
+    }
+}
+
 /// The document as it stands on the wire. Members that Holdfast does not use are not looked at.
-#[derive(Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 struct Document {
     issuer: Option<String>,
     authorization_endpoint: Option<String>,
@@ -48,8 +60,11 @@ struct Document {
 
 /// Finds metadata and remembers it.
 pub(crate) struct Discovery {
-    documents: Documents<(String, Option<String>), Metadata>,
+    documents: Documents<Key, Metadata>,
 }
+
+/// What metadata depends on.
+type Key = (String, Option<String>, Endpoints, Protocol);
 
 impl Discovery {
     pub fn new() -> Self {
@@ -65,7 +80,8 @@ impl Discovery {
         want: Want,
         now: impl Fn() -> UnixMillis,
     ) -> Result<Arc<Metadata>, ProviderFailure> {
-        let key = (provider.issuer.clone(), provider.metadata_url.clone());
+        let key =
+            (provider.issuer.clone(), provider.metadata_url.clone(), provider.endpoints.clone(), provider.protocol);
         let at = now();
         let kept = self.documents.get(&key, want, now, fetch(http, provider, at)).await?;
         Ok(kept.document)
@@ -75,6 +91,9 @@ impl Discovery {
 async fn fetch(http: &Http, provider: &Provider, now: UnixMillis) -> Result<Metadata, ProviderFailure> {
     let issuer = parse(&provider.issuer, PLACE)?;
     require_protected(&issuer, PLACE)?;
+    if provider.metadata_url.is_none() && Document::default().completed(provider).suffices(provider) {
+        return metadata(Document::default(), &issuer, &issuer, provider);
+    }
     let (url, answer) = match &provider.metadata_url {
         Some(url) => get(http, parse(url, PLACE)?).await?,
         None => match get(http, openid_address(&issuer)).await? {
@@ -85,18 +104,55 @@ async fn fetch(http: &Http, provider: &Provider, now: UnixMillis) -> Result<Meta
     if !answer.status.is_success() {
         return Err(refused(&answer, &url, provider, now));
     }
-    metadata_in(&answer, &url, &issuer, provider)
+    let mut document = document_in(&answer, &url, provider)?;
+    let other = rfc8414_address(&issuer);
+    if provider.metadata_url.is_none() && url != other && !document.clone().completed(provider).suffices(provider) {
+        document.complete(second(http, other, provider, now).await?);
+    }
+    metadata(document, &url, &issuer, provider)
+}
+
+/// The other document of a provider whose first one lacks what a sign-in needs. Where it is not there, nothing is added.
+async fn second(http: &Http, url: Url, provider: &Provider, now: UnixMillis) -> Result<Document, ProviderFailure> {
+    let (url, answer) = get(http, url).await?;
+    if answer.status == http::StatusCode::NOT_FOUND {
+        return Ok(Document::default());
+    }
+    if !answer.status.is_success() {
+        return Err(refused(&answer, &url, provider, now));
+    }
+    document_in(&answer, &url, provider)
+}
+
+/// The document of a good answer, if it is the issuer's.
+fn document_in(answer: &Answer, url: &Url, provider: &Provider) -> Result<Document, ProviderFailure> {
+    let document: Document = answer.json(url, PLACE, "provider metadata")?;
+    let fail = |kind, detail: String| Err(ProviderFailure::new(kind, PLACE, detail));
+    match &document.issuer {
+        None => fail(FailureKind::MalformedAnswer, format!("The metadata at {} names no issuer.", shown(url))),
+        // As strings: a slash more or less is another issuer (RFC 8414 section 3.3).
+        Some(named) if *named != provider.issuer => {
+            let (named, expected) =
+                (displayable(named, DESCRIPTION_CHARS), displayable(&provider.issuer, DESCRIPTION_CHARS));
+            let detail = format!(
+                "The metadata names the issuer \"{named}\", not \"{expected}\". Holdfast stopped before any sign-in. \
+                 Set the issuer to the first if you trust it."
+            );
+            fail(FailureKind::IssuerMismatch, detail)
+        }
+        Some(_) => Ok(document),
+    }
 }
 
 /// The metadata of a good answer.
+#[cfg(fuzzing)]
 pub(crate) fn metadata_in(
     answer: &Answer,
     url: &Url,
     issuer: &Url,
     provider: &Provider,
 ) -> Result<Metadata, ProviderFailure> {
-    let document: Document = answer.json(url, PLACE, "provider metadata")?;
-    check(document, url, issuer, provider)
+    metadata(document_in(answer, url, provider)?, url, issuer, provider)
 }
 
 async fn get(http: &Http, url: Url) -> Result<(Url, Answer), ProviderFailure> {
@@ -136,36 +192,64 @@ fn refused(answer: &Answer, url: &Url, provider: &Provider, now: UnixMillis) -> 
     ProviderFailure::new(FailureKind::UnexpectedStatus, PLACE, detail).with_status(404)
 }
 
-fn check(document: Document, url: &Url, issuer: &Url, provider: &Provider) -> Result<Metadata, ProviderFailure> {
-    let fail = |kind, detail: String| Err(ProviderFailure::new(kind, PLACE, detail));
-    match &document.issuer {
-        None => return fail(FailureKind::MalformedAnswer, format!("The metadata at {} names no issuer.", shown(url))),
-        // As strings: a slash more or less is another issuer (RFC 8414 section 3.3).
-        Some(named) if *named != provider.issuer => {
-            let (named, expected) =
-                (displayable(named, DESCRIPTION_CHARS), displayable(&provider.issuer, DESCRIPTION_CHARS));
-            let detail = format!(
-                "The metadata names the issuer \"{named}\", not \"{expected}\". Holdfast stopped before any sign-in. \
-                 Set the issuer to the first if you trust it."
-            );
-            return fail(FailureKind::IssuerMismatch, detail);
+impl Document {
+    /// With what a person or a profile gives in the place of what it says.
+    fn completed(self, provider: &Provider) -> Self {
+        let given = &provider.endpoints;
+        let or = |given: &Option<String>, said| given.clone().or(said);
+        Self {
+            authorization_endpoint: or(&given.authorization, self.authorization_endpoint),
+            token_endpoint: or(&given.token, self.token_endpoint),
+            jwks_uri: or(&given.jwks, self.jwks_uri),
+            revocation_endpoint: or(&given.revocation, self.revocation_endpoint),
+            userinfo_endpoint: or(&given.userinfo, self.userinfo_endpoint),
+            ..self
         }
-        Some(_) => {}
     }
+
+    /// Takes what it lacks from another one.
+    fn complete(&mut self, other: Self) {
+        let fill = |mine: &mut Option<String>, theirs| *mine = mine.take().or(theirs);
+        fill(&mut self.authorization_endpoint, other.authorization_endpoint);
+        fill(&mut self.token_endpoint, other.token_endpoint);
+        fill(&mut self.jwks_uri, other.jwks_uri);
+        fill(&mut self.revocation_endpoint, other.revocation_endpoint);
+        fill(&mut self.userinfo_endpoint, other.userinfo_endpoint);
+        if self.authorization_response_iss_parameter_supported.is_null() {
+            self.authorization_response_iss_parameter_supported = other.authorization_response_iss_parameter_supported;
+        }
+    }
+
+    /// Whether a person can sign in with it.
+    fn suffices(&self, provider: &Provider) -> bool {
+        let has_keys = provider.protocol == Protocol::Oauth2 || self.jwks_uri.is_some();
+        self.authorization_endpoint.is_some() && self.token_endpoint.is_some() && has_keys
+    }
+}
+
+/// What the document and the person say, checked. It was read at `url`.
+fn metadata(document: Document, url: &Url, issuer: &Url, provider: &Provider) -> Result<Metadata, ProviderFailure> {
+    let document = document.completed(provider);
     let endpoint = |name: &str, value: Option<String>| match value {
         Some(value) => endpoint(name, &value, issuer).map(Some),
         None => Ok(None),
     };
     let required = |name: &str, value: Option<String>| {
         endpoint(name, value)?.ok_or_else(|| {
-            let detail = format!("The metadata at {} has no {name}. Holdfast cannot sign in there.", shown(url));
+            let detail = format!(
+                "The metadata at {} has no {name}. Holdfast cannot sign in there. Give the address by hand if you know it.",
+                shown(url)
+            );
             ProviderFailure::new(FailureKind::EndpointMissing, PLACE, detail)
         })
     };
     Ok(Metadata {
         authorization_endpoint: required("authorization_endpoint", document.authorization_endpoint)?,
         token_endpoint: required("token_endpoint", document.token_endpoint)?,
-        jwks_uri: required("jwks_uri", document.jwks_uri)?,
+        jwks_uri: match provider.protocol {
+            Protocol::Oidc => required("jwks_uri", document.jwks_uri).map(Some)?,
+            Protocol::Oauth2 => None,
+        },
         revocation_endpoint: endpoint("revocation_endpoint", document.revocation_endpoint)?,
         // Nothing that has to work needs it, so a broken one is none.
         userinfo_endpoint: endpoint("userinfo_endpoint", document.userinfo_endpoint).unwrap_or_default(),

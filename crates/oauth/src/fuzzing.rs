@@ -1,8 +1,8 @@
 //! Ways in for the fuzz targets (`fuzz/`): what reads bytes from browsers and providers, without the network around it.
 
 use holdfast_model::{
-    AccessToken, AuthorizationCode, ClientAuthentication, IdToken, Provider, ProviderFailure, ProviderOrigin,
-    TokenGrant, UnixMillis, ports::PendingAuthorization,
+    AccessToken, AuthorizationCode, IdToken, Provider, ProviderFailure, TokenGrant, UnixMillis,
+    ports::PendingAuthorization,
 };
 use jsonwebtoken::Algorithm;
 use url::Url;
@@ -45,23 +45,9 @@ pub fn judge(pending: &PendingAuthorization, query: &str) -> Option<Result<Autho
 ///
 /// # Panics
 /// Never: the name is one.
+#[allow(clippy::unwrap_used, reason = "fuzzing only")]
 pub fn provider() -> Provider {
-    Provider {
-        #[allow(clippy::unwrap_used, reason = "fuzzing only")]
-        name: "demo".parse().unwrap(),
-        display_name: "Demonstration".to_owned(),
-        issuer: ISSUER.to_owned(),
-        metadata_url: None,
-        client_id: "native".to_owned(),
-        client_authentication: ClientAuthentication::None,
-        redirect_uri: None,
-        scopes: Vec::new(),
-        refresh_absolute_s: None,
-        refresh_sliding_s: None,
-        access_lifetime_s: None,
-        extra: [].into(),
-        origin: ProviderOrigin::Added,
-    }
+    Provider { display_name: "Demonstration".to_owned(), ..Provider::new("demo".parse().unwrap(), ISSUER, "native") }
 }
 
 fn address(path: &str) -> Url {
@@ -90,7 +76,7 @@ pub fn token_answer(status: u16, body: &[u8], to_refresh: bool) -> Result<TokenG
 /// The addresses that provider metadata names, when it is believed.
 pub fn discovery(body: &[u8]) -> Result<Vec<Url>, ProviderFailure> {
     let metadata = metadata_in(&answer(200, body), &address("/metadata"), &address(""), &provider())?;
-    let required = [metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri];
+    let required = [Some(metadata.authorization_endpoint), Some(metadata.token_endpoint), metadata.jwks_uri];
     Ok(required.into_iter().chain(metadata.revocation_endpoint).chain(metadata.userinfo_endpoint).collect())
 }
 

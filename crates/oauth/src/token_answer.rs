@@ -171,10 +171,12 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     })
 }
 
-/// A string with spaces, as RFC 6749 section 3.3 has it, or an array, as some servers do.
+/// A string with spaces, as RFC 6749 section 3.3 has it; with commas and no space, or an array, as some servers do.
 fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
-    let words =
-        |text: &str| -> Vec<Scope> { text.split_whitespace().map(|word| Scope::new(word.to_owned())).collect() };
+    let words = |text: &str| -> Vec<Scope> {
+        let between = |c: char| if text.contains(char::is_whitespace) { c.is_whitespace() } else { c == ',' };
+        text.split(between).filter(|word| !word.is_empty()).map(|word| Scope::new(word.to_owned())).collect()
+    };
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => Some(words(&text)),
         Value::Array(values) => Some(values.iter().filter_map(Value::as_str).flat_map(words).collect()),

@@ -1,9 +1,8 @@
 //! Asking who an access token belongs to ([OpenID Connect Core section
 //! 5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
 
-use holdfast_model::AccessToken;
+use holdfast_model::{AccessToken, FailureKind, PersonPointers, ProviderFailure, UnixMillis};
 use http::header::{ACCEPT, AUTHORIZATION};
-use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
@@ -14,39 +13,90 @@ use crate::{
 
 const PLACE: &str = "userinfo";
 
-#[derive(Deserialize)]
-struct Claims {
-    sub: Option<String>,
-    #[serde(default)]
-    preferred_username: Value,
-    #[serde(default)]
-    email: Value,
-    #[serde(default)]
-    name: Value,
-}
+/// In bytes (OpenID Connect Core section 2, `sub`).
+const LONGEST_SUBJECT: usize = 255;
 
-/// Subject and name of the person, or `None` when the endpoint does not say: it only names what is there anyway, so nothing
-/// that goes wrong with it is a failure. A signed answer (`application/jwt`) is not read.
-pub(crate) async fn ask(http: &Http, endpoint: &Url, token: &AccessToken) -> Option<(String, Option<String>)> {
-    let mut bearer = http::HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).ok()?;
+/// What never changes of somebody, and what they are called.
+type Person = (String, Option<String>);
+
+/// Subject and name of the person. A signed answer (`application/jwt`) is not read.
+///
+/// # Errors
+/// What keeps the endpoint from saying it.
+pub(crate) async fn ask(
+    http: &Http,
+    endpoint: &Url,
+    token: &AccessToken,
+    person: Option<&PersonPointers>,
+    now: impl Fn() -> UnixMillis,
+) -> Result<Person, ProviderFailure> {
+    let unsendable = || {
+        let detail = "The access token cannot be sent to the provider. Holdfast stored nothing.";
+        ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail)
+    };
+    let mut bearer =
+        http::HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| unsendable())?;
     bearer.set_sensitive(true);
     let request = http::Request::get(endpoint.as_str())
         .header(ACCEPT, "application/json")
         .header(AUTHORIZATION, bearer)
         .body(Vec::new())
-        .ok()?;
-    let answer = match http.send(request, PLACE).await {
-        Ok(answer) if answer.status.is_success() => answer,
-        Ok(answer) => {
-            tracing::warn!(at = shown(endpoint), status = answer.status.as_u16(), "nobody said whose token it is");
-            return None;
+        .map_err(|_| unsendable())?;
+    let answer = http.send(request, PLACE).await?;
+    if !answer.status.is_success() {
+        return Err(answer.status_failure(endpoint, PLACE, now()));
+    }
+    let claims: Value = answer.json(endpoint, PLACE, "claims about a person")?;
+    person_in(&claims, person).ok_or_else(|| {
+        let detail = format!("{} does not say whose account it is. Holdfast stored nothing.", shown(endpoint));
+        ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail)
+    })
+}
+
+fn person_in(claims: &Value, person: Option<&PersonPointers>) -> Option<Person> {
+    let at = |pointer: &str| claims.pointer(pointer).unwrap_or(&Value::Null);
+    let (subject, names) = match person {
+        Some(PersonPointers { subject, username }) => {
+            (at(subject), [username.as_deref().map_or(&Value::Null, at), &Value::Null, &Value::Null])
         }
-        Err(failure) => {
-            tracing::warn!(kind = ?failure.kind, "nobody said whose token it is");
-            return None;
-        }
+        None => (at("/sub"), [at("/preferred_username"), at("/email"), at("/name")]),
     };
-    let claims: Claims = answer.json(endpoint, PLACE, "claims about a person").ok()?;
-    let subject = claims.sub.filter(|sub| !sub.is_empty() && sub.len() <= 255)?;
-    Some((subject, username_of([&claims.preferred_username, &claims.email, &claims.name])))
+    let subject = match subject {
+        Value::String(subject) => subject.clone(),
+        // Several services count their people. With OpenID Connect it is a string (Core section 5.1).
+        Value::Number(subject) if person.is_some() => subject.to_string(),
+        _ => return None,
+    };
+    let is_one = !subject.is_empty() && subject.len() <= LONGEST_SUBJECT;
+    is_one.then(|| (subject, username_of(names)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pointers(subject: &str, username: Option<&str>) -> PersonPointers {
+        PersonPointers { subject: subject.into(), username: username.map(Into::into) }
+    }
+
+    #[test]
+    fn a_person_is_named_as_openid_connect_says_or_where_the_profile_points() {
+        let claims = json!({"sub": "s-1", "email": "ann@example.org", "id": 42, "user": {"id": "U1", "name": "ann"}});
+        assert_eq!(person_in(&claims, None), Some(("s-1".into(), Some("ann@example.org".into()))));
+        let numbered = person_in(&claims, Some(&pointers("/id", Some("/user/name"))));
+        assert_eq!(numbered, Some(("42".into(), Some("ann".into()))));
+        assert_eq!(person_in(&claims, Some(&pointers("/user/id", None))), Some(("U1".into(), None)));
+    }
+
+    #[test]
+    fn who_is_not_named_is_nobody() {
+        assert_eq!(person_in(&json!({"sub": 42}), None), None, "with OpenID Connect a subject is a string");
+        assert_eq!(person_in(&json!({"sub": ""}), None), None);
+        assert_eq!(person_in(&json!({"sub": "x".repeat(256)}), None), None);
+        for odd in [json!({"id": null}), json!({"id": {"a": 1}}), json!({"id": true}), json!({})] {
+            assert_eq!(person_in(&odd, Some(&pointers("/id", None))), None, "{odd}");
+        }
+    }
 }

@@ -39,12 +39,11 @@ impl CredentialSource for AuthorizationCode {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-    use std::{collections::BTreeMap, sync::Mutex};
+    use std::sync::Mutex;
 
     use holdfast_model::{
-        AccessToken, AccountId, AuthorizationCode as Code, ClientAuthentication, Condition, CredentialKind,
-        FailureKind, Provider, ProviderOrigin, RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint,
-        UnixMillis,
+        AccessToken, AccountId, AuthorizationCode as Code, Condition, CredentialKind, FailureKind, Provider,
+        RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint, UnixMillis,
         ports::{AuthorizationRequest, PendingAuthorization},
     };
 
@@ -103,19 +102,9 @@ mod tests {
 
     fn world() -> (Client, Account, CredentialSet) {
         let provider = Provider {
-            name: "test".parse().unwrap(),
             display_name: "Test".into(),
-            issuer: "https://id.example".into(),
-            metadata_url: None,
-            client_id: "c".into(),
-            client_authentication: ClientAuthentication::None,
-            redirect_uri: None,
-            scopes: vec![],
             refresh_absolute_s: Some(3600),
-            refresh_sliding_s: None,
-            access_lifetime_s: None,
-            extra: BTreeMap::new(),
-            origin: ProviderOrigin::Added,
+            ..Provider::new("test".parse().unwrap(), "https://id.example", "c")
         };
         let account = Account {
             id: AccountId::make(UnixMillis::from_secs(100)),

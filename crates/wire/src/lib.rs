@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod import;
 mod log;
+mod profile;
 mod provider;
 mod sign_in;
 mod sign_out;
@@ -33,7 +34,11 @@ pub use import::{
 };
 pub use jiff::Timestamp;
 pub use log::{DamageKind, LogDamage, LogEntry, LogReply};
-pub use provider::{AddProvider, ClientAuthentication, ImportProviders, ProviderList, ProviderOrigin, ProviderView};
+pub use profile::{Confidence, FactSourceView, Pkce, ProfileList, ProfileView, RedirectRule, Rotation, VariableView};
+pub use provider::{
+    AddProvider, ClientAuthentication, Endpoints, ImportProviders, PersonPointers, Protocol, ProviderList,
+    ProviderOrigin, ProviderView,
+};
 pub use sign_in::{SignInStage, SignInView, StartSignIn};
 pub use sign_out::{RevocationResult, SignOutOutcome, SignOutReport};
 pub use status::{InitVault, LockReason, Status, UnlockMethod, UnlockVault, VaultState, VaultStatus};

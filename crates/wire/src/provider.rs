@@ -32,6 +32,55 @@ pub enum ProviderOrigin {
     File,
 }
 
+/// What an authorization server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub enum Protocol {
+    /// OpenID Connect: an ID token says whose account it is.
+    Oidc,
+    /// OAuth 2 alone: the userinfo endpoint says it, if anybody does.
+    Oauth2,
+}
+
+/// Addresses that stand in for what a provider's metadata says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+#[serde(default, deny_unknown_fields)]
+pub struct Endpoints {
+    /// Where the browser goes (RFC 6749 section 3.1).
+    pub authorization: Option<String>,
+    /// Where codes and refresh tokens go (RFC 6749 section 3.2).
+    pub token: Option<String>,
+    /// Where a device asks for its code (RFC 8628 section 3.1).
+    pub device_authorization: Option<String>,
+    /// Where tokens are revoked (RFC 7009 section 2).
+    pub revocation: Option<String>,
+    /// Where a token's state is asked for (RFC 7662 section 2).
+    pub introspection: Option<String>,
+    /// Where an access token's person is asked for (OpenID Connect Core section 5.3).
+    pub userinfo: Option<String>,
+    /// Where the signing keys are (RFC 7517 section 5).
+    pub jwks: Option<String>,
+    /// Where a session at the provider is ended (OpenID Connect RP-Initiated Logout section 2).
+    pub end_session: Option<String>,
+}
+
+/// Where a userinfo answer that is not OpenID Connect's names the person, as JSON pointers (RFC 6901).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+#[serde(deny_unknown_fields)]
+pub struct PersonPointers {
+    /// To what never changes of them: a string or a number.
+    pub subject: String,
+    /// To what people call them.
+    #[serde(default)]
+    pub username: Option<String>,
+}
+
 /// A provider without its client secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -64,6 +113,14 @@ pub struct ProviderView {
     pub access_lifetime_s: Option<u64>,
     /// More parameters of the authorization request.
     pub extra: BTreeMap<String, String>,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Addresses that stand in for its metadata.
+    pub endpoints: Endpoints,
+    /// Where its userinfo answers name the person; `null` when as OpenID Connect says.
+    pub person: Option<PersonPointers>,
+    /// The profile that it was made with.
+    pub profile: Option<String>,
     /// Who put it here.
     pub origin: ProviderOrigin,
 }
@@ -88,8 +145,15 @@ pub struct AddProvider {
     /// The name for people; the short name when missing.
     #[serde(default)]
     pub display_name: Option<String>,
-    /// The issuer identifier, https (loopback excepted).
-    pub issuer: String,
+    /// The profile to begin with (`GET /v1/profiles`). What else is said here counts for more than what it says.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// Values of the profile's variables.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// The issuer identifier, https (loopback excepted); needed where there is no profile.
+    #[serde(default)]
+    pub issuer: Option<String>,
     /// Where the metadata is, when not at the issuer's well-known address.
     #[serde(default)]
     pub metadata_url: Option<String>,
@@ -100,13 +164,13 @@ pub struct AddProvider {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password))]
     #[cfg_attr(test, ts(type = "string | null"))]
     pub client_secret: Option<SecretText>,
-    /// How the client proves itself; `client_secret_basic` when there is a secret, else `none`.
+    /// How the client proves itself; when missing, as the profile has it, or `client_secret_basic` when there is a secret.
     #[serde(default)]
     pub client_authentication: Option<ClientAuthentication>,
     /// The registered redirect URI when the provider compares it exactly.
     #[serde(default)]
     pub redirect_uri: Option<String>,
-    /// Scopes to ask for; `openid offline_access` when empty.
+    /// Scopes to ask for; when empty those of the profile, or `openid offline_access`.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// Declared absolute lifetime of a refresh token chain, seconds from sign-in.
@@ -124,6 +188,15 @@ pub struct AddProvider {
     /// More parameters of the authorization request.
     #[serde(default)]
     pub extra: BTreeMap<String, String>,
+    /// What it speaks; `oidc` when missing.
+    #[serde(default)]
+    pub protocol: Option<Protocol>,
+    /// Addresses that stand in for its metadata.
+    #[serde(default)]
+    pub endpoints: Endpoints,
+    /// Where its userinfo answers name the person.
+    #[serde(default)]
+    pub person: Option<PersonPointers>,
 }
 
 /// `POST /v1/providers/import`: all of the file's providers or, when one is wrong, none.

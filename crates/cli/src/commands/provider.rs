@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use holdfast_client::Client;
-use holdfast_wire::{AddProvider, ErrorCode, ImportProviders, ProviderView};
+use holdfast_wire::{AddProvider, Endpoints, ErrorCode, ImportProviders, PersonPointers, Protocol, ProviderView};
 
 use super::show;
 use crate::arguments::{ProviderAdd, ProviderCommand};
@@ -23,9 +23,10 @@ pub fn run(client: &Client, command: ProviderCommand, json: bool) -> Result<(), 
             if list.providers.is_empty() {
                 return vec!["No provider yet. Add one with `holdfast provider add`.".to_owned()];
             }
-            view::providers(&list.providers)
+            view::provider::providers(&list.providers)
         }),
-        ProviderCommand::Show(which) => show(&client.provider(&which.provider)?, json, view::provider),
+        ProviderCommand::Show(which) => show(&client.provider(&which.provider)?, json, view::provider::provider),
+        ProviderCommand::Profiles { profile } => profiles(client, profile.as_deref(), json),
         ProviderCommand::Add(options) => {
             let added = client.add_provider(&description(*options)?)?;
             show(&added, json, |added| vec![added_line(added)])
@@ -55,6 +56,8 @@ fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
     Ok(AddProvider {
         name: options.provider,
         display_name: options.display_name,
+        profile: options.profile,
+        variables: options.variables.into_iter().collect(),
         issuer: options.issuer,
         metadata_url: options.metadata_url,
         client_id: options.client_id,
@@ -66,7 +69,50 @@ fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
         refresh_sliding_s: options.refresh_sliding,
         access_lifetime_s: None,
         extra: options.extra.into_iter().collect(),
+        protocol: options.oauth2.then_some(Protocol::Oauth2),
+        endpoints: endpoints(options.endpoints)?,
+        person: options.subject_at.map(|subject| PersonPointers { subject, username: options.username_at }),
     })
+}
+
+fn endpoints(given: Vec<(String, String)>) -> Result<Endpoints, Failure> {
+    let mut endpoints = Endpoints::default();
+    for (name, address) in given {
+        let place = match &*name {
+            "authorization" => &mut endpoints.authorization,
+            "token" => &mut endpoints.token,
+            "device_authorization" => &mut endpoints.device_authorization,
+            "revocation" => &mut endpoints.revocation,
+            "introspection" => &mut endpoints.introspection,
+            "userinfo" => &mut endpoints.userinfo,
+            "jwks" => &mut endpoints.jwks,
+            "end_session" => &mut endpoints.end_session,
+            _ => {
+                return Err(Failure::new(
+                    ErrorCode::ProviderInvalid,
+                    format!("There is no endpoint \"{}\". Nothing was kept.", plain(&name)),
+                    "holdfast provider add --help names those that there are.",
+                ));
+            }
+        };
+        *place = Some(address);
+    }
+    Ok(endpoints)
+}
+
+/// `holdfast provider profiles`
+fn profiles(client: &Client, name: Option<&str>, json: bool) -> Result<(), Failure> {
+    let known = client.profiles()?;
+    let Some(name) = name else { return show(&known, json, |known| view::provider::profiles(&known.profiles)) };
+    let found = known.profiles.into_iter().find(|profile| profile.name == name);
+    let profile = found.ok_or_else(|| {
+        Failure::new(
+            ErrorCode::NotFound,
+            format!("There is no profile {}.", plain(name)),
+            "holdfast provider profiles shows those that there are.",
+        )
+    })?;
+    show(&profile, json, view::provider::profile)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

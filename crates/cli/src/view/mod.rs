@@ -2,17 +2,17 @@
 
 pub mod account;
 pub mod care;
+pub mod provider;
 
 use std::collections::BTreeMap;
 
 use holdfast_wire::{
-    DamageKind, ErrorBody, LockReason, LogReply, ProviderOrigin, ProviderView, SignOutOutcome, SignOutReport, Status,
-    UnlockMethod, VaultState,
+    DamageKind, ErrorBody, LockReason, LogReply, SignOutOutcome, SignOutReport, Status, UnlockMethod, VaultState,
 };
 
 use crate::table::{pairs, table};
 use crate::text::plain;
-use crate::time::{day_and_time, length};
+use crate::time::day_and_time;
 
 /// The agent and its vault.
 pub fn status(status: &Status) -> Vec<String> {
@@ -66,58 +66,6 @@ pub const fn opens_with(unlock: UnlockMethod) -> &'static str {
         UnlockMethod::Either => "the keyring or the passphrase",
         UnlockMethod::Both => "the keyring and the passphrase together",
     }
-}
-
-/// The table of providers.
-pub fn providers(providers: &[ProviderView]) -> Vec<String> {
-    let rows: Vec<_> = providers
-        .iter()
-        .map(|provider| {
-            [
-                plain(&provider.name),
-                plain(&provider.display_name),
-                plain(&provider.issuer),
-                plain(&provider.client_id),
-                provider_origin(provider).to_owned(),
-            ]
-        })
-        .collect();
-    table(["NAME", "CALLED", "ISSUER", "CLIENT", "FROM"], &rows)
-}
-
-fn provider_origin(provider: &ProviderView) -> &'static str {
-    match provider.origin {
-        ProviderOrigin::Added => "vault",
-        ProviderOrigin::File => "providers.d",
-    }
-}
-
-/// Everything about a provider.
-pub fn provider(provider: &ProviderView) -> Vec<String> {
-    let seconds = |value: Option<u64>| {
-        value.map_or_else(|| "not declared".to_owned(), |s| length(i64::try_from(s).unwrap_or(i64::MAX)))
-    };
-    let mut rows = vec![
-        ("called", plain(&provider.display_name)),
-        ("issuer", plain(&provider.issuer)),
-        ("client", plain(&provider.client_id)),
-        ("redirect", provider.redirect_uri.as_deref().map_or_else(|| "any free loopback port".to_owned(), plain)),
-        ("scopes", plain(&provider.scopes.join(" "))),
-        ("refresh ends after", seconds(provider.refresh_absolute_s)),
-        ("refresh window", seconds(provider.refresh_sliding_s)),
-        ("access ends after", seconds(provider.access_lifetime_s)),
-        ("from", provider_origin(provider).to_owned()),
-    ];
-    if let Some(url) = &provider.metadata_url {
-        rows.insert(2, ("metadata", plain(url)));
-    }
-    let extra: Vec<String> = provider.extra.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    if !extra.is_empty() {
-        rows.push(("extra", plain(&extra.join(" "))));
-    }
-    let mut lines = vec![plain(&provider.name)];
-    lines.extend(pairs(&rows).into_iter().map(|line| format!("  {line}")));
-    lines
 }
 
 /// What ended where: one line an account, and a sentence about what is still to come.

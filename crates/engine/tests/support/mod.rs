@@ -19,7 +19,7 @@ use std::{
 use async_trait::async_trait;
 use holdfast_engine::{Caller, Engine, Ports, StartSignIn};
 use holdfast_model::{
-    ClientAuthentication, KeyringSecret, Provider, ProviderOrigin, SignInState, VaultId,
+    KeyringSecret, Provider, ProviderOrigin, SignInState, VaultId,
     ports::{Keyring, KeyringError, UnlockMethod, WhichSecret},
 };
 pub use provider::{FakeProvider, Says};
@@ -259,18 +259,11 @@ fn engine(
 
 pub fn profile(name: &str, sliding_s: Option<u64>, absolute_s: Option<u64>) -> Provider {
     Provider {
-        name: name.parse().expect("a valid name"),
         display_name: name.into(),
-        issuer: format!("https://{name}.example"),
-        metadata_url: None,
-        client_id: "native".into(),
-        client_authentication: ClientAuthentication::None,
-        redirect_uri: None,
         scopes: vec!["openid".into(), "offline_access".into()],
         refresh_absolute_s: absolute_s,
         refresh_sliding_s: sliding_s,
-        access_lifetime_s: None,
-        extra: BTreeMap::new(),
         origin: ProviderOrigin::File,
+        ..Provider::new(name.parse().expect("a valid name"), format!("https://{name}.example"), "native")
     }
 }

@@ -6,7 +6,6 @@ pub mod hostile;
 pub mod signing;
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -16,8 +15,8 @@ use std::{
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use holdfast_model::{
-    AuthorizationCode, ClientAuthentication, ClientSecret, Clock, Provider, ProviderFailure, ProviderOrigin,
-    RefreshToken, SignedIn, TokenGrant, UnixMillis,
+    AuthorizationCode, ClientAuthentication, ClientSecret, Clock, Provider, ProviderFailure, RefreshToken, SignedIn,
+    TokenGrant, UnixMillis,
     ports::{AuthorizationRequest, AuthorizationServer, Client, PendingAuthorization},
 };
 use holdfast_oauth::{Limits, OAuthClient};
@@ -148,19 +147,9 @@ pub fn jwt(claims: Value) -> String {
 
 pub fn client_of(issuer: &str) -> Client {
     let provider = Provider {
-        name: "hostile".parse().unwrap(),
         display_name: "Hostile".into(),
-        issuer: issuer.into(),
-        metadata_url: None,
-        client_id: CLIENT_ID.into(),
-        client_authentication: ClientAuthentication::None,
-        redirect_uri: None,
         scopes: vec!["openid".into()],
-        refresh_absolute_s: None,
-        refresh_sliding_s: None,
-        access_lifetime_s: None,
-        extra: BTreeMap::new(),
-        origin: ProviderOrigin::Added,
+        ..Provider::new("hostile".parse().unwrap(), issuer, CLIENT_ID)
     };
     Client { provider, secret: None }
 }

@@ -10,9 +10,9 @@ use std::{
 
 use holdfast_memory_vault::samples;
 use holdfast_model::{
-    Account, AccountId, AuditAction, AuditEntry, ClientAuthentication, Condition, Credential, CredentialId,
-    CredentialKind, Fingerprint, KeyringSecret, Lifetime, Passphrase, Provider, ProviderOrigin, Revocation,
-    RevocationId, SecretValue, Source, TokenTypeHint, UnixMillis, VaultId,
+    Account, AccountId, AuditAction, AuditEntry, Condition, Credential, CredentialId, CredentialKind, Fingerprint,
+    KeyringSecret, Lifetime, Passphrase, Provider, Revocation, RevocationId, SecretValue, Source, TokenTypeHint,
+    UnixMillis, VaultId,
     ports::{
         AuditFilter, AuditLine, CredentialWrite, RefreshIntent, StillWanted, UnlockMaterial, UnlockMethod, VaultFile,
         VaultStore,
@@ -180,19 +180,12 @@ pub fn write(credential: &Credential, value: Option<&str>) -> CredentialWrite {
 
 pub fn provider(name: &str) -> Provider {
     Provider {
-        name: name.parse().unwrap(),
         display_name: format!("Display {name}"),
-        issuer: "https://issuer.example".into(),
-        metadata_url: None,
-        client_id: "client".into(),
-        client_authentication: ClientAuthentication::None,
-        redirect_uri: None,
         scopes: vec!["openid".into()],
         refresh_absolute_s: Some(15),
         refresh_sliding_s: Some(6),
-        access_lifetime_s: None,
         extra: [("prompt".to_owned(), "consent".to_owned())].into(),
-        origin: ProviderOrigin::Added,
+        ..Provider::new(name.parse().unwrap(), "https://issuer.example", "client")
     }
 }
 

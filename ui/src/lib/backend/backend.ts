@@ -60,7 +60,7 @@ export interface Connection {
 export type DraggedFiles = { files: 'over' } | { files: 'gone' } | { files: 'dropped'; paths: string[] };
 
 /** What the person fills in to name a provider that Holdfast does not know. */
-export type NewProvider = Pick<AddProvider, 'name' | 'display_name' | 'issuer' | 'client_id' | 'scopes'>;
+export type NewProvider = Pick<AddProvider, 'name' | 'display_name' | 'client_id' | 'scopes'> & { issuer: string };
 
 export interface StartedSignIn {
   sign_in: SignInView;

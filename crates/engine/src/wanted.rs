@@ -1,0 +1,102 @@
+//! A provider as somebody describes it: by a profile, by hand, or by both.
+
+use std::collections::BTreeMap;
+
+use holdfast_model::{
+    ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderOrigin,
+};
+
+use crate::{EngineError, profiles, providers::check, scopes_or_default};
+
+/// What is said of a provider. What is said by hand counts for more than what its profile says.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The profile to begin with.
+    pub profile: Option<String>,
+    /// Values of the profile's variables.
+    pub variables: BTreeMap<String, String>,
+    /// The name for people.
+    pub display_name: Option<String>,
+    /// The issuer identifier; needed where there is no profile.
+    pub issuer: Option<String>,
+    /// Where the metadata is, when not at the issuer's well-known address.
+    pub metadata_url: Option<String>,
+    /// The client identifier.
+    pub client_id: String,
+    /// How the client proves itself; when nobody says, as the profile has it, or HTTP Basic where there is a secret.
+    pub client_authentication: Option<ClientAuthentication>,
+    /// Whether there is a client secret.
+    pub has_secret: bool,
+    /// The registered redirect URI when the provider compares it exactly.
+    pub redirect_uri: Option<String>,
+    /// Scopes to ask for.
+    pub scopes: Vec<String>,
+    /// Declared absolute lifetime of a refresh token chain, seconds from sign-in.
+    pub refresh_absolute_s: Option<u64>,
+    /// Declared sliding window of a refresh token, seconds from its last use.
+    pub refresh_sliding_s: Option<u64>,
+    /// Declared lifetime of access tokens, seconds.
+    pub access_lifetime_s: Option<u64>,
+    /// More parameters of the authorization request.
+    pub extra: BTreeMap<String, String>,
+    /// What it speaks; OpenID Connect when nobody says.
+    pub protocol: Option<Protocol>,
+    /// Addresses that stand in for its metadata.
+    pub endpoints: Endpoints,
+    /// Where its userinfo answers name the person.
+    pub person: Option<PersonPointers>,
+}
+
+impl Wanted {
+    /// The provider, if it can be one. It is not asked.
+    ///
+    /// # Errors
+    /// [`EngineError::ProviderInvalid`] and [`EngineError::ProfileNotFound`], with what is wrong.
+    pub fn provider(self, name: ProviderName, origin: ProviderOrigin) -> Result<Provider, EngineError> {
+        let base = match (&self.profile, &self.issuer) {
+            (Some(profile), _) => profiles::find(profile)?.provider(name, &self.client_id, &self.variables)?,
+            (None, Some(issuer)) if self.variables.is_empty() => Provider::new(name, issuer, &self.client_id),
+            (None, Some(_)) => {
+                let text = "Only a profile has variables, and none was named.";
+                return Err(EngineError::ProviderInvalid(text.into()));
+            }
+            (None, None) => {
+                let text = "An issuer or a profile is needed. `holdfast provider profiles` lists what is known.";
+                return Err(EngineError::ProviderInvalid(text.into()));
+            }
+        };
+        let authentication = match (self.client_authentication, base.client_authentication) {
+            (Some(said), _) => said,
+            (None, ClientAuthentication::None) if self.has_secret => ClientAuthentication::ClientSecretBasic,
+            (None, usual) => usual,
+        };
+        let protocol = self.protocol.unwrap_or(base.protocol);
+        let mut extra = base.extra;
+        extra.extend(self.extra);
+        let provider = Provider {
+            display_name: self.display_name.unwrap_or(base.display_name),
+            issuer: self.issuer.unwrap_or(base.issuer),
+            metadata_url: self.metadata_url.or(base.metadata_url),
+            client_authentication: authentication,
+            redirect_uri: self.redirect_uri.or(base.redirect_uri),
+            scopes: match (self.scopes.is_empty(), protocol) {
+                (false, _) => self.scopes,
+                (true, Protocol::Oidc) => scopes_or_default(base.scopes),
+                (true, Protocol::Oauth2) => base.scopes,
+            },
+            refresh_absolute_s: self.refresh_absolute_s.or(base.refresh_absolute_s),
+            refresh_sliding_s: self.refresh_sliding_s.or(base.refresh_sliding_s),
+            access_lifetime_s: self.access_lifetime_s.or(base.access_lifetime_s),
+            extra,
+            protocol,
+            endpoints: self.endpoints.or(base.endpoints),
+            person: self.person.or(base.person),
+            profile: base.profile,
+            origin,
+            name: base.name,
+            client_id: base.client_id,
+        };
+        check(&provider)?;
+        Ok(provider)
+    }
+}
