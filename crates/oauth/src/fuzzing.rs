@@ -77,7 +77,7 @@ pub fn token_answer(status: u16, body: &[u8], to_refresh: bool) -> Result<TokenG
 pub fn discovery(body: &[u8]) -> Result<Vec<Url>, ProviderFailure> {
     let metadata = metadata_in(&answer(200, body), &address("/metadata"), &address(""), &provider())?;
     let required = [Some(metadata.authorization_endpoint), Some(metadata.token_endpoint), metadata.jwks_uri];
-    Ok(required.into_iter().chain(metadata.revocation_endpoint).chain(metadata.userinfo_endpoint).collect())
+    Ok(required.into_iter().flatten().chain(metadata.revocation_endpoint).chain(metadata.userinfo_endpoint).collect())
 }
 
 /// How many keys of a key set could be the one of a token, over every algorithm and a few names.
