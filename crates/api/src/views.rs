@@ -136,6 +136,9 @@ pub const fn client_authentication(authentication: ClientAuthentication) -> wire
         ClientAuthentication::None => wire::ClientAuthentication::None,
         ClientAuthentication::ClientSecretBasic => wire::ClientAuthentication::ClientSecretBasic,
         ClientAuthentication::ClientSecretPost => wire::ClientAuthentication::ClientSecretPost,
+        ClientAuthentication::PrivateKeyJwt => wire::ClientAuthentication::PrivateKeyJwt,
+        ClientAuthentication::ClientSecretJwt => wire::ClientAuthentication::ClientSecretJwt,
+        ClientAuthentication::TlsClientAuth => wire::ClientAuthentication::TlsClientAuth,
     }
 }
 

@@ -78,6 +78,7 @@ impl Wanted {
             issuer: self.issuer.unwrap_or(base.issuer),
             metadata_url: self.metadata_url.or(base.metadata_url),
             client_authentication: authentication,
+            assertion_audience: base.assertion_audience,
             redirect_uri: self.redirect_uri.or(base.redirect_uri),
             scopes: match (self.scopes.is_empty(), protocol) {
                 (false, _) => self.scopes,

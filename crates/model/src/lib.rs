@@ -18,6 +18,7 @@ pub mod ports;
 mod provider;
 mod revocation;
 mod secret;
+mod target;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -39,8 +40,9 @@ pub use provider::{
 };
 pub use revocation::{Revocation, RevocationOutcome, TokenTypeHint};
 pub use secret::{
-    AccessToken, AuthorizationCode, ClientSecret, Fingerprint, IdToken, KeyringSecret, Passphrase, PkceVerifier,
-    RecoveryCode, RefreshToken, SecretValue,
+    AccessToken, AuthorizationCode, ClientSecret, DeviceCode, Fingerprint, IdToken, KeyringSecret, Passphrase,
+    PkceVerifier, RecoveryCode, RefreshToken, SecretValue,
 };
+pub use target::Target;
 pub use time::{Clock, Timer, UnixMillis};
 pub use unseen::displayable;

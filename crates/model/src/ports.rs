@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 
 use crate::{
-    Account, AuthorizationCode, ClientSecret, CredentialSet, KeyringSecret, PkceVerifier, Provider, ProviderFailure,
-    RefreshToken, RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint, VaultId,
+    Account, AuthorizationCode, ClientSecret, CredentialSet, DeviceCode, KeyringSecret, PkceVerifier, Provider,
+    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint,
+    VaultId,
 };
 
 mod vault;
@@ -114,6 +115,43 @@ impl std::fmt::Debug for PendingAuthorization {
     }
 }
 
+/// A device authorization that a person has to allow somewhere else (RFC 8628 section 3.2). Memory only.
+pub struct PendingDevice {
+    /// What the token endpoint is asked with.
+    pub device_code: DeviceCode,
+    /// What the person types there.
+    pub user_code: String,
+    /// Where: https, or http on this machine.
+    pub verification_uri: String,
+    /// The same with the code in it, for a QR code.
+    pub verification_uri_complete: Option<String>,
+    /// How long the codes live, in seconds.
+    pub expires_in_s: u64,
+    /// How long to wait between two questions, in seconds.
+    pub interval_s: u64,
+    /// The issuer that was asked.
+    pub issuer: String,
+}
+
+impl std::fmt::Debug for PendingDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PendingDevice").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+/// What the token endpoint says of a device authorization (RFC 8628 section 3.5).
+#[derive(Debug)]
+pub enum DeviceAnswer {
+    /// The person has not decided yet.
+    Pending,
+    /// Ask five seconds less often from now on, in this authorization.
+    SlowDown,
+    /// The codes are over.
+    Expired,
+    /// The person allowed it.
+    SignedIn(Box<SignedIn>),
+}
+
 /// Speaks OAuth 2 and OpenID Connect with providers.
 #[async_trait]
 pub trait AuthorizationServer: Send + Sync {
@@ -132,13 +170,19 @@ pub trait AuthorizationServer: Send + Sync {
         pending: PendingAuthorization,
         code: AuthorizationCode,
     ) -> Result<SignedIn, ProviderFailure>;
+    /// Starts a device authorization (RFC 8628 section 3.1): the person allows it in a browser on whatever machine.
+    async fn start_device(&self, client: &Client, scopes: &[String]) -> Result<PendingDevice, ProviderFailure>;
+    /// Asks once whether the person has decided.
+    async fn ask_device(&self, client: &Client, pending: &PendingDevice) -> Result<DeviceAnswer, ProviderFailure>;
     /// Uses a refresh token (RFC 6749 section 6). A new ID token must name the same issuer and subject; an empty
-    /// `expected_subject` is one that nobody ever told, and any fits.
+    /// `expected_subject` is one that nobody ever told, and any fits. `target` narrows the access token; where it is
+    /// empty the token is as the person granted.
     async fn refresh(
         &self,
         client: &Client,
         token: &RefreshToken,
         expected_subject: &str,
+        target: &Target,
     ) -> Result<TokenGrant, ProviderFailure>;
     /// Uses a refresh token that another program got, and tells whose it is: by the ID token of the answer, else by the
     /// UserInfo endpoint (OpenID Connect Core section 5.3). When neither tells, the subject is empty: the token is spent
@@ -151,6 +195,47 @@ pub trait AuthorizationServer: Send + Sync {
         token: &SecretValue,
         hint: TokenTypeHint,
     ) -> Result<RevocationOutcome, ProviderFailure>;
+}
+
+/// A token that another one is exchanged for (RFC 8693 section 2.1). Token types are the URIs of its section 3.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The token on whose behalf it is asked.
+    pub subject: SecretValue,
+    /// What that token is.
+    pub subject_type: String,
+    /// What is asked for; `None` leaves it to the provider, which gives an access token as a rule.
+    pub requested_type: Option<String>,
+    /// What it shall be good for.
+    pub target: Target,
+}
+
+/// A statement that this client signs to get a token on somebody's behalf (RFC 7523 section 2.1).
+#[derive(Debug)]
+pub struct Assertion {
+    /// The private key in PEM: RSA, P-256, P-384 or Ed25519.
+    pub key: SecretValue,
+    /// The name of the key at the service.
+    pub key_id: Option<String>,
+    /// Who states it; the client where nobody says.
+    pub issuer: Option<String>,
+    /// On whose behalf; the one who states it where nobody says.
+    pub subject: Option<String>,
+    /// For whom it is meant; the token endpoint where nobody says.
+    pub audience: Option<String>,
+    /// What the token shall be good for.
+    pub target: Target,
+}
+
+/// Grants without a person.
+#[async_trait]
+pub trait DirectGrants: Send + Sync {
+    /// A token of the client itself (RFC 6749 section 4.4).
+    async fn client_credentials(&self, client: &Client, target: &Target) -> Result<TokenGrant, ProviderFailure>;
+    /// A token for another one (RFC 8693).
+    async fn exchange(&self, client: &Client, exchange: &Exchange) -> Result<TokenGrant, ProviderFailure>;
+    /// A token for a signed statement (RFC 7523 section 2.1).
+    async fn assert(&self, client: &Client, assertion: &Assertion) -> Result<TokenGrant, ProviderFailure>;
 }
 
 /// Gets the next value of an account's credentials: one implementation a [`Source`](crate::Source).

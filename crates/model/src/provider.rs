@@ -55,7 +55,7 @@ impl fmt::Display for ProviderName {
 }
 
 /// How the client proves itself at the token endpoint (RFC 6749 section 2.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthentication {
     /// A public client: `client_id` in the body, no secret.
@@ -65,6 +65,14 @@ pub enum ClientAuthentication {
     ClientSecretBasic,
     /// `client_id` and `client_secret` in the body (`client_secret_post`).
     ClientSecretPost,
+    /// An assertion signed with the client's private key (RFC 7523 section 2.2, OpenID Connect Core section 9). Its client
+    /// secret is that key: PEM, RSA, P-256, P-384 or Ed25519.
+    PrivateKeyJwt,
+    /// An assertion signed with the client secret by HMAC (the same sections).
+    ClientSecretJwt,
+    /// The client's certificate in the TLS handshake (RFC 8705 section 2), from an authority or its own. Its client secret
+    /// is certificate and private key, both PEM.
+    TlsClientAuth,
 }
 
 /// What an authorization server speaks.
@@ -170,6 +178,9 @@ pub struct Provider {
     pub client_id: String,
     /// How the client proves itself.
     pub client_authentication: ClientAuthentication,
+    /// For whom its client assertions are meant (`aud`, RFC 7523 section 3); the token endpoint when nobody says.
+    #[serde(default)]
+    pub assertion_audience: Option<String>,
     /// The registered redirect URI when the provider compares it exactly; otherwise any free loopback port serves.
     pub redirect_uri: Option<String>,
     /// Scopes asked for when a sign-in names none.
@@ -208,6 +219,7 @@ impl Provider {
             metadata_url: None,
             client_id: client_id.into(),
             client_authentication: ClientAuthentication::None,
+            assertion_audience: None,
             redirect_uri: None,
             scopes: Vec::new(),
             refresh_absolute_s: None,

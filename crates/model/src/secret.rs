@@ -119,6 +119,10 @@ secret!(
     AuthorizationCode
 );
 secret!(
+    /// What a device asks the token endpoint with (RFC 8628 section 3.2).
+    DeviceCode
+);
+secret!(
     /// A PKCE code verifier (RFC 7636 section 4.1).
     PkceVerifier
 );

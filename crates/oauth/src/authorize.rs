@@ -6,7 +6,9 @@ use holdfast_model::{
 };
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope, basic::BasicClient};
 
-use crate::discovery::Metadata;
+use url::Url;
+
+use crate::{backchannel::Backchannel, metadata::Metadata, pushed};
 
 /// State and nonce: 256 random bits each, as base64url.
 const RANDOM_BYTES: u32 = 32;
@@ -28,24 +30,39 @@ const PROTOCOL_PARAMETERS: [&str; 13] = [
     "state",
 ];
 
-/// Makes the address for the browser and what its answer is checked against.
-pub(crate) fn start(
+/// Makes the address for the browser and what its answer is checked against. Where the provider takes pushed requests, it has
+/// this one before.
+pub(crate) async fn start(
+    backchannel: Backchannel<'_>,
+    request: &AuthorizationRequest,
+) -> Result<PendingAuthorization, ProviderFailure> {
+    let metadata = backchannel.metadata;
+    let (url, pending) = prepare(metadata, &backchannel.client.provider, request)?;
+    let url = match &metadata.pushed_authorization_request_endpoint {
+        Some(endpoint) => pushed::push(backchannel, endpoint, metadata.authorize_at()?, url).await?,
+        None => url,
+    };
+    Ok(PendingAuthorization { url: url.into(), ..pending })
+}
+
+/// The whole request as an address, and what its answer is checked against.
+fn prepare(
     metadata: &Metadata,
     provider: &Provider,
     request: &AuthorizationRequest,
-) -> Result<PendingAuthorization, ProviderFailure> {
+) -> Result<(Url, PendingAuthorization), ProviderFailure> {
     let redirect = RedirectUrl::new(request.redirect_uri.clone()).map_err(|_| {
         let detail = "The redirect URI of this provider is no web address. Holdfast did not start.";
         ProviderFailure::new(FailureKind::RedirectPortTaken, "authorization", detail)
     })?;
     let client = BasicClient::new(ClientId::new(provider.client_id.clone()))
-        .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))
+        .set_auth_uri(AuthUrl::from_url(metadata.authorize_at()?.clone()))
         .set_redirect_uri(redirect);
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let nonce = CsrfToken::new_random_len(RANDOM_BYTES);
 
     let is_oidc = provider.protocol == Protocol::Oidc;
-    let scopes = scopes(&request.scopes, is_oidc);
+    let scopes = scopes(&request.scopes, provider);
     let mut url = client
         .authorize_url(|| CsrfToken::new_random_len(RANDOM_BYTES))
         .add_scopes(scopes.iter().map(|scope| Scope::new((*scope).to_owned())))
@@ -68,20 +85,21 @@ pub(crate) fn start(
         }
     }
     let (url, state) = url.url();
-
-    Ok(PendingAuthorization {
-        url: url.into(),
+    let pending = PendingAuthorization {
+        url: String::new(),
         state: state.into_secret(),
         nonce: nonce.into_secret(),
         verifier: PkceVerifier::new(verifier.into_secret()),
         redirect_uri: request.redirect_uri.clone(),
         issuer: metadata.issuer.clone(),
         iss_required: metadata.iss_promised,
-    })
+    };
+    Ok((url, pending))
 }
 
 /// What was asked for, and `openid` where there are ID tokens: without one nobody knows whose account it is.
-fn scopes(asked: &[String], is_oidc: bool) -> Vec<&str> {
+pub(crate) fn scopes<'a>(asked: &'a [String], provider: &Provider) -> Vec<&'a str> {
+    let is_oidc = provider.protocol == Protocol::Oidc;
     let others = asked.iter().map(String::as_str).filter(|scope| !is_oidc || *scope != "openid");
     is_oidc.then_some("openid").into_iter().chain(others).collect()
 }
@@ -91,9 +109,9 @@ mod tests {
     use std::collections::{BTreeMap, HashMap};
 
     use oauth2::PkceCodeVerifier;
-    use url::Url;
 
     use super::*;
+    use crate::metadata::Document;
 
     fn provider(extra: &[(&str, &str)]) -> Provider {
         Provider {
@@ -104,22 +122,22 @@ mod tests {
     }
 
     fn pending(extra: &[(&str, &str)], scopes: &[&str]) -> (PendingAuthorization, HashMap<String, String>) {
-        let metadata = Metadata {
-            issuer: "https://id.example".into(),
-            authorization_endpoint: "https://id.example/authorize?tenant=a".parse().unwrap(),
-            token_endpoint: "https://id.example/token".parse().unwrap(),
-            jwks_uri: Some("https://id.example/jwks".parse().unwrap()),
-            revocation_endpoint: None,
-            userinfo_endpoint: None,
-            iss_promised: true,
-        };
+        let issuer: Url = "https://id.example".parse().unwrap();
+        let document: Document = serde_json::from_value(serde_json::json!({
+            "authorization_endpoint": "https://id.example/authorize?tenant=a",
+            "token_endpoint": "https://id.example/token",
+            "jwks_uri": "https://id.example/jwks",
+            "authorization_response_iss_parameter_supported": true,
+        }))
+        .unwrap();
+        let provider = provider(extra);
+        let metadata = document.metadata(&issuer, &issuer, &provider).unwrap();
         let request = AuthorizationRequest {
             redirect_uri: "http://127.0.0.1:4242/callback".into(),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             login_hint: Some("ann@example.org".into()),
         };
-        let pending = start(&metadata, &provider(extra), &request).unwrap();
-        let url: Url = pending.url.parse().unwrap();
+        let (url, pending) = prepare(&metadata, &provider, &request).unwrap();
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         let map: HashMap<_, _> = pairs.iter().cloned().collect();
         assert_eq!(map.len(), pairs.len(), "no parameter twice: {pairs:?}");

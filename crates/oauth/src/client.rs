@@ -5,19 +5,27 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use holdfast_model::{
     AuthorizationCode, Clock, FailureKind, IdToken, IdentityClaims, Protocol, Provider, ProviderFailure, RefreshToken,
-    RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint, UnixMillis,
-    ports::{AuthorizationRequest, AuthorizationServer, Client, PendingAuthorization},
+    RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint, UnixMillis,
+    ports::{
+        Assertion, AuthorizationRequest, AuthorizationServer, Client, DeviceAnswer, DirectGrants, Exchange,
+        PendingAuthorization, PendingDevice,
+    },
 };
 
 use crate::{
+    assertion,
+    assertion::Statement,
     authorize,
-    discovery::{Discovery, Metadata},
+    backchannel::Backchannel,
+    device::{self, Said},
+    discovery::Discovery,
     http::{Http, HttpSetupError, Limits},
     id_token::{self, Checked, Expected, Fault, Occasion, Signature, invalid},
     keys::{KeySet, Keys},
+    metadata::Metadata,
     revoke,
     single_flight::{Kept, Want},
-    token::TokenEndpoint,
+    token::Grant,
     token_answer::Granted,
     userinfo,
 };
@@ -53,8 +61,31 @@ impl OAuthClient {
         self.keys.at(&self.http, metadata.keys_at()?, || self.now()).await
     }
 
-    fn endpoint<'a>(&'a self, metadata: &'a Metadata, client: &'a Client) -> TokenEndpoint<'a> {
-        TokenEndpoint { http: &self.http, clock: self.clock.as_ref(), metadata, client }
+    fn backchannel<'a>(&'a self, metadata: &'a Metadata, client: &'a Client) -> Backchannel<'a> {
+        Backchannel { http: &self.http, clock: self.clock.as_ref(), metadata, client }
+    }
+
+    /// Finds out whose the tokens of a sign-in are: by the ID token, which `keys` have to verify, or where there are no such
+    /// things by the userinfo endpoint.
+    async fn signed_in(
+        &self,
+        client: &Client,
+        metadata: &Metadata,
+        mut granted: Granted,
+        keys: Option<Kept<KeySet>>,
+        occasion: Occasion<'_>,
+    ) -> Result<SignedIn, ProviderFailure> {
+        let Some(keys) = keys else {
+            let claims = self.person(client, metadata, &granted.grant).await?;
+            return Ok(SignedIn { grant: granted.grant, claims });
+        };
+        let Some(token) = granted.id_token.take() else {
+            return Err(invalid("there is none in the answer, and without it nobody knows whose account this is"));
+        };
+        let checked = id_token::check(&token, &expected(client, metadata, &granted, occasion))?;
+        self.verify(&token, &checked, metadata, keys).await?;
+        let claims = keep(&mut granted, token, checked);
+        Ok(SignedIn { grant: granted.grant, claims })
     }
 
     /// Whom the userinfo endpoint names; nobody where there is none.
@@ -82,6 +113,12 @@ impl OAuthClient {
             IdentityClaims { issuer: metadata.issuer.clone(), subject: String::new(), username: None }
         });
         SignedIn { grant, claims }
+    }
+
+    /// A grant without a person: nobody is named by it, and an ID token in the answer is nobody's.
+    async fn direct(&self, client: &Client, grant: &Grant<'_>) -> Result<TokenGrant, ProviderFailure> {
+        let metadata = self.metadata(&client.provider).await?;
+        Ok(self.backchannel(&metadata, client).redeem(grant).await?.grant)
     }
 
     /// Checks the signature. When it fits no key at hand, the keys are fetched again once: the provider may have changed
@@ -129,7 +166,7 @@ impl AuthorizationServer for OAuthClient {
         request: AuthorizationRequest,
     ) -> Result<PendingAuthorization, ProviderFailure> {
         let metadata = self.metadata(&client.provider).await?;
-        authorize::start(&metadata, &client.provider, &request)
+        authorize::start(self.backchannel(&metadata, client), &request).await
     }
 
     #[tracing::instrument(name = "sign_in", skip_all, fields(provider = %client.provider.name))]
@@ -139,30 +176,36 @@ impl AuthorizationServer for OAuthClient {
         pending: PendingAuthorization,
         code: AuthorizationCode,
     ) -> Result<SignedIn, ProviderFailure> {
-        if pending.issuer != client.provider.issuer {
-            let detail =
-                "The provider's issuer was changed during the sign-in. Holdfast threw the answer away. Start again.";
-            return Err(ProviderFailure::new(FailureKind::ResponseMismatch, "token", detail));
-        }
+        same_issuer(client, &pending.issuer)?;
         let metadata = self.metadata(&client.provider).await?;
-        if client.provider.protocol == Protocol::Oauth2 {
-            let endpoint = self.endpoint(&metadata, client);
-            let grant = endpoint.redeem(&code, &pending.verifier, &pending.redirect_uri).await?.grant;
-            let claims = self.person(client, &metadata, &grant).await?;
-            return Ok(SignedIn { grant, claims });
-        }
+        let entitled = Grant::Code { code: &code, verifier: &pending.verifier, redirect_uri: &pending.redirect_uri };
+        let oidc = client.provider.protocol == Protocol::Oidc;
         // Before the code is spent: afterwards a failure here would leave tokens at the provider that nobody knows.
-        let keys = self.keys(&metadata).await?;
-        let endpoint = self.endpoint(&metadata, client);
-        let mut granted = endpoint.redeem(&code, &pending.verifier, &pending.redirect_uri).await?;
-        let Some(token) = granted.id_token.take() else {
-            return Err(invalid("there is none in the answer, and without it nobody knows whose account this is"));
-        };
-        let occasion = Occasion::SignIn { nonce: &pending.nonce };
-        let checked = id_token::check(&token, &expected(client, &metadata, &granted, occasion))?;
-        self.verify(&token, &checked, &metadata, keys).await?;
-        let claims = keep(&mut granted, token, checked);
-        Ok(SignedIn { grant: granted.grant, claims })
+        let keys = if oidc { Some(self.keys(&metadata).await?) } else { None };
+        let granted = self.backchannel(&metadata, client).redeem(&entitled).await?;
+        self.signed_in(client, &metadata, granted, keys, Occasion::SignIn { nonce: &pending.nonce }).await
+    }
+
+    #[tracing::instrument(name = "sign_in", skip_all, fields(provider = %client.provider.name))]
+    async fn start_device(&self, client: &Client, scopes: &[String]) -> Result<PendingDevice, ProviderFailure> {
+        let metadata = self.metadata(&client.provider).await?;
+        device::start(self.backchannel(&metadata, client), &authorize::scopes(scopes, &client.provider)).await
+    }
+
+    #[tracing::instrument(name = "sign_in", skip_all, fields(provider = %client.provider.name))]
+    async fn ask_device(&self, client: &Client, pending: &PendingDevice) -> Result<DeviceAnswer, ProviderFailure> {
+        same_issuer(client, &pending.issuer)?;
+        let metadata = self.metadata(&client.provider).await?;
+        let oidc = client.provider.protocol == Protocol::Oidc;
+        // Before the code is spent, as at a sign-in with the browser.
+        let keys = if oidc { Some(self.keys(&metadata).await?) } else { None };
+        match device::ask(self.backchannel(&metadata, client), &pending.device_code).await? {
+            Said::Wait(answer) => Ok(answer),
+            Said::Tokens(granted) => {
+                let signed_in = self.signed_in(client, &metadata, *granted, keys, Occasion::Device).await?;
+                Ok(DeviceAnswer::SignedIn(Box::new(signed_in)))
+            }
+        }
     }
 
     #[tracing::instrument(name = "refresh", skip_all, fields(provider = %client.provider.name))]
@@ -171,9 +214,10 @@ impl AuthorizationServer for OAuthClient {
         client: &Client,
         token: &RefreshToken,
         expected_subject: &str,
+        target: &Target,
     ) -> Result<TokenGrant, ProviderFailure> {
         let metadata = self.metadata(&client.provider).await?;
-        let mut granted = self.endpoint(&metadata, client).refresh(token).await?;
+        let mut granted = self.backchannel(&metadata, client).redeem(&Grant::Refresh { token, target }).await?;
         let told = granted.id_token.take().filter(|_| client.provider.protocol == Protocol::Oidc);
         let Some(token) = told else { return Ok(granted.grant) };
         let occasion = Occasion::Refresh { subject: expected_subject };
@@ -199,12 +243,16 @@ impl AuthorizationServer for OAuthClient {
     async fn take_over(&self, client: &Client, token: &RefreshToken) -> Result<SignedIn, ProviderFailure> {
         let metadata = self.metadata(&client.provider).await?;
         if client.provider.protocol == Protocol::Oauth2 {
-            let granted = self.endpoint(&metadata, client).refresh(token).await?;
+            let granted = self
+                .backchannel(&metadata, client)
+                .redeem(&Grant::Refresh { token, target: &Target::default() })
+                .await?;
             return Ok(self.named(client, &metadata, granted).await);
         }
         // Before the token is spent, as at a sign-in.
         self.keys(&metadata).await?;
-        let mut granted = self.endpoint(&metadata, client).refresh(token).await?;
+        let mut granted =
+            self.backchannel(&metadata, client).redeem(&Grant::Refresh { token, target: &Target::default() }).await?;
         if let Some(token) = granted.id_token.take() {
             let expected = expected(client, &metadata, &granted, Occasion::Refresh { subject: "" });
             match self.examine(&token, &expected, &metadata).await {
@@ -231,10 +279,19 @@ impl AuthorizationServer for OAuthClient {
     ) -> Result<RevocationOutcome, ProviderFailure> {
         let metadata = self.metadata(&client.provider).await?;
         match &metadata.revocation_endpoint {
-            Some(endpoint) => revoke::revoke(&self.http, self.clock.as_ref(), endpoint, client, token, hint).await,
+            Some(endpoint) => revoke::revoke(self.backchannel(&metadata, client), endpoint, token, hint).await,
             None => Ok(RevocationOutcome::Impossible),
         }
     }
+}
+
+/// What was started at one issuer goes to no other.
+fn same_issuer(client: &Client, started_at: &str) -> Result<(), ProviderFailure> {
+    if started_at == client.provider.issuer {
+        return Ok(());
+    }
+    let detail = "The provider's issuer was changed during the sign-in. Holdfast threw the answer away. Start again.";
+    Err(ProviderFailure::new(FailureKind::ResponseMismatch, "token", detail))
 }
 
 fn expected<'a>(
@@ -256,4 +313,43 @@ fn keep(granted: &mut Granted, token: IdToken, checked: Checked) -> IdentityClai
     granted.grant.id_token = Some(token);
     granted.grant.id_exp = Some(granted.arrival.in_our_time(checked.expires_at));
     checked.identity
+}
+
+#[async_trait]
+impl DirectGrants for OAuthClient {
+    #[tracing::instrument(name = "client_credentials", skip_all, fields(provider = %client.provider.name))]
+    async fn client_credentials(&self, client: &Client, target: &Target) -> Result<TokenGrant, ProviderFailure> {
+        self.direct(client, &Grant::ClientCredentials { target }).await
+    }
+
+    #[tracing::instrument(name = "token_exchange", skip_all, fields(provider = %client.provider.name))]
+    async fn exchange(&self, client: &Client, exchange: &Exchange) -> Result<TokenGrant, ProviderFailure> {
+        let grant = Grant::Exchange {
+            subject: exchange.subject.expose_secret(),
+            subject_type: &exchange.subject_type,
+            requested_type: exchange.requested_type.as_deref(),
+            target: &exchange.target,
+        };
+        self.direct(client, &grant).await
+    }
+
+    #[tracing::instrument(name = "jwt_bearer", skip_all, fields(provider = %client.provider.name))]
+    async fn assert(&self, client: &Client, asked: &Assertion) -> Result<TokenGrant, ProviderFailure> {
+        let metadata = self.metadata(&client.provider).await?;
+        let issuer = asked.issuer.as_deref().unwrap_or(&client.provider.client_id);
+        let scope = asked.target.scope();
+        let statement = Statement {
+            issuer,
+            subject: asked.subject.as_deref().unwrap_or(issuer),
+            audience: asked.audience.as_deref().unwrap_or(metadata.token_endpoint.as_str()),
+            scope: Some(scope.as_str()).filter(|scope| !scope.is_empty()),
+            key_id: asked.key_id.as_deref(),
+        };
+        let signed = assertion::by_key(asked.key.expose_secret(), &[], &statement, self.now()).map_err(|_| {
+            let detail = "The key of this account is none that Holdfast can sign with. Enter an RSA, P-256, P-384 or Ed25519 key \
+                          in PEM.";
+            ProviderFailure::new(FailureKind::InvalidClient, "token", detail)
+        })?;
+        self.direct(client, &Grant::Assertion { assertion: &signed, target: &asked.target }).await
+    }
 }

@@ -57,7 +57,12 @@ fn address(path: &str) -> Url {
 
 fn answer(status: u16, body: &[u8]) -> Answer {
     let status = http::StatusCode::from_u16(status).unwrap_or_default();
-    Answer { status, headers: http::HeaderMap::new(), body: Zeroizing::new(body.to_vec()) }
+    Answer {
+        status,
+        headers: http::HeaderMap::new(),
+        body: Zeroizing::new(body.to_vec()),
+        carried: vec![Zeroizing::new(SENT_TOKEN.to_owned())],
+    }
 }
 
 /// Reads an answer of the token endpoint to a code, or to a refresh token.
@@ -66,18 +71,28 @@ pub fn token_answer(status: u16, body: &[u8], to_refresh: bool) -> Result<TokenG
     let answer = answer(status, body);
     let carried = if to_refresh { Carried::RefreshToken } else { Carried::AuthorizationCode };
     if !answer.status.is_success() || answer.oauth_error().is_some() {
-        return Err(answer.oauth_failure(&url, "token", carried, NOW, &[SENT_TOKEN]));
+        return Err(answer.oauth_failure(&url, "token", carried, NOW));
     }
-    let answer: TokenAnswer = answer.json(&url, "token", "a token")?;
+    let tokens = TokenAnswer::read(&answer, &url)?;
     let arrival = Arrival { at: NOW, provider_clock: None, status };
-    answer.into_grant(arrival, carried, &[SENT_TOKEN]).map(|granted| granted.grant)
+    tokens.into_grant(arrival, carried, &[SENT_TOKEN]).map(|granted| granted.grant)
 }
 
 /// The addresses that provider metadata names, when it is believed.
 pub fn discovery(body: &[u8]) -> Result<Vec<Url>, ProviderFailure> {
     let metadata = metadata_in(&answer(200, body), &address("/metadata"), &address(""), &provider())?;
-    let required = [Some(metadata.authorization_endpoint), Some(metadata.token_endpoint), metadata.jwks_uri];
-    Ok(required.into_iter().flatten().chain(metadata.revocation_endpoint).chain(metadata.userinfo_endpoint).collect())
+    let needed =
+        [metadata.authorize_at().ok().cloned(), metadata.keys_at().ok().cloned(), Some(metadata.token_endpoint)];
+    let others = [
+        metadata.revocation_endpoint,
+        metadata.userinfo_endpoint,
+        metadata.introspection_endpoint,
+        metadata.device_authorization_endpoint,
+        metadata.end_session_endpoint,
+        metadata.registration_endpoint,
+        metadata.pushed_authorization_request_endpoint,
+    ];
+    Ok(needed.into_iter().chain(others).flatten().collect())
 }
 
 /// How many keys of a key set could be the one of a token, over every algorithm and a few names.

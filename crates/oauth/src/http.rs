@@ -33,9 +33,9 @@ pub struct HttpSetupError(#[source] reqwest::Error);
 
 /// Speaks HTTP with providers.
 pub(crate) struct Http {
-    /// For the world: proxies of the environment apply, TLS always.
+    /// For the world.
     outside: reqwest::Client,
-    /// For this machine: a proxy could only lead away from it.
+    /// For this machine.
     loopback: reqwest::Client,
     limits: Limits,
 }
@@ -45,19 +45,15 @@ pub(crate) struct Answer {
     pub status: http::StatusCode,
     pub headers: http::HeaderMap,
     pub body: Zeroizing<Vec<u8>>,
+    /// What was secret in the request, for keeping it out of messages.
+    pub carried: Vec<Zeroizing<String>>,
 }
 
 impl Http {
     pub fn new(limits: Limits) -> Result<Self, HttpSetupError> {
-        let here: Vec<_> = ["127.0.0.1:0", "[::1]:0"].iter().filter_map(|address| address.parse().ok()).collect();
         Ok(Self {
-            outside: builder(limits).https_only(true).build().map_err(HttpSetupError)?,
-            // RFC 6761 section 6.3: the name means this machine, whatever a resolver says.
-            loopback: builder(limits)
-                .no_proxy()
-                .resolve_to_addrs("localhost", &here)
-                .build()
-                .map_err(HttpSetupError)?,
+            outside: for_the_world(limits).build().map_err(HttpSetupError)?,
+            loopback: for_this_machine(limits).build().map_err(HttpSetupError)?,
             limits,
         })
     }
@@ -73,11 +69,39 @@ impl Http {
 
     /// Sends a request once and never again by itself: the second copy of a refresh token ends the session.
     pub async fn send(&self, request: http::Request<Vec<u8>>, place: &'static str) -> Result<Answer, ProviderFailure> {
+        let client = if is_loopback_uri(request.uri()) { &self.loopback } else { &self.outside };
+        self.send_over(client, request, place).await
+    }
+
+    /// The same with a client certificate and its private key, both PEM, in the TLS handshake.
+    pub async fn send_with_certificate(
+        &self,
+        request: http::Request<Vec<u8>>,
+        place: &'static str,
+        certificate: &str,
+    ) -> Result<Answer, ProviderFailure> {
+        let unusable = |_| {
+            let detail = "What is stored as this client's certificate is none, or its private key is missing. Holdfast sent \
+                          nothing. Add the provider again with both in PEM.";
+            ProviderFailure::new(FailureKind::InvalidClient, place, detail)
+        };
+        let identity = reqwest::Identity::from_pem(certificate.as_bytes()).map_err(unusable)?;
+        let here = is_loopback_uri(request.uri());
+        let client = if here { for_this_machine(self.limits) } else { for_the_world(self.limits) };
+        let client = client.identity(identity).build().map_err(unusable)?;
+        self.send_over(&client, request, place).await
+    }
+
+    async fn send_over(
+        &self,
+        client: &reqwest::Client,
+        request: http::Request<Vec<u8>>,
+        place: &'static str,
+    ) -> Result<Answer, ProviderFailure> {
         let request = reqwest::Request::try_from(request)
             .map_err(|_| ProviderFailure::new(FailureKind::NotHttps, place, "The address is no web address."))?;
         let url = request.url().clone();
         require_protected(&url, place)?;
-        let client = if is_loopback(&url) { &self.loopback } else { &self.outside };
 
         let mut response = client.execute(request).await.map_err(|error| failure_of(&error, &url, place))?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -99,8 +123,20 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         tracing::debug!(place, at = shown(&url), status = status.as_u16(), bytes = body.len(), "provider answered");
-        Ok(Answer { status, headers, body })
+        Ok(Answer { status, headers, body, carried: Vec::new() })
     }
+}
+
+/// Proxies of the environment apply, TLS always.
+fn for_the_world(limits: Limits) -> reqwest::ClientBuilder {
+    builder(limits).https_only(true)
+}
+
+/// A proxy could only lead away from it.
+fn for_this_machine(limits: Limits) -> reqwest::ClientBuilder {
+    let here: Vec<_> = ["127.0.0.1:0", "[::1]:0"].iter().filter_map(|address| address.parse().ok()).collect();
+    // RFC 6761 section 6.3: the name means this machine, whatever a resolver says.
+    builder(limits).no_proxy().resolve_to_addrs("localhost", &here)
 }
 
 fn builder(limits: Limits) -> reqwest::ClientBuilder {
@@ -143,6 +179,10 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
         Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
         None => false,
     }
+}
+
+fn is_loopback_uri(uri: &http::Uri) -> bool {
+    Url::parse(&uri.to_string()).is_ok_and(|url| is_loopback(&url))
 }
 
 /// Origin and path: what may stand in logs and messages. Query and fragment may carry secrets.
@@ -203,6 +243,11 @@ fn innermost(mut error: &io::Error) -> &io::Error {
 }
 
 impl Answer {
+    /// What no message about it may repeat.
+    pub fn carried(&self) -> Vec<&str> {
+        self.carried.iter().map(|secret| secret.as_str()).collect()
+    }
+
     /// What the provider's clock said when it answered.
     pub fn date(&self) -> Option<UnixMillis> {
         instant(self.headers.get(DATE)?.to_str().ok()?)
@@ -299,7 +344,12 @@ mod tests {
 
     fn answer(headers: &[(http::HeaderName, &str)]) -> Answer {
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-        Answer { status: http::StatusCode::TOO_MANY_REQUESTS, headers, body: Zeroizing::new(Vec::new()) }
+        Answer {
+            status: http::StatusCode::TOO_MANY_REQUESTS,
+            headers,
+            body: Zeroizing::new(Vec::new()),
+            carried: Vec::new(),
+        }
     }
 
     #[tokio::test]

@@ -37,6 +37,8 @@ pub(crate) struct Expected<'a> {
 pub(crate) enum Occasion<'a> {
     /// A sign-in that sent this nonce.
     SignIn { nonce: &'a str },
+    /// A sign-in by device, which has no way to send a nonce.
+    Device,
     /// A refresh of the account with this subject; empty when nobody ever told it.
     Refresh { subject: &'a str },
 }
@@ -184,7 +186,7 @@ impl Claims {
                 require(same, "it belongs to another sign-in (nonce)")
             }
             // The token of somebody whom nobody has named yet.
-            Occasion::Refresh { subject: "" } => Ok(()),
+            Occasion::Device | Occasion::Refresh { subject: "" } => Ok(()),
             Occasion::Refresh { subject } => {
                 let same = self.subject().is_none_or(|sub| sub == subject);
                 require(same, "it names another person than the one who signed in")

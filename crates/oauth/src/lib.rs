@@ -5,9 +5,13 @@
 //! Answers are read with patience and believed only after they were checked; no body and no token ever stands in an
 //! error or a log line.
 
+mod assertion;
 mod authorize;
+mod backchannel;
 mod callback;
 mod client;
+mod client_authentication;
+mod device;
 mod discovery;
 // Only `cargo xtask fuzz` builds with this: a feature could be switched on by anybody's manifest.
 #[cfg(fuzzing)]
@@ -18,9 +22,11 @@ mod id_token;
 mod json;
 mod jwt;
 mod keys;
+mod metadata;
 mod number;
 mod oauth_error;
 mod page;
+mod pushed;
 mod receiver;
 mod revoke;
 mod single_flight;

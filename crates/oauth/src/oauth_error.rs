@@ -26,7 +26,10 @@ pub(crate) struct OAuthError {
 pub(crate) enum Carried {
     AuthorizationCode,
     RefreshToken,
+    DeviceCode,
     TokenToRevoke,
+    /// Nothing that could be spent.
+    NoToken,
 }
 
 /// What an error code means, from RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect Core section 3.1.2.6 and RFC 8628
@@ -75,15 +78,8 @@ impl Answer {
         json::object(self.text()).filter(|error: &OAuthError| !error.error.is_empty())
     }
 
-    /// What an answer that is no success means. `secrets` were in the request and must not come back in the message.
-    pub fn oauth_failure(
-        &self,
-        url: &Url,
-        place: &'static str,
-        carried: Carried,
-        now: UnixMillis,
-        secrets: &[&str],
-    ) -> ProviderFailure {
+    /// What an answer that is no success means.
+    pub fn oauth_failure(&self, url: &Url, place: &'static str, carried: Carried, now: UnixMillis) -> ProviderFailure {
         let status = self.status.as_u16();
         let host = url.host_str().unwrap_or_default();
         let failure = |kind, detail: String| {
@@ -100,7 +96,7 @@ impl Answer {
                     None if refresh && error.error == "invalid_request" => FailureKind::InvalidGrant,
                     None => FailureKind::OAuthError,
                 };
-                failure(kind, sentence(host, kind, &error, secrets))
+                failure(kind, sentence(host, kind, &error, &self.carried()))
             }
             (None, 400) if refresh && self.text().trim_ascii().is_empty() => failure(
                 FailureKind::InvalidGrant,

@@ -1,171 +1,137 @@
-//! The token endpoint: a code or a refresh token goes there, once, and a grant comes back or a reason.
+//! The token endpoint: something that entitles to tokens goes there, once, and a grant comes back or a reason
+//! ([RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
 
-use std::{pin::Pin, sync::OnceLock};
-
-use holdfast_model::{
-    AuthorizationCode, ClientAuthentication, Clock, FailureKind, PkceVerifier, ProviderFailure, RefreshToken,
-    ports::Client,
-};
-use oauth2::{
-    AsyncHttpClient, AuthType, ClientId, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, PkceCodeVerifier,
-    RedirectUrl, RequestTokenError, StandardRevocableToken, TokenUrl,
-    basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse},
-};
+use holdfast_model::{AuthorizationCode, DeviceCode, PkceVerifier, ProviderFailure, RefreshToken, Target};
 use serde::de::IgnoredAny;
-use zeroize::Zeroize;
 
 use crate::{
-    discovery::Metadata,
-    http::{Http, shown},
+    backchannel::{Backchannel, Form},
+    http::Answer,
     oauth_error::Carried,
     token_answer::{Arrival, Granted, TokenAnswer},
 };
 
-const PLACE: &str = "token";
+pub(crate) const PLACE: &str = "token";
 
-/// The `oauth2` crate's client with our own idea of an answer.
-type Requests = oauth2::Client<
-    BasicErrorResponse,
-    TokenAnswer,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointSet,
->;
-
-/// What a request at the token endpoint needs around it.
-pub(crate) struct TokenEndpoint<'a> {
-    pub http: &'a Http,
-    pub clock: &'a dyn Clock,
-    pub metadata: &'a Metadata,
-    pub client: &'a Client,
+/// What entitles to tokens.
+pub(crate) enum Grant<'a> {
+    /// The code of a redirect ([RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3) with the
+    /// verifier of [RFC 7636 section 4.5](https://www.rfc-editor.org/rfc/rfc7636#section-4.5)).
+    Code { code: &'a AuthorizationCode, verifier: &'a PkceVerifier, redirect_uri: &'a str },
+    /// A refresh token ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). Without scopes in the target
+    /// the grant keeps those that it has.
+    Refresh { token: &'a RefreshToken, target: &'a Target },
+    /// The code of a device whose person is being asked elsewhere
+    /// ([RFC 8628 section 3.4](https://www.rfc-editor.org/rfc/rfc8628#section-3.4)).
+    Device { code: &'a DeviceCode },
+    /// The client itself ([RFC 6749 section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
+    ClientCredentials { target: &'a Target },
+    /// Another token ([RFC 8693 section 2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.1)).
+    Exchange { subject: &'a str, subject_type: &'a str, requested_type: Option<&'a str>, target: &'a Target },
+    /// A signed statement on whose behalf it asks
+    /// ([RFC 7523 section 2.1](https://www.rfc-editor.org/rfc/rfc7523#section-2.1)).
+    Assertion { assertion: &'a str, target: &'a Target },
 }
 
-impl TokenEndpoint<'_> {
-    /// Exchanges a code ([RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3) with the verifier
-    /// of [RFC 7636 section 4.5](https://www.rfc-editor.org/rfc/rfc7636#section-4.5)).
-    pub async fn redeem(
-        &self,
-        code: &AuthorizationCode,
-        verifier: &PkceVerifier,
-        redirect_uri: &str,
-    ) -> Result<Granted, ProviderFailure> {
-        let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| {
-            ProviderFailure::new(FailureKind::ResponseMismatch, PLACE, "The redirect URI is no address.")
-        })?;
-        let requests = self.requests()?.set_redirect_uri(redirect);
-        let carrier = self.carrier(Carried::AuthorizationCode, vec![code.expose_secret(), verifier.expose_secret()]);
-        let answer = requests
-            .exchange_code(oauth2::AuthorizationCode::new(code.expose_secret().to_owned()))
-            .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()))
-            .request_async(&carrier)
-            .await;
-        carrier.grant(answer)
+impl Grant<'_> {
+    const fn carried(&self) -> Carried {
+        match self {
+            Self::Code { .. } => Carried::AuthorizationCode,
+            Self::Refresh { .. } => Carried::RefreshToken,
+            Self::Device { .. } => Carried::DeviceCode,
+            Self::ClientCredentials { .. } | Self::Exchange { .. } | Self::Assertion { .. } => Carried::NoToken,
+        }
     }
 
-    /// Uses a refresh token ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). Asks for no scope: the
-    /// grant keeps the one it has.
-    pub async fn refresh(&self, token: &RefreshToken) -> Result<Granted, ProviderFailure> {
-        let requests = self.requests()?;
-        let carrier = self.carrier(Carried::RefreshToken, vec![token.expose_secret()]);
-        let token = oauth2::RefreshToken::new(token.expose_secret().to_owned());
-        let answer = requests.exchange_refresh_token(&token).request_async(&carrier).await;
-        carrier.grant(answer)
+    /// What of it no message may repeat.
+    fn secrets(&self) -> Vec<&str> {
+        match self {
+            Self::Code { code, verifier, .. } => vec![code.expose_secret(), verifier.expose_secret()],
+            Self::Refresh { token, .. } => vec![token.expose_secret()],
+            Self::Device { code } => vec![code.expose_secret()],
+            Self::ClientCredentials { .. } => Vec::new(),
+            Self::Exchange { subject, .. } => vec![subject],
+            Self::Assertion { assertion, .. } => vec![assertion],
+        }
     }
 
-    fn requests(&self) -> Result<Requests, ProviderFailure> {
-        let provider = &self.client.provider;
-        let requests: oauth2::Client<_, _, _, _, _> = oauth2::Client::new(ClientId::new(provider.client_id.clone()));
-        let requests = requests.set_token_uri(TokenUrl::from_url(self.metadata.token_endpoint.clone()));
-        Ok(match client_secret(self.client, PLACE)? {
-            Some((secret, auth_type)) => {
-                requests.set_auth_type(auth_type).set_client_secret(oauth2::ClientSecret::new(secret.to_owned()))
+    fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Refresh { target, .. }
+            | Self::ClientCredentials { target }
+            | Self::Exchange { target, .. }
+            | Self::Assertion { target, .. } => Some(target),
+            Self::Code { .. } | Self::Device { .. } => None,
+        }
+    }
+
+    fn parameters(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Code { code, verifier, redirect_uri } => vec![
+                ("grant_type", "authorization_code"),
+                ("code", code.expose_secret()),
+                ("redirect_uri", redirect_uri),
+                ("code_verifier", verifier.expose_secret()),
+            ],
+            Self::Refresh { token, .. } => {
+                vec![("grant_type", "refresh_token"), ("refresh_token", token.expose_secret())]
             }
-            None => requests.set_auth_type(AuthType::RequestBody),
-        })
-    }
-
-    fn carrier<'s>(&'s self, carried: Carried, mut secrets: Vec<&'s str>) -> Carrier<'s> {
-        secrets.extend(self.client.secret.as_ref().map(holdfast_model::ClientSecret::expose_secret));
-        Carrier { endpoint: self, carried, secrets, arrival: OnceLock::new() }
-    }
-}
-
-/// The secret that this client has to send and how, or `None` for a public client.
-pub(crate) fn client_secret<'c>(
-    client: &'c Client,
-    place: &'static str,
-) -> Result<Option<(&'c str, AuthType)>, ProviderFailure> {
-    let auth_type = match client.provider.client_authentication {
-        ClientAuthentication::None => return Ok(None),
-        ClientAuthentication::ClientSecretBasic => AuthType::BasicAuth,
-        ClientAuthentication::ClientSecretPost => AuthType::RequestBody,
-    };
-    match &client.secret {
-        Some(secret) => Ok(Some((secret.expose_secret(), auth_type))),
-        None => {
-            let detail =
-                "This provider needs a client secret, and none is stored. Add the provider again with its secret.";
-            Err(ProviderFailure::new(FailureKind::InvalidClient, place, detail))
+            Self::Device { code } => {
+                vec![
+                    ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+                    ("device_code", code.expose_secret()),
+                ]
+            }
+            Self::ClientCredentials { .. } => vec![("grant_type", "client_credentials")],
+            Self::Exchange { subject, subject_type, requested_type, .. } => {
+                let requested = requested_type.map(|requested| ("requested_token_type", requested));
+                [
+                    ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+                    ("subject_token", *subject),
+                    ("subject_token_type", *subject_type),
+                ]
+                .into_iter()
+                .chain(requested)
+                .collect()
+            }
+            Self::Assertion { assertion, .. } => {
+                vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion)]
+            }
         }
     }
 }
 
-/// Carries the requests that the `oauth2` crate builds, and lets only successes back to it: it would put the bodies of
-/// others into its errors.
-struct Carrier<'a> {
-    endpoint: &'a TokenEndpoint<'a>,
-    carried: Carried,
-    /// Everything secret in the request, for keeping it out of messages.
-    secrets: Vec<&'a str>,
-    arrival: OnceLock<Arrival>,
-}
-
-impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
-    type Error = ProviderFailure;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, ProviderFailure>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.carry(request))
+impl Backchannel<'_> {
+    /// Has the provider turn `grant` into tokens.
+    pub async fn redeem(&self, grant: &Grant<'_>) -> Result<Granted, ProviderFailure> {
+        let answer = self.present(grant).await?;
+        self.tokens_in(&answer, grant)
     }
-}
 
-impl Carrier<'_> {
-    async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, ProviderFailure> {
-        let TokenEndpoint { http, clock, metadata, .. } = self.endpoint;
-        let url = &metadata.token_endpoint;
-        let answer = http.send(request, PLACE).await?;
-        let at = clock.now();
+    /// Sends `grant`, once. `Ok` is an answer, whatever it says.
+    pub async fn present(&self, grant: &Grant<'_>) -> Result<Answer, ProviderFailure> {
+        let mut parameters = grant.parameters();
+        let scope = grant.target().map(Target::scope).unwrap_or_default();
+        if !scope.is_empty() {
+            parameters.push(("scope", &scope));
+        }
+        if let Some(target) = grant.target() {
+            parameters.extend(target.audience.as_deref().map(|audience| ("audience", audience)));
+            parameters.extend(target.resource.as_deref().map(|resource| ("resource", resource)));
+        }
+        let url = &self.metadata.token_endpoint;
+        self.post(Form { url, place: PLACE, parameters: &parameters, secrets: &grant.secrets() }).await
+    }
+
+    /// The tokens in the answer to `grant`, or why there are none.
+    pub fn tokens_in(&self, answer: &Answer, grant: &Grant<'_>) -> Result<Granted, ProviderFailure> {
+        let (url, at) = (&self.metadata.token_endpoint, self.clock.now());
         if !answer.status.is_success() || answer.oauth_error().is_some() {
-            return Err(answer.oauth_failure(url, PLACE, self.carried, at, &self.secrets));
+            return Err(answer.oauth_failure(url, PLACE, grant.carried(), at));
         }
+        // First as any object: what is none gets its own words.
         answer.json::<IgnoredAny>(url, PLACE, "a token").map_err(ProviderFailure::that_may_have_acted)?;
         let arrival = Arrival { at, provider_clock: answer.date(), status: answer.status.as_u16() };
-        self.arrival.get_or_init(|| arrival);
-        // The crate takes 200 only, and only with the right content type; some servers send 201 or `text/plain`.
-        Ok(HttpResponse::new(answer.text().to_vec()))
-    }
-
-    fn grant(
-        self,
-        answer: Result<TokenAnswer, RequestTokenError<ProviderFailure, BasicErrorResponse>>,
-    ) -> Result<Granted, ProviderFailure> {
-        match (answer, self.arrival.into_inner()) {
-            (Ok(answer), Some(arrival)) => answer.into_grant(arrival, self.carried, &self.secrets),
-            (Err(RequestTokenError::Request(failure)), _) => Err(failure),
-            (answer, _) => {
-                if let Err(RequestTokenError::Parse(_, mut body)) = answer {
-                    body.zeroize();
-                }
-                let at = shown(&self.endpoint.metadata.token_endpoint);
-                let detail =
-                    format!("{at} answered with JSON that is no token response. Holdfast stored nothing of it.");
-                Err(ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail).that_may_have_acted())
-            }
-        }
+        TokenAnswer::read(answer, url)?.into_grant(arrival, grant.carried(), &answer.carried())
     }
 }

@@ -1,18 +1,20 @@
 //! What token endpoints answer, read with patience and turned into our own types at once
 //! ([RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
 
-use std::{fmt, time::Duration};
-
-use holdfast_model::{AccessToken, FailureKind, IdToken, ProviderFailure, RefreshToken, TokenGrant, UnixMillis};
-use oauth2::{Scope, TokenResponse};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
+use holdfast_model::{
+    AccessToken, FailureKind, IdToken, ProviderFailure, RefreshToken, SecretValue, TokenGrant, UnixMillis,
+};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use url::Url;
 
 use crate::{
+    http::{Answer, shown},
     jwt::{self, Life},
     number::lifetime,
     oauth_error::Carried,
     text::{displayable, without},
+    token::PLACE,
 };
 
 /// Token types are short words (`DPoP`, `N_A`); what is longer is not one, and may be a token in the wrong place.
@@ -21,26 +23,27 @@ const TYPE_CHARS: usize = 20;
 /// A token may arrive this much after its end before it counts as over: our own tolerance, in milliseconds.
 const ARRIVAL_SKEW_MS: i64 = 30_000;
 
-/// The answer as the `oauth2` crate hands it over. Every member is read whatever its type: which of them are good enough
-/// is decided in [`TokenAnswer::into_grant`], where it can be said in words.
+/// The answer as it stands on the wire. Every member is read whatever its type: which of them are good enough is decided in
+/// [`TokenAnswer::into_grant`], where it can be said in words.
 #[derive(Deserialize)]
 pub(crate) struct TokenAnswer {
-    #[serde(default = "no_token", deserialize_with = "access_token")]
-    access_token: oauth2::AccessToken,
+    #[serde(default, deserialize_with = "secret")]
+    access_token: Option<SecretValue>,
     #[serde(default)]
     token_type: TokenType,
     #[serde(default, deserialize_with = "lifetime")]
     expires_in: Option<u64>,
-    #[serde(default, deserialize_with = "refresh_token")]
-    refresh_token: Option<oauth2::RefreshToken>,
+    /// `""` and `null` mean that there is none: the old one stays in use.
+    #[serde(default, deserialize_with = "secret")]
+    refresh_token: Option<SecretValue>,
     #[serde(default, deserialize_with = "lifetime")]
     refresh_expires_in: Option<u64>,
     #[serde(default, deserialize_with = "lifetime")]
     refresh_token_expires_in: Option<u64>,
-    #[serde(default, deserialize_with = "text")]
-    id_token: Option<String>,
+    #[serde(default, deserialize_with = "secret")]
+    id_token: Option<SecretValue>,
     #[serde(default, deserialize_with = "scopes")]
-    scope: Option<Vec<Scope>>,
+    scope: Option<Vec<String>>,
 }
 
 /// How the token wants to be presented.
@@ -90,6 +93,15 @@ pub(crate) struct Granted {
 }
 
 impl TokenAnswer {
+    /// Reads the body of a success, which is an object.
+    pub fn read(answer: &Answer, url: &Url) -> Result<Self, ProviderFailure> {
+        crate::json::object(answer.text()).ok_or_else(|| {
+            let at = shown(url);
+            let detail = format!("{at} answered with JSON that is no token response. Holdfast stored nothing of it.");
+            ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail).that_may_have_acted()
+        })
+    }
+
     /// Takes what is good enough.
     ///
     /// A reported lifetime of zero or less counts as not reported. The token is over on arrival when its own `exp` lies in
@@ -105,16 +117,14 @@ impl TokenAnswer {
     /// `secrets` were in the request and must not come back in a message.
     pub fn into_grant(self, arrival: Arrival, carried: Carried, secrets: &[&str]) -> Result<Granted, ProviderFailure> {
         let fail = |kind, detail: String| {
-            Err(ProviderFailure::new(kind, "token", detail).with_status(arrival.status).that_may_have_acted())
+            Err(ProviderFailure::new(kind, PLACE, detail).with_status(arrival.status).that_may_have_acted())
         };
-        let access_token = self.access_token.into_secret();
-        let refresh_token = self.refresh_token.map(oauth2::RefreshToken::into_secret);
-        if access_token.is_empty() {
+        let Some(access_token) = self.access_token else {
             return fail(FailureKind::MalformedAnswer, "The provider's answer holds no access token.".into());
-        }
+        };
         // RFC 6749 appendix A.12: anything else could break out of the header in which it is sent.
-        let printable = |token: &str| token.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
-        if !printable(&access_token) || !refresh_token.as_deref().is_none_or(printable) {
+        let printable = |token: &SecretValue| token.expose_secret().bytes().all(|byte| (0x20..=0x7e).contains(&byte));
+        if !printable(&access_token) || !self.refresh_token.as_ref().is_none_or(printable) {
             let detail = "The provider sent a token with control characters in it. Holdfast did not store it.";
             return fail(FailureKind::MalformedAnswer, detail.into());
         }
@@ -123,10 +133,10 @@ impl TokenAnswer {
             let detail = format!("The provider sent a token of the type \"{name}\". Holdfast asked for Bearer.");
             return fail(FailureKind::MalformedAnswer, detail);
         }
-        let life = jwt::unverified_life(&access_token);
+        let life = jwt::unverified_life(access_token.expose_secret());
         let clock = arrival.provider_clock.or(self.expires_in.is_none().then_some(arrival.at));
         let over = life.zip(clock).is_some_and(|(life, clock)| life.exp.plus_millis(ARRIVAL_SKEW_MS) < clock);
-        if over && !(carried == Carried::RefreshToken && refresh_token.is_some()) {
+        if over && !(carried == Carried::RefreshToken && self.refresh_token.is_some()) {
             let detail =
                 "The new token was over before it arrived. Holdfast did not store it. Check the provider's clock.";
             return fail(FailureKind::ExpiredOnArrival, detail.into());
@@ -136,46 +146,33 @@ impl TokenAnswer {
         }
         let scopes = self.scope.filter(|scopes| !scopes.is_empty());
         let grant = TokenGrant {
-            access_token: AccessToken::new(access_token),
+            access_token: AccessToken::from(access_token),
             token_type: "Bearer".into(),
             expires_in_s: self.expires_in.filter(|_| !over),
             access_exp: life.map(|life| arrival.end_of(life)),
-            refresh_token: refresh_token.map(RefreshToken::new),
+            refresh_token: self.refresh_token.map(RefreshToken::from),
             refresh_expires_in_s: self.refresh_expires_in.or(self.refresh_token_expires_in),
             id_token: None,
             id_exp: None,
-            scopes: scopes.map(|scopes| scopes.iter().map(|scope| scope.as_str().to_owned()).collect()),
+            scopes,
             received_at: arrival.at,
         };
-        Ok(Granted { grant, id_token: self.id_token.map(IdToken::new), arrival })
+        Ok(Granted { grant, id_token: self.id_token.map(IdToken::from), arrival })
     }
 }
 
-fn no_token() -> oauth2::AccessToken {
-    oauth2::AccessToken::new(String::new())
-}
-
-fn access_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<oauth2::AccessToken, D::Error> {
-    Ok(oauth2::AccessToken::new(text(deserializer)?.unwrap_or_default()))
-}
-
-/// `""` and `null` mean that there is none: the old one stays in use.
-fn refresh_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<oauth2::RefreshToken>, D::Error> {
-    Ok(text(deserializer)?.map(oauth2::RefreshToken::new))
-}
-
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretValue>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) if !text.is_empty() => Some(text),
+        Value::String(text) if !text.is_empty() => Some(SecretValue::new(text)),
         _ => None,
     })
 }
 
 /// A string with spaces, as RFC 6749 section 3.3 has it; with commas and no space, or an array, as some servers do.
-fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
-    let words = |text: &str| -> Vec<Scope> {
+fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let words = |text: &str| -> Vec<String> {
         let between = |c: char| if text.contains(char::is_whitespace) { c.is_whitespace() } else { c == ',' };
-        text.split(between).filter(|word| !word.is_empty()).map(|word| Scope::new(word.to_owned())).collect()
+        text.split(between).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     };
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => Some(words(&text)),
@@ -192,52 +189,6 @@ impl From<Value> for TokenType {
             Value::String(name) => Self::Other(name),
             _ => Self::Other("?".into()),
         }
-    }
-}
-
-impl fmt::Debug for TokenAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenAnswer(redacted)")
-    }
-}
-
-// The `oauth2` crate asks for these of every answer; nothing here is ever written out.
-
-impl Serialize for TokenAnswer {
-    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        Err(ser::Error::custom("a token answer is not written out"))
-    }
-}
-
-impl Serialize for TokenType {
-    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        Err(ser::Error::custom("a token answer is not written out"))
-    }
-}
-
-impl oauth2::TokenType for TokenType {}
-
-impl TokenResponse for TokenAnswer {
-    type TokenType = TokenType;
-
-    fn access_token(&self) -> &oauth2::AccessToken {
-        &self.access_token
-    }
-
-    fn token_type(&self) -> &TokenType {
-        &self.token_type
-    }
-
-    fn expires_in(&self) -> Option<Duration> {
-        self.expires_in.map(Duration::from_secs)
-    }
-
-    fn refresh_token(&self) -> Option<&oauth2::RefreshToken> {
-        self.refresh_token.as_ref()
-    }
-
-    fn scopes(&self) -> Option<&Vec<Scope>> {
-        self.scope.as_ref()
     }
 }
 

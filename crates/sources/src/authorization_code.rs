@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use holdfast_model::{
-    Account, CredentialSet, ProviderFailure, RefreshToken, credentials_of,
+    Account, CredentialSet, ProviderFailure, RefreshToken, Target, credentials_of,
     ports::{AuthorizationServer, Client, CredentialSource, CredentialWrite},
 };
 
@@ -29,7 +29,7 @@ impl CredentialSource for AuthorizationCode {
         set: &CredentialSet,
         refresh_token: &RefreshToken,
     ) -> Result<Vec<CredentialWrite>, ProviderFailure> {
-        let grant = self.server.refresh(client, refresh_token, &account.subject).await?;
+        let grant = self.server.refresh(client, refresh_token, &account.subject, &Target::default()).await?;
         let made = credentials_of(account.id, &client.provider, &account.scopes, Some(set), &grant);
         Ok(made.into_iter().map(|(credential, value)| CredentialWrite { credential, value }).collect())
     }
@@ -44,7 +44,7 @@ mod tests {
     use holdfast_model::{
         AccessToken, AccountId, AuthorizationCode as Code, Condition, CredentialKind, FailureKind, Provider,
         RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint, UnixMillis,
-        ports::{AuthorizationRequest, PendingAuthorization},
+        ports::{AuthorizationRequest, DeviceAnswer, PendingAuthorization, PendingDevice},
     };
 
     use super::*;
@@ -63,11 +63,18 @@ mod tests {
         async fn finish(&self, _: &Client, _: PendingAuthorization, _: Code) -> Result<SignedIn, ProviderFailure> {
             unreachable!("a renewal has no code")
         }
+        async fn start_device(&self, _: &Client, _: &[String]) -> Result<PendingDevice, ProviderFailure> {
+            unreachable!("a renewal asks nobody")
+        }
+        async fn ask_device(&self, _: &Client, _: &PendingDevice) -> Result<DeviceAnswer, ProviderFailure> {
+            unreachable!("a renewal asks nobody")
+        }
         async fn refresh(
             &self,
             _: &Client,
             token: &RefreshToken,
             subject: &str,
+            _: &Target,
         ) -> Result<TokenGrant, ProviderFailure> {
             assert_eq!((token.expose_secret(), subject), ("rt-1", "subject-1"));
             self.0.lock().unwrap().remove(0)

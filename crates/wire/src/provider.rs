@@ -18,6 +18,12 @@ pub enum ClientAuthentication {
     ClientSecretBasic,
     /// Members of the body.
     ClientSecretPost,
+    /// An assertion that the client's private key signs (RFC 7523 section 2.2). The client secret is that key, in PEM.
+    PrivateKeyJwt,
+    /// An assertion that the client secret signs.
+    ClientSecretJwt,
+    /// The client's certificate (RFC 8705 section 2). The client secret is certificate and private key, in PEM.
+    TlsClientAuth,
 }
 
 /// Who put a provider into the list.

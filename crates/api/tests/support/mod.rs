@@ -19,12 +19,12 @@ use holdfast_engine::{Caller, Engine, Ports};
 use holdfast_memory_vault::MemoryVault;
 use holdfast_model::{
     Account, AuthorizationCode, Clock, CredentialSet, FailureKind, KeyringSecret, Passphrase, Provider,
-    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Timer, TokenGrant, TokenTypeHint,
+    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, Timer, TokenGrant, TokenTypeHint,
     UnixMillis, VaultId,
     ports::{
-        AuthorizationRequest, AuthorizationServer, BackupSummary, Client, CredentialSource, CredentialWrite, Keyring,
-        KeyringError, Listening, PendingAuthorization, RedirectReceiver, UnlockMaterial, UnlockMethod, VaultError,
-        VaultFile, VaultHeader, VaultStore, WhichSecret,
+        AuthorizationRequest, AuthorizationServer, BackupSummary, Client, CredentialSource, CredentialWrite,
+        DeviceAnswer, Keyring, KeyringError, Listening, PendingAuthorization, PendingDevice, RedirectReceiver,
+        UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader, VaultStore, WhichSecret,
     },
 };
 use tokio::{
@@ -250,7 +250,13 @@ impl AuthorizationServer for Nothing {
     ) -> Result<SignedIn, ProviderFailure> {
         offline()
     }
-    async fn refresh(&self, _: &Client, _: &RefreshToken, _: &str) -> Result<TokenGrant, ProviderFailure> {
+    async fn start_device(&self, _: &Client, _: &[String]) -> Result<PendingDevice, ProviderFailure> {
+        offline()
+    }
+    async fn ask_device(&self, _: &Client, _: &PendingDevice) -> Result<DeviceAnswer, ProviderFailure> {
+        offline()
+    }
+    async fn refresh(&self, _: &Client, _: &RefreshToken, _: &str, _: &Target) -> Result<TokenGrant, ProviderFailure> {
         offline()
     }
     async fn take_over(&self, _: &Client, _: &RefreshToken) -> Result<SignedIn, ProviderFailure> {

@@ -170,6 +170,9 @@ const fn client(authentication: ClientAuthentication) -> &'static str {
     match authentication {
         ClientAuthentication::None => "without a secret",
         ClientAuthentication::ClientSecretBasic | ClientAuthentication::ClientSecretPost => "with a secret",
+        ClientAuthentication::ClientSecretJwt => "with a secret that signs",
+        ClientAuthentication::PrivateKeyJwt => "with a private key that signs",
+        ClientAuthentication::TlsClientAuth => "with a certificate",
     }
 }
 

@@ -5,11 +5,12 @@ use std::{
 
 use async_trait::async_trait;
 use holdfast_model::{
-    AccessToken, AuthorizationCode, Clock, FailureKind, IdentityClaims, PkceVerifier, Provider, ProviderFailure,
-    RefreshToken, RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint,
+    AccessToken, AuthorizationCode, Clock, DeviceCode, FailureKind, IdentityClaims, PkceVerifier, Provider,
+    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint,
+    UnixMillis,
     ports::{
-        AuthorizationRequest, AuthorizationServer, BrowserPage, Client, Listening, PendingAuthorization,
-        RedirectReceiver, SignInPage,
+        AuthorizationRequest, AuthorizationServer, BrowserPage, Client, DeviceAnswer, Listening, PendingAuthorization,
+        PendingDevice, RedirectReceiver, SignInPage,
     },
 };
 use tokio::sync::Semaphore;
@@ -40,6 +41,9 @@ struct Inside {
     revocation_down: bool,
     revocation_impossible: bool,
     nobody_comes_back: bool,
+    /// What a device is told, one answer a question; then the person has allowed it.
+    device_says: VecDeque<Result<DeviceAnswer, ProviderFailure>>,
+    device_asked_at: Vec<UnixMillis>,
 }
 
 /// An authorization server that rotates refresh tokens and ends the family when a spent one comes back.
@@ -110,6 +114,16 @@ impl FakeProvider {
     /// From now on people leave their browser alone.
     pub fn nobody_comes_back(&self) {
         self.inside.lock().unwrap().nobody_comes_back = true;
+    }
+
+    /// What the next questions of a device are answered with, before the person allows it.
+    pub fn tells_the_device(&self, says: impl IntoIterator<Item = Result<DeviceAnswer, ProviderFailure>>) {
+        self.inside.lock().unwrap().device_says.extend(says);
+    }
+
+    /// When a device asked.
+    pub fn device_asked_at(&self) -> Vec<UnixMillis> {
+        self.inside.lock().unwrap().device_asked_at.clone()
     }
 
     pub fn says(&self, says: Says) {
@@ -205,7 +219,38 @@ impl AuthorizationServer for FakeProvider {
         Ok(SignedIn { grant, claims })
     }
 
-    async fn refresh(&self, _: &Client, token: &RefreshToken, _: &str) -> Result<TokenGrant, ProviderFailure> {
+    async fn start_device(&self, client: &Client, _: &[String]) -> Result<PendingDevice, ProviderFailure> {
+        Ok(PendingDevice {
+            device_code: DeviceCode::new("device-code".into()),
+            user_code: "WDJB-MJHT".into(),
+            verification_uri: format!("{}/device", client.provider.issuer),
+            verification_uri_complete: Some(format!("{}/device?user_code=WDJB-MJHT", client.provider.issuer)),
+            expires_in_s: 300,
+            interval_s: 5,
+            issuer: client.provider.issuer.clone(),
+        })
+    }
+
+    async fn ask_device(&self, client: &Client, _: &PendingDevice) -> Result<DeviceAnswer, ProviderFailure> {
+        let mut inside = self.inside.lock().unwrap();
+        inside.device_asked_at.push(self.time.now());
+        if let Some(says) = inside.device_says.pop_front() {
+            return says;
+        }
+        let (family, person) = (inside.serial, inside.person.clone());
+        let grant = self.grant(&mut inside, family);
+        let claims =
+            IdentityClaims { issuer: client.provider.issuer.clone(), subject: person.clone(), username: Some(person) };
+        Ok(DeviceAnswer::SignedIn(Box::new(SignedIn { grant, claims })))
+    }
+
+    async fn refresh(
+        &self,
+        _: &Client,
+        token: &RefreshToken,
+        _: &str,
+        _: &Target,
+    ) -> Result<TokenGrant, ProviderFailure> {
         self.inside.lock().unwrap().refreshes += 1;
         let _pass = self.gate.acquire().await.expect("never closed");
         let mut inside = self.inside.lock().unwrap();
@@ -234,7 +279,7 @@ impl AuthorizationServer for FakeProvider {
     }
 
     async fn take_over(&self, client: &Client, token: &RefreshToken) -> Result<SignedIn, ProviderFailure> {
-        let grant = self.refresh(client, token, "").await?;
+        let grant = self.refresh(client, token, "", &Target::default()).await?;
         let person = self.inside.lock().unwrap().person.clone();
         let (issuer, username) = (client.provider.issuer.clone(), Some(person.clone()).filter(|name| !name.is_empty()));
         Ok(SignedIn { grant, claims: IdentityClaims { issuer, subject: person, username } })

@@ -16,7 +16,7 @@ use std::{
 use base64ct::{Base64UrlUnpadded, Encoding};
 use holdfast_model::{
     AuthorizationCode, ClientAuthentication, ClientSecret, Clock, Provider, ProviderFailure, RefreshToken, SignedIn,
-    TokenGrant, UnixMillis,
+    Target, TokenGrant, UnixMillis,
     ports::{AuthorizationRequest, AuthorizationServer, Client, PendingAuthorization},
 };
 use holdfast_oauth::{Limits, OAuthClient};
@@ -105,7 +105,9 @@ impl World {
     }
 
     pub async fn refresh(&self) -> Result<TokenGrant, ProviderFailure> {
-        self.oauth.refresh(&self.client, &RefreshToken::new(REFRESH_TOKEN.into()), "subject-1").await
+        self.oauth
+            .refresh(&self.client, &RefreshToken::new(REFRESH_TOKEN.into()), "subject-1", &Target::default())
+            .await
     }
 }
 

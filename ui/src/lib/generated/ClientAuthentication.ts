@@ -3,4 +3,4 @@
 /**
  * How the client proves itself at the token endpoint (RFC 6749 section 2.3).
  */
-export type ClientAuthentication = "none" | "client_secret_basic" | "client_secret_post";
+export type ClientAuthentication = "none" | "client_secret_basic" | "client_secret_post" | "private_key_jwt" | "client_secret_jwt" | "tls_client_auth";

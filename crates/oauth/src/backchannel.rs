@@ -1,0 +1,74 @@
+//! Requests that a client sends to its provider directly, form-encoded and with the client's own proof:
+//! to the token, revocation, introspection, device and pushed-authorization endpoints.
+
+use holdfast_model::{ClientAuthentication, ClientSecret, Clock, FailureKind, ProviderFailure, ports::Client};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use url::{Url, form_urlencoded};
+use zeroize::Zeroizing;
+
+use crate::{
+    client_authentication::prove,
+    http::{Answer, Http},
+    metadata::Metadata,
+};
+
+/// One client at one provider.
+#[derive(Clone, Copy)]
+pub(crate) struct Backchannel<'a> {
+    pub http: &'a Http,
+    pub clock: &'a dyn Clock,
+    pub metadata: &'a Metadata,
+    pub client: &'a Client,
+}
+
+/// One form on its way to an endpoint.
+pub(crate) struct Form<'a> {
+    pub url: &'a Url,
+    /// The place that failures name.
+    pub place: &'static str,
+    pub parameters: &'a [(&'a str, &'a str)],
+    /// Everything secret among the parameters, for keeping it out of messages.
+    pub secrets: &'a [&'a str],
+}
+
+impl Backchannel<'_> {
+    /// Sends the form once, with the client's proof. `Ok` is an answer, whatever it says.
+    pub async fn post(&self, form: Form<'_>) -> Result<Answer, ProviderFailure> {
+        self.post_as(form, ACCEPT_JSON).await
+    }
+
+    /// The same, for an answer of these media types.
+    pub async fn post_as(&self, form: Form<'_>, accept: &'static str) -> Result<Answer, ProviderFailure> {
+        let Form { url, place, parameters, secrets } = form;
+        let proof = prove(self.client, self.metadata, self.clock.now(), place)?;
+        let proved = proof.parameters.iter().map(|(name, value)| (*name, value.as_str()));
+        let body = encoded(parameters.iter().copied().chain(proved));
+        let mut request = http::Request::post(url.as_str()).header(ACCEPT, accept).header(CONTENT_TYPE, FORM);
+        if let Some(authorization) = proof.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request.body(body.as_bytes().to_vec()).map_err(|_| {
+            ProviderFailure::new(FailureKind::NotHttps, place, "The endpoint is no web address. Nothing was sent.")
+        })?;
+        let secret = self.client.secret.as_ref().map(ClientSecret::expose_secret);
+        let certificate =
+            secret.filter(|_| self.client.provider.client_authentication == ClientAuthentication::TlsClientAuth);
+        let mut answer = match certificate {
+            Some(certificate) => self.http.send_with_certificate(request, place, certificate).await?,
+            None => self.http.send(request, place).await?,
+        };
+        let asserted = proof.parameters.iter().filter(|(name, _)| *name != "client_id").map(|(_, value)| value.clone());
+        let carried = secrets.iter().copied().chain(secret).map(|secret| Zeroizing::new(secret.to_owned()));
+        answer.carried = carried.chain(asserted).collect();
+        Ok(answer)
+    }
+}
+
+/// `application/x-www-form-urlencoded`.
+fn encoded<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> Zeroizing<String> {
+    let mut body = form_urlencoded::Serializer::new(String::new());
+    Zeroizing::new(body.extend_pairs(parameters).finish())
+}
+
+const ACCEPT_JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";

@@ -1,0 +1,110 @@
+//! How a client proves itself in a request ([RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3),
+//! [OpenID Connect Core section 9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication),
+//! [RFC 8705 section 2](https://www.rfc-editor.org/rfc/rfc8705#section-2)).
+
+use base64ct::{Base64, Encoding};
+use holdfast_model::{ClientAuthentication, ClientSecret, FailureKind, ProviderFailure, UnixMillis, ports::Client};
+use http::HeaderValue;
+use url::form_urlencoded;
+use zeroize::Zeroizing;
+
+use crate::{
+    assertion::{self, Statement},
+    metadata::Metadata,
+};
+
+/// RFC 7523 section 2.2.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What a request carries as proof of who sends it. Good for one request.
+#[derive(Default)]
+pub(crate) struct Proof {
+    pub authorization: Option<HeaderValue>,
+    pub parameters: Vec<(&'static str, Zeroizing<String>)>,
+}
+
+/// Makes the proof for one request at an endpoint of this provider.
+///
+/// # Errors
+/// [`FailureKind::InvalidClient`] when what it takes is not in the vault, or is no key.
+pub(crate) fn prove(
+    client: &Client,
+    metadata: &Metadata,
+    now: UnixMillis,
+    place: &'static str,
+) -> Result<Proof, ProviderFailure> {
+    use ClientAuthentication as A;
+    let provider = &client.provider;
+    let id = || ("client_id", Zeroizing::new(provider.client_id.clone()));
+    let secret = || client.secret.as_ref().map(ClientSecret::expose_secret).ok_or_else(|| no_secret(place));
+    let statement = Statement {
+        issuer: &provider.client_id,
+        subject: &provider.client_id,
+        audience: provider.assertion_audience.as_deref().unwrap_or(metadata.token_endpoint.as_str()),
+        scope: None,
+        key_id: None,
+    };
+    let algorithms = &metadata.assertion_algorithms;
+    let asserted = |assertion| Proof {
+        authorization: None,
+        parameters: vec![
+            id(),
+            ("client_assertion_type", Zeroizing::new(ASSERTION_TYPE.to_owned())),
+            ("client_assertion", assertion),
+        ],
+    };
+    Ok(match provider.client_authentication {
+        // The certificate goes with the connection.
+        A::None | A::TlsClientAuth => Proof { authorization: None, parameters: vec![id()] },
+        A::ClientSecretBasic => {
+            Proof { authorization: Some(basic(&provider.client_id, secret()?)), parameters: Vec::new() }
+        }
+        A::ClientSecretPost => {
+            let secret = Zeroizing::new(secret()?.to_owned());
+            Proof { authorization: None, parameters: vec![id(), ("client_secret", secret)] }
+        }
+        A::PrivateKeyJwt => {
+            let assertion = assertion::by_key(secret()?, algorithms, &statement, now);
+            asserted(assertion.map_err(|_| no_key(place))?)
+        }
+        A::ClientSecretJwt => {
+            let assertion = assertion::by_secret(secret()?, algorithms, &statement, now);
+            asserted(assertion.map_err(|_| no_key(place))?)
+        }
+    })
+}
+
+/// HTTP Basic with both halves form-encoded first ([RFC 6749 section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)):
+/// unlike ordinary Basic, and servers that follow it refuse a raw `%`.
+fn basic(id: &str, secret: &str) -> HeaderValue {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = Zeroizing::new(format!("{}:{}", encode(id), encode(secret)));
+    let text = Zeroizing::new(format!("Basic {}", Base64::encode_string(pair.as_bytes())));
+    // Base64 is nothing but printable ASCII.
+    let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+fn no_secret(place: &'static str) -> ProviderFailure {
+    let detail = "This provider needs a client secret, and none is stored. Add the provider again with its secret.";
+    ProviderFailure::new(FailureKind::InvalidClient, place, detail)
+}
+
+fn no_key(place: &'static str) -> ProviderFailure {
+    let detail = "What is stored as this client's private key is no key that Holdfast can sign with. Add the provider again with \
+                  an RSA, P-256, P-384 or Ed25519 key in PEM.";
+    ProviderFailure::new(FailureKind::InvalidClient, place, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_of_basic_are_form_encoded() {
+        let header = basic("my:client", "p:w d%1");
+        let pair = Base64::decode_vec(header.to_str().unwrap().strip_prefix("Basic ").unwrap()).unwrap();
+        assert_eq!(String::from_utf8(pair).unwrap(), "my%3Aclient:p%3Aw+d%251");
+    }
+}
