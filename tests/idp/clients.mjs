@@ -1,11 +1,18 @@
-// The registered clients.
+// The registered clients that sign people in, and those of machines.mjs.
+
+import { publicJwks } from './client_keys.mjs';
+import { machines } from './machines.mjs';
 
 /** Contains what client_secret_basic has to form-encode (RFC 6749 section 2.3.1). */
 export const CONFIDENTIAL_SECRET = 'p:ss wo%rd+1';
+/** As long as the hash that is keyed with it (RFC 7518 section 3.2). */
+export const JWT_SECRET = 'secret-of-csj-that-is-32-bytes-or-more';
 export const FIXED_PORT_REDIRECT = 'http://127.0.0.1:49152/callback';
 
 /** `native` matches loopback URIs of this path on any port (RFC 8252 section 7.3). */
 const ANY_LOOPBACK_PORT = ['http://127.0.0.1/callback', 'http://[::1]/callback', 'http://127.0.0.1/'];
+
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 
 const common = {
   application_type: 'native',
@@ -14,8 +21,30 @@ const common = {
   redirect_uris: ANY_LOOPBACK_PORT,
 };
 
+const native = { ...common, token_endpoint_auth_method: 'none' };
+
 export const clients = [
-  { ...common, client_id: 'native', client_name: 'Holdfast', token_endpoint_auth_method: 'none' },
+  {
+    ...native,
+    client_id: 'native',
+    client_name: 'Holdfast',
+    grant_types: [...common.grant_types, DEVICE_CODE],
+  },
+  { ...native, client_id: 'native-dpop', dpop_bound_access_tokens: true },
+  { ...native, client_id: 'native-es256', id_token_signed_response_alg: 'ES256' },
+  { ...native, client_id: 'native-par', require_pushed_authorization_requests: true },
+  // Answers are signed where the request has a response_mode that ends in `jwt` (JARM section 2.3).
+  { ...native, client_id: 'native-jarm', authorization_signed_response_alg: 'ES256' },
+  { ...native, client_id: 'native-userinfo', userinfo_signed_response_alg: 'RS256' },
+  {
+    ...native,
+    // Has no redirect URI: it cannot open a browser.
+    client_id: 'device',
+    client_name: 'Holdfast on a device',
+    grant_types: [DEVICE_CODE, 'refresh_token'],
+    redirect_uris: [],
+    response_types: [],
+  },
   {
     ...common,
     client_id: 'confidential',
@@ -27,6 +56,21 @@ export const clients = [
     client_id: 'confidential-post',
     client_secret: CONFIDENTIAL_SECRET,
     token_endpoint_auth_method: 'client_secret_post',
+  },
+  {
+    ...common,
+    client_id: 'pkj',
+    grant_types: [...common.grant_types, 'client_credentials'],
+    jwks: publicJwks,
+    token_endpoint_auth_method: 'private_key_jwt',
+  },
+  {
+    ...common,
+    client_id: 'csj',
+    client_secret: JWT_SECRET,
+    grant_types: [...common.grant_types, 'client_credentials'],
+    token_endpoint_auth_method: 'client_secret_jwt',
+    token_endpoint_auth_signing_alg: 'HS256',
   },
   {
     ...common,
@@ -43,4 +87,5 @@ export const clients = [
     redirect_uris: [FIXED_PORT_REDIRECT],
     token_endpoint_auth_method: 'none',
   },
+  ...machines,
 ];

@@ -3,7 +3,10 @@
 import { interactionPolicy } from 'oidc-provider';
 
 import { clients } from './clients.mjs';
+import { askForUserCode, confirmUserCode, deviceDone } from './device.mjs';
+import { dpopNonces } from './nonces.mjs';
 import { errorPage } from './pages.mjs';
+import { resourceServer, SCOPES } from './resources.mjs';
 import { settings } from './settings.mjs';
 import { extendRefreshToken, Store } from './store.mjs';
 import { findAccount } from './users.mjs';
@@ -51,8 +54,23 @@ export function configuration(keys) {
       email: ['email', 'email_verified'],
     },
     features: {
+      clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      deviceFlow: {
+        enabled: true,
+        userCodeInputSource: askForUserCode,
+        userCodeConfirmSource: confirmUserCode,
+        successSource: deviceDone,
+      },
+      dPoP: { enabled: true, ...dpopNonces() },
       introspection: { enabled: true },
+      jwtIntrospection: { enabled: true },
+      jwtResponseModes: { enabled: true },
+      jwtUserinfo: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: false },
+      registration: { enabled: true, initialAccessToken: settings.registrationToken },
+      registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
+      resourceIndicators: { enabled: true, getResourceServerInfo: (_ctx, indicator) => resourceServer(indicator) },
       revocation: { enabled: true },
       rpInitiatedLogout: { enabled: true },
     },
@@ -63,9 +81,13 @@ export function configuration(keys) {
       ctx.type = 'html';
       ctx.body = errorPage(out);
     },
+    // The scopes of the APIs too: they may be asked for without naming a resource.
+    scopes: ['openid', 'offline_access', ...SCOPES],
     ttl: {
       AccessToken: settings.accessToken,
       AuthorizationCode: settings.code,
+      ClientCredentials: settings.clientCredentials,
+      DeviceCode: settings.deviceCode,
       Grant: settings.grant,
       IdToken: settings.idToken,
       Interaction: 3600,

@@ -1,6 +1,7 @@
 // The tests' own door, `/_ctl/...`: JSON in, JSON out.
 
 import { readJson } from './body.mjs';
+import { clientKeys } from './client_keys.mjs';
 import { clearFaults, orderFault, pendingFaults } from './faults.mjs';
 import { forget, journal } from './journal.mjs';
 import { issuedTokens, tokens } from './store.mjs';
@@ -11,8 +12,8 @@ function json(res, status, value) {
   res.end(JSON.stringify(value));
 }
 
-/** Answers a control request. `rotateKeys(keepOld)` belongs to the server. */
-export async function control(path, req, res, rotateKeys) {
+/** Answers a control request. `rotateKeys(keepOld)` and `renewNonces()` belong to the server. */
+export async function control(path, req, res, { rotateKeys, renewNonces }) {
   const order = await readJson(req);
   switch (path) {
     case '/_ctl/log':
@@ -35,6 +36,11 @@ export async function control(path, req, res, rotateKeys) {
       return json(res, 200, {});
     case '/_ctl/disable':
       return disableUser(order.user) ? json(res, 200, {}) : json(res, 404, { error: 'no such user' });
+    case '/_ctl/client-keys':
+      return json(res, 200, { keys: clientKeys() });
+    case '/_ctl/renew-nonces':
+      renewNonces();
+      return json(res, 200, {});
     case '/_ctl/rotate-keys':
       rotateKeys(order.keepOld !== false);
       return json(res, 200, {});

@@ -1,4 +1,4 @@
-// Signing keys, made anew at each start.
+// Signing keys of the server, made anew at each start.
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 
@@ -6,7 +6,7 @@ function jwk(pair, alg) {
   return { ...pair.privateKey.export({ format: 'jwk' }), alg, use: 'sig', kid: randomUUID() };
 }
 
-/** One key for each algorithm. */
+/** One private key, as JWK, for each algorithm. */
 export function makeKeys() {
   return [
     jwk(generateKeyPairSync('rsa', { modulusLength: 2048 }), 'RS256'),

@@ -51,6 +51,29 @@ function cancelForm(uid) {
   return `<form method="post" action="/interaction/${escape(uid)}/abort"><button type="submit">Cancel</button></form>`;
 }
 
+/** Where a person types the code that a device shows. `form` is oidc-provider's; `wrong` says what was wrong before. */
+export function userCodePage({ form, wrong }) {
+  return page('Connect a device', `
+    <p>Enter the code that your device shows.</p>
+    ${wrong ? `<p class="wrong" role="alert">${escape(wrong)}</p>` : ''}
+    ${form}
+    <button type="submit" form="op.deviceInputForm">Continue</button>`);
+}
+
+/** Where a person compares the code with the one on the device. */
+export function userCodeConfirmPage({ form, client, userCode }) {
+  return page('Is this your device?', `
+    <p><b>${escape(client)}</b> on a device that shows the code <b>${escape(userCode)}</b> wants to be signed in.</p>
+    ${form}
+    <button type="submit" form="op.deviceConfirmForm">Continue</button>
+    <button type="submit" form="op.deviceConfirmForm" name="abort" value="yes">Cancel</button>`);
+}
+
+/** The end of it. */
+export function deviceDonePage({ client }) {
+  return page('The device is connected', `<p>Go back to <b>${escape(client)}</b>; this page may be closed.</p>`);
+}
+
 /** An error of the protocol. */
 export function errorPage(out) {
   const lines = Object.entries(out).map(([name, value]) => `<p><b>${escape(name)}</b>: ${escape(value)}</p>`);

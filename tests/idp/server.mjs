@@ -9,10 +9,13 @@ import Provider from 'oidc-provider';
 
 import { configuration } from './configuration.mjs';
 import { control } from './control.mjs';
-import { meetFault } from './faults.mjs';
+import { meetFault, patchAnswer } from './faults.mjs';
+import { registerGrants } from './grants.mjs';
 import { interact } from './interactions.mjs';
 import { noteFault, noteOAuth } from './journal.mjs';
 import { makeKeys } from './keys.mjs';
+import { renewNonces } from './nonces.mjs';
+import { keepPace } from './pace.mjs';
 import { settings } from './settings.mjs';
 import { noteIssued } from './store.mjs';
 
@@ -22,10 +25,13 @@ let serve;
 
 function setUp(issuer) {
   provider = new Provider(issuer, configuration(keys));
+  registerGrants(provider);
   provider.use(async (ctx, next) => {
     await next();
+    keepPace(ctx);
     noteOAuth(ctx);
     noteIssued(ctx);
+    patchAnswer(ctx);
   });
   provider.on('server_error', (_ctx, error) => console.error(error));
   serve = provider.callback();
@@ -34,9 +40,15 @@ function setUp(issuer) {
 async function answer(req, res) {
   const path = req.url.split('?')[0];
   if (path.startsWith('/_ctl/')) {
-    return control(path, req, res, (keepOld) => {
-      keys = keepOld ? [...makeKeys(), ...keys] : makeKeys();
-      setUp(provider.issuer);
+    return control(path, req, res, {
+      rotateKeys: (keepOld) => {
+        keys = keepOld ? [...makeKeys(), ...keys] : makeKeys();
+        setUp(provider.issuer);
+      },
+      renewNonces: () => {
+        renewNonces();
+        setUp(provider.issuer);
+      },
     });
   }
   const met = await meetFault(path, req, res);

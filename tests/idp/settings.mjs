@@ -21,6 +21,11 @@ export const settings = {
   accessToken: seconds('AT_TTL', 3600),
   idToken: seconds('ID_TTL', 3600),
   code: seconds('CODE_TTL', 60),
+  deviceCode: seconds('DEVICE_TTL', 600),
+  /** How far apart a device's questions for its token have to be (RFC 8628 section 3.5). */
+  deviceInterval: seconds('DEVICE_INTERVAL', 5),
+  /** Tokens of clients that act for themselves. */
+  clientCredentials: seconds('CC_TTL', 600),
   /** The sliding window: every rotated refresh token lives this long. */
   refreshSliding: seconds('RT_TTL', 14 * DAY),
   /** The absolute limit of a chain of refresh tokens, from the sign-in on. */
@@ -31,6 +36,12 @@ export const settings = {
   rotate: oneOf('ROTATE', ['always', 'never', 'default']),
   /** Consent is given without a page. */
   autoConsent: process.env.AUTO_CONSENT === '1',
+  /** Every DPoP proof needs a nonce of this server (RFC 9449 section 8). */
+  dpopNonce: process.env.DPOP_NONCE === '1',
+  /** Clients register with this initial access token (RFC 7591 section 3); without it anybody may. */
+  registrationToken: process.env.REG_TOKEN || false,
+  /** Keeps the private keys of the clients from one start to the next; without it each start makes new ones. */
+  clientKeyFile: process.env.PKJ_KEY_FILE,
   /** Files with a key and a certificate: then the issuer is https, and people come in over plain HTTP as before. */
   tls: process.env.TLS_KEY && { key: process.env.TLS_KEY, cert: process.env.TLS_CERT },
   /** The parent holds our stdin open; when it dies, so do we. */

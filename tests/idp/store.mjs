@@ -4,6 +4,9 @@ import { fingerprint } from './journal.mjs';
 
 const rows = new Map();
 
+/** For how many seconds an ended device code is known: its device hears `expired_token` (RFC 8628 section 3.5). */
+const REMEMBERED = 3600;
+
 const key = (model, id) => `${model}:${id}`;
 
 function live(row) {
@@ -24,7 +27,8 @@ export class Store {
   }
 
   async upsert(id, payload, expiresIn) {
-    const endsAt = expiresIn === undefined ? undefined : Date.now() + expiresIn * 1000;
+    const after = this.model === 'DeviceCode' ? REMEMBERED : 0;
+    const endsAt = expiresIn === undefined ? undefined : Date.now() + (expiresIn + after) * 1000;
     rows.set(key(this.model, id), { model: this.model, id, payload, endsAt });
   }
 
@@ -62,12 +66,14 @@ export function extendRefreshToken(id, exp) {
   row.endsAt = exp * 1000;
 }
 
-/** The tokens that exist now, values included: tests look for them in files. */
+const KINDS = { AccessToken: 'access_token', ClientCredentials: 'access_token', RefreshToken: 'refresh_token' };
+
+/** The tokens that exist now, values included: tests look for them in files. JWT access tokens are kept nowhere. */
 export function tokens() {
   return [...rows.values()]
-    .filter((row) => live(row) && ['AccessToken', 'RefreshToken'].includes(row.model))
+    .filter((row) => live(row) && KINDS[row.model])
     .map(({ model, id, payload }) => ({
-      kind: model === 'AccessToken' ? 'access_token' : 'refresh_token',
+      kind: KINDS[model],
       value: id,
       fingerprint: fingerprint(id),
       user: payload.accountId,
@@ -80,10 +86,18 @@ export function tokens() {
 
 const issued = [];
 
-/** Keeps what the token endpoint gave out. */
+/** The members of an answer that are secrets, by route. */
+const SECRETS = {
+  client_update: ['client_secret', 'registration_access_token'],
+  device_authorization: ['device_code'],
+  registration: ['client_secret', 'registration_access_token'],
+  token: ['access_token', 'refresh_token', 'id_token'],
+};
+
+/** Keeps what was given out. */
 export function noteIssued(ctx) {
-  if (ctx.oidc?.route !== 'token' || ctx.status !== 200) return;
-  for (const kind of ['access_token', 'refresh_token', 'id_token']) {
+  if (ctx.status !== 200 && ctx.status !== 201) return;
+  for (const kind of SECRETS[ctx.oidc?.route] ?? []) {
     if (ctx.body[kind]) {
       const value = ctx.body[kind];
       issued.push({ kind, value, fingerprint: fingerprint(value), user: ctx.oidc.account?.accountId });
@@ -91,7 +105,7 @@ export function noteIssued(ctx) {
   }
 }
 
-/** Every token that was ever given out, gone ones and ID tokens included: tests look for them in memory. */
+/** Every secret that was ever given out, gone ones and ID tokens included: tests look for them in memory. */
 export function issuedTokens() {
   return issued;
 }

@@ -20,6 +20,22 @@ use crate::{
 /// Node takes a second to load the provider, several on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
+/// A setting for [`Idp::start_with`]: every DPoP proof needs a nonce of the provider.
+pub const DPOP_NONCES: (&str, &str) = ("DPOP_NONCE", "1");
+
+/// A setting for [`Idp::start_with`]: a device may ask every second, not only every five.
+pub const QUICK_DEVICES: (&str, &str) = ("DEVICE_INTERVAL", "1");
+
+/// A setting for [`Idp::start_with`]: device codes end after so many seconds.
+pub const fn device_codes_end_after(seconds: &str) -> (&'static str, &str) {
+    ("DEVICE_TTL", seconds)
+}
+
+/// A setting for [`Idp::start_with`]: tokens of clients that act for themselves end after so many seconds.
+pub const fn client_credentials_end_after(seconds: &str) -> (&'static str, &str) {
+    ("CC_TTL", seconds)
+}
+
 /// What the provider promises, in seconds.
 #[derive(Debug, Clone)]
 pub struct Lifetimes {
@@ -53,9 +69,15 @@ pub struct Idp {
 pub struct Seen {
     /// The path.
     pub path: String,
-    /// `authorization_code` or `refresh_token`, at the token endpoint.
+    /// The client identifier, where the provider knows it.
+    pub client: Option<String>,
+    /// How the client proved itself, where it has to: `none`, `client_secret_basic`, `private_key_jwt`, and so on.
+    pub auth: Option<String>,
+    /// Whether a DPoP proof came along.
+    pub dpop: bool,
+    /// `authorization_code`, `refresh_token`, and so on, at the token endpoint.
     pub grant_type: Option<String>,
-    /// The fingerprint of the refresh token or of the token to revoke.
+    /// The fingerprint of the refresh token, of the token to revoke or to introspect, or of the subject token.
     pub token: Option<String>,
     /// `ok`, an OAuth error, or what a fault did.
     pub outcome: String,
@@ -64,16 +86,36 @@ pub struct Seen {
 /// A token that exists at the provider.
 #[derive(Debug, Clone)]
 pub struct IssuedToken {
-    /// `access_token`, `refresh_token`, or `id_token` (only among those ever issued).
+    /// `access_token` or `refresh_token`; only among those ever issued also `id_token`, `device_code`, `client_secret`
+    /// and `registration_access_token`.
     pub kind: String,
     /// Its value.
     pub value: String,
     /// Its fingerprint as Holdfast makes them, without the spaces.
     pub fingerprint: String,
-    /// Whose it is.
+    /// Whose it is; empty where a client acts for itself.
     pub user: String,
     /// Whether it was rotated away.
     pub consumed: bool,
+}
+
+/// A private key with which the clients `pkj` and `bearer` sign (`tests/idp/client_keys.mjs`).
+#[derive(Clone)]
+pub struct ClientKey {
+    /// `RS256` or `ES256`.
+    pub algorithm: String,
+    /// Under which key identifier the clients registered its public half.
+    pub kid: String,
+    /// As a JWK (RFC 7517).
+    pub jwk: Value,
+    /// As PKCS#8 in PEM.
+    pub pem: String,
+}
+
+impl std::fmt::Debug for ClientKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ClientKey").field("kid", &self.kid).finish_non_exhaustive()
+    }
 }
 
 impl Idp {
@@ -215,6 +257,28 @@ impl Idp {
         self.control("rotate-keys", &json!({"keepOld": keep_old}));
     }
 
+    /// From here on every DPoP nonce that was given out is refused with `use_dpop_nonce`.
+    pub fn renew_nonces(&self) {
+        self.control("renew-nonces", &json!({}));
+    }
+
+    /// The private key of the clients that sign, for `RS256` or `ES256`.
+    ///
+    /// # Panics
+    /// When there is none for this algorithm.
+    pub fn client_key(&self, algorithm: &str) -> ClientKey {
+        let reply = self.control("client-keys", &json!({}));
+        let keys = reply["keys"].as_array().expect("the keys are a list");
+        let key = keys.iter().find(|key| key["alg"] == algorithm);
+        let key = key.unwrap_or_else(|| panic!("no client key for {algorithm}"));
+        ClientKey {
+            algorithm: algorithm.to_owned(),
+            kid: key["kid"].as_str().unwrap_or_default().to_owned(),
+            jwk: key["jwk"].clone(),
+            pem: key["pem"].as_str().unwrap_or_default().to_owned(),
+        }
+    }
+
     /// Every request since the start, this control aside.
     pub fn log(&self) -> Vec<Seen> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -224,6 +288,9 @@ impl Idp {
             .iter()
             .map(|entry| Seen {
                 path: text(&entry["path"]).unwrap_or_default(),
+                client: text(&entry["client"]),
+                auth: text(&entry["auth"]),
+                dpop: entry["dpop"].as_bool().unwrap_or_default(),
                 grant_type: text(&entry["grant_type"]),
                 token: text(&entry["token"]),
                 outcome: text(&entry["outcome"]).unwrap_or_default(),
@@ -246,7 +313,7 @@ impl Idp {
         self.token_list("state")
     }
 
-    /// Every token that the token endpoint ever gave out, ID tokens too, whether it still exists or not.
+    /// Every secret that was ever given out, ID tokens and device codes too, whether it still exists or not.
     pub fn ever_issued(&self) -> Vec<IssuedToken> {
         self.token_list("issued")
     }

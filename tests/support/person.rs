@@ -64,6 +64,61 @@ pub fn try_follow(url: &str, answer: Answer<'_>) -> std::io::Result<Reply> {
     panic!("the sign-in at {home} does not end");
 }
 
+/// Opens the page for user codes (RFC 8628 section 3.3) at `url`, which is the `verification_uri` or the complete one,
+/// and approves the device that shows `user_code`, or refuses it. Gives back the last page.
+///
+/// # Panics
+/// When nobody answers, or a page is not what `tests/idp/device.mjs` shows.
+pub fn approve_device(url: &str, user_code: &str, answer: Answer<'_>) -> Reply {
+    let mut cookies = BTreeMap::new();
+    let mut visit = |url: &str, form: Option<&[(&str, &str)]>| {
+        visit(url, form, &mut cookies).unwrap_or_else(|error| panic!("the page at {url} is cut off: {error}"))
+    };
+    let (home, _) = split_url(url);
+    let codes = format!("http://{home}/device");
+    let mut here = url.to_owned();
+    let mut reply = visit(url, None);
+    let mut typed = false;
+    for _ in 0..MAX_STEPS {
+        if let Some(location) = reply.header("location").map(str::to_owned) {
+            here = if location.starts_with('/') { format!("http://{home}{location}") } else { location };
+            reply = visit(&here, None);
+            continue;
+        }
+        assert_eq!(reply.status, 200, "{here} answered: {}", reply.text());
+        let page = reply.text();
+        let mut fields = hidden_fields(&page);
+        let has = |name: &str| page.contains(&format!("name=\"{name}\""));
+        reply = match answer {
+            Answer::Allow { login, password } if has("password") => {
+                fields.extend([("login", login), ("password", password)]);
+                visit(&here, Some(&fields))
+            }
+            Answer::Allow { .. } if has("prompt") => visit(&here, Some(&fields)),
+            Answer::Allow { .. } if has("confirm") => visit(&codes, Some(&fields)),
+            Answer::Cancel if has("confirm") => {
+                fields.push(("abort", "yes"));
+                visit(&codes, Some(&fields))
+            }
+            _ if has("user_code") && !typed => {
+                typed = true;
+                fields.retain(|(name, _)| *name != "user_code");
+                fields.push(("user_code", user_code));
+                visit(&codes, Some(&fields))
+            }
+            _ => return reply,
+        };
+    }
+    panic!("the approval at {home} does not end");
+}
+
+/// The hidden fields of a page's forms, with their values.
+fn hidden_fields(page: &str) -> Vec<(&str, &str)> {
+    let inputs = page.split("<input type=\"hidden\" name=\"").skip(1);
+    let pairs = inputs.filter_map(|input| input.split_once("\" value=\""));
+    pairs.map(|(name, rest)| (name, rest.split('"').next().unwrap_or_default())).collect()
+}
+
 fn visit(url: &str, form: Option<&[(&str, &str)]>, cookies: &mut BTreeMap<String, String>) -> std::io::Result<Reply> {
     let (authority, target) = split_url(url);
     let pairs: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();

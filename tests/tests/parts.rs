@@ -11,7 +11,7 @@ use holdfast_system_tests::{
     browser::Browser,
     home::Home,
     http::{Request, get, percent_encode, split_url},
-    idp::{Idp, Lifetimes},
+    idp::{self, Idp, Lifetimes},
     person::{self, Answer},
     wait,
 };
@@ -144,6 +144,64 @@ fn the_provider_fails_as_ordered_and_heals() {
     let form = [("grant_type", "refresh_token"), ("client_id", "native"), ("refresh_token", first.as_str())];
     assert!(Request::new("POST", "/token").form(&form).send_tcp(authority).is_err(), "the reply is lost");
     assert_ne!(idp.current_refresh_token("alice"), first, "but the work was done");
+}
+
+#[test]
+fn the_provider_slows_a_hasty_device_down_and_believes_a_person_who_follows_its_pages() {
+    let home = Home::new();
+    let idp = Idp::start(&home, "idp", Lifetimes::default());
+    let (authority, _) = split_url(idp.issuer());
+    let alice = Answer::Allow { login: "alice", password: "alice-pw" };
+    let ask = || {
+        let form = [("client_id", "device"), ("scope", "openid offline_access")];
+        Request::new("POST", "/device/auth").form(&form).send_tcp(authority).unwrap().json()
+    };
+    let text = |asked: &Value, member: &str| asked[member].as_str().unwrap().to_owned();
+    let poll = |asked: &Value| {
+        let code = text(asked, "device_code");
+        let grant_type = "urn:ietf:params:oauth:grant-type:device_code";
+        token(&idp, &[("grant_type", grant_type), ("client_id", "device"), ("device_code", &code)])
+    };
+
+    let asked = ask();
+    assert_eq!(asked["interval"], 5);
+    assert_eq!(poll(&asked).1["error"], "authorization_pending");
+    assert_eq!(poll(&asked).1["error"], "slow_down");
+    let page = person::approve_device(&text(&asked, "verification_uri"), &text(&asked, "user_code"), alice);
+    assert!(page.text().contains("The device is connected"), "{}", page.text());
+    let (status, granted) = poll(&asked);
+    assert_eq!(status, 200, "{granted}");
+    assert_eq!(idp.current_refresh_token("alice"), granted["refresh_token"].as_str().unwrap());
+
+    let complete = |asked: &Value, answer| {
+        person::approve_device(&text(asked, "verification_uri_complete"), &text(asked, "user_code"), answer);
+        poll(asked)
+    };
+    assert_eq!(complete(&ask(), alice).0, 200);
+    assert_eq!(complete(&ask(), Answer::Cancel).1["error"], "access_denied");
+}
+
+#[test]
+fn the_provider_knows_the_keys_of_its_clients_and_how_they_proved_themselves() {
+    let home = Home::new();
+    let idp = Idp::start_with(&home, "idp", Lifetimes::default(), &[idp::client_credentials_end_after("7")]);
+    for algorithm in ["RS256", "ES256"] {
+        let key = idp.client_key(algorithm);
+        assert_eq!((&key.jwk["alg"], key.pem.contains("PRIVATE KEY")), (&json!(algorithm), true), "{key:?}");
+    }
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "machine-post"),
+        ("client_secret", "secret-of-machine-post"),
+        ("scope", "read"),
+    ];
+    idp.fault(&json!({"path": "/token", "patch": {"token_type": "mac"}, "remove": ["scope"]}));
+    let (_, changed) = token(&idp, &form);
+    assert_eq!((&changed["token_type"], changed.get("scope")), (&json!("mac"), None));
+    let (_, granted) = token(&idp, &form);
+    assert_eq!((&granted["expires_in"], &granted["scope"]), (&json!(7), &json!("read")));
+    let seen = idp.log().pop().unwrap();
+    assert_eq!((seen.client.as_deref(), seen.auth.as_deref()), (Some("machine-post"), Some("client_secret_post")));
 }
 
 #[test]
