@@ -229,7 +229,7 @@ async fn remove_provider(State(shared): State<Shared>, InPath(name): InPath<Stri
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Starts a sign-in; the caller opens its address in the system browser.
+/// Starts a sign-in; the caller opens its address in the system browser, or shows the person its code.
 #[utoipa::path(post, path = "/v1/sign-ins", tag = "sign-ins", request_body = wire::StartSignIn,
     responses((status = 201, body = wire::SignInView), (status = 404, body = wire::ErrorReply)))]
 async fn start_sign_in(
@@ -242,6 +242,7 @@ async fn start_sign_in(
         label: request.label,
         scopes: request.scopes,
         wait_ms: request.timeout_s.map(|s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(1000)),
+        device: request.device,
     };
     let started = shared.engine.start_sign_in(start, &caller).await?;
     Ok((StatusCode::CREATED, Json(views::sign_in(started))))

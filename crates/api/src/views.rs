@@ -368,6 +368,11 @@ pub fn sign_in(snapshot: SignInSnapshot) -> wire::SignInView {
         stage,
         authorization_url: snapshot.authorization_url,
         redirect_uri: snapshot.redirect_uri,
+        device: snapshot.device.map(|prompt| wire::DevicePrompt {
+            verification_uri: prompt.verification_uri,
+            verification_uri_complete: prompt.verification_uri_complete,
+            user_code: prompt.user_code,
+        }),
         started_at: instant(snapshot.started_at),
         expires_at: instant(snapshot.expires_at),
         account,

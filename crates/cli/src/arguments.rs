@@ -41,7 +41,7 @@ pub enum Command {
     /// Providers to sign in to
     #[command(subcommand)]
     Provider(ProviderCommand),
-    /// Sign in through the system browser
+    /// Sign in through the system browser, or by a code on another device
     SignIn(SignIn),
     /// Enter a token that you made at a service
     #[command(subcommand)]
@@ -234,9 +234,12 @@ pub struct SignIn {
     #[arg(long = "scope", value_name = "S")]
     pub scopes: Vec<String>,
     /// Open no browser: print the address as the first line, and wait
-    #[arg(long)]
+    #[arg(long, conflicts_with = "device")]
     pub no_browser: bool,
-    /// How long to wait for the browser, 10 to 600
+    /// Show a code to type on another device [default where there is no display and the provider offers it]
+    #[arg(long)]
+    pub device: bool,
+    /// How long to wait for the person, 10 to 600
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=600))]
     pub timeout: Option<u64>,
 }
@@ -322,6 +325,7 @@ mod tests {
             "holdfast provider import -",
             "holdfast provider remove P",
             "holdfast sign-in P --label L --scope a --scope b --no-browser",
+            "holdfast sign-in P --device",
             "holdfast list",
             "holdfast --json list",
             "holdfast show A --json",

@@ -10,6 +10,12 @@ pub fn is_web_address(url: &str) -> bool {
     (url.starts_with("https://") || url.starts_with("http://")) && url.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Whether a browser could show itself on this computer.
+pub fn has_display() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    cfg!(target_os = "macos") || set("WAYLAND_DISPLAY") || set("DISPLAY")
+}
+
 /// Hands the address to the desktop's opener. It does not wait for it: some openers stay as long as the browser does.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ mod arguments;
 mod browser;
 mod commands;
 mod output;
+mod qr;
 mod secret_input;
 mod table;
 mod text;

@@ -27,6 +27,7 @@ mod renewal;
 mod scheduler;
 mod session;
 mod sign_in;
+mod sign_in_device;
 mod sign_out;
 mod static_tokens;
 mod storing;
@@ -53,7 +54,7 @@ pub use profile::{
 pub use profiles::profiles;
 pub use provider_file::{ProviderFileError, parse_provider_file, scopes_or_default};
 pub use providers::NewProvider;
-pub use sign_in::{SignInSnapshot, StartSignIn};
+pub use sign_in::{DevicePrompt, SignInSnapshot, StartSignIn};
 pub use sign_out::{SignOutKind, SignOutReport, TokenEnd, TokenReport};
 pub use static_tokens::{EnteredToken, TokenListFormat};
 pub use unlock::Typed;

@@ -42,8 +42,21 @@ pub struct StartSignIn {
     pub label: Option<String>,
     /// Scopes instead of the provider's.
     pub scopes: Vec<String>,
-    /// How long to wait for the browser, in milliseconds.
+    /// How long to wait for the person, in milliseconds.
     pub wait_ms: Option<i64>,
+    /// By a code that the person types on whatever device, instead of the browser here (RFC 8628).
+    pub device: bool,
+}
+
+/// What a person needs who signs in on another device.
+#[derive(Clone, Debug)]
+pub struct DevicePrompt {
+    /// Where to type the code.
+    pub verification_uri: String,
+    /// The same with the code in it.
+    pub verification_uri_complete: Option<String>,
+    /// The code.
+    pub user_code: String,
 }
 
 /// One sign-in as it is at one instant.
@@ -57,8 +70,10 @@ pub struct SignInSnapshot {
     pub state: SignInState,
     /// The address for the system browser; `None` once it cannot be used any more.
     pub authorization_url: Option<String>,
-    /// Where the browser will be sent back to.
-    pub redirect_uri: String,
+    /// Where the browser will be sent back to; `None` where it is not.
+    pub redirect_uri: Option<String>,
+    /// The code for another device; `None` for the browser, and once it cannot be used any more.
+    pub device: Option<DevicePrompt>,
     /// When it was started.
     pub started_at: UnixMillis,
     /// When it times out.
@@ -83,50 +98,29 @@ impl SignInEntry {
 }
 
 /// What was asked for, by whom.
-struct Wanted {
-    client: Client,
-    scopes: Vec<String>,
-    label: Option<String>,
-    cancel: CancellationToken,
+pub(crate) struct Asked {
+    pub client: Client,
+    pub scopes: Vec<String>,
+    pub label: Option<String>,
+    pub cancel: CancellationToken,
     caller: Caller,
     /// Who was signed in there when this began: their grants are spared when this one is given up.
     signed_in: Vec<(String, String)>,
-}
-
-/// What the task of a sign-in takes along.
-struct Waiting {
-    id: SignInId,
-    wanted: Wanted,
-    pending: PendingAuthorization,
-    listening: Box<dyn Listening>,
-    deadline: UnixMillis,
     _place: OwnedSemaphorePermit,
 }
 
+/// What the task of a sign-in takes along.
+pub(crate) struct Waiting<P> {
+    pub id: SignInId,
+    pub asked: Asked,
+    pub pending: P,
+    pub deadline: UnixMillis,
+}
+
 impl Engine {
-    /// Starts a sign-in; the caller opens its address in the system browser.
+    /// Starts a sign-in; the caller opens its address in the system browser, or shows its code.
     pub async fn start_sign_in(&self, start: StartSignIn, caller: &Caller) -> Result<SignInSnapshot, EngineError> {
-        let (store, login_hint) = {
-            let state = self.state();
-            let session = state.session()?;
-            let hint = match start.label.as_deref().and_then(|label| session.by_label(label)) {
-                Some(id) => {
-                    let account = &session.entry(id)?.account;
-                    if account.provider.as_str() != start.provider {
-                        return Err(EngineError::LabelTaken(account.label.clone()));
-                    }
-                    account.username.clone()
-                }
-                None => {
-                    if let Some(label) = &start.label {
-                        check_label(label)?;
-                        session.nobody_is_called(label)?;
-                    }
-                    None
-                }
-            };
-            (session.store.clone(), hint)
-        };
+        let (store, login_hint) = self.hinted(&start)?;
         let provider = self.provider(&start.provider)?;
         self.prune_sign_ins();
         let place = self.shared.sign_in_places.clone().try_acquire_owned().map_err(|_| {
@@ -137,39 +131,101 @@ impl Engine {
             ))
         })?;
         let scopes = if start.scopes.is_empty() { provider.scopes.clone() } else { start.scopes };
-        let client = Client { secret: store.client_secret(&provider.name).await?, provider };
-        let listening = self.shared.ports.receiver.listen(client.provider.redirect_uri.as_deref()).await?;
-        let request = AuthorizationRequest {
-            redirect_uri: listening.redirect_uri().to_owned(),
-            scopes: scopes.clone(),
-            login_hint,
-        };
-        let pending = self.or_closed(self.shared.ports.server.start(&client, request)).await?;
-
-        let now = self.now();
-        let wait = start.wait_ms.unwrap_or(WAIT_MAX_MS).clamp(WAIT_MIN_MS, WAIT_MAX_MS);
-        let id = SignInId::make(now);
-        let view = SignInSnapshot {
-            id,
-            provider: client.provider.name.to_string(),
-            state: SignInState::Waiting,
-            authorization_url: Some(pending.url.clone()),
-            redirect_uri: pending.redirect_uri.clone(),
-            started_at: now,
-            expires_at: now.plus_millis(wait),
-            label: None,
-            error: None,
-        };
-        let cancel = CancellationToken::new();
-        let wanted = Wanted {
-            client,
+        let asked = Asked {
+            signed_in: self.signed_in_at(provider.name.as_str()),
+            client: Client { secret: store.client_secret(&provider.name).await?, provider },
             scopes,
             label: start.label,
-            cancel: cancel.clone(),
+            cancel: CancellationToken::new(),
             caller: caller.clone(),
-            signed_in: self.signed_in_at(&view.provider),
+            _place: place,
         };
-        let waiting = Waiting { id, wanted, pending, listening, deadline: view.expires_at, _place: place };
+        if start.device {
+            self.start_device(asked, start.wait_ms).await
+        } else {
+            self.start_browser(asked, login_hint, start.wait_ms).await
+        }
+    }
+
+    /// The vault, and whom the provider's page should suggest.
+    fn hinted(&self, start: &StartSignIn) -> Result<(Arc<dyn VaultStore>, Option<String>), EngineError> {
+        let state = self.state();
+        let session = state.session()?;
+        let hint = match start.label.as_deref().and_then(|label| session.by_label(label)) {
+            Some(id) => {
+                let account = &session.entry(id)?.account;
+                if account.provider.as_str() != start.provider {
+                    return Err(EngineError::LabelTaken(account.label.clone()));
+                }
+                account.username.clone()
+            }
+            None => {
+                if let Some(label) = &start.label {
+                    check_label(label)?;
+                    session.nobody_is_called(label)?;
+                }
+                None
+            }
+        };
+        Ok((session.store.clone(), hint))
+    }
+
+    async fn start_browser(
+        &self,
+        asked: Asked,
+        login_hint: Option<String>,
+        wait_ms: Option<i64>,
+    ) -> Result<SignInSnapshot, EngineError> {
+        let listening = self.shared.ports.receiver.listen(asked.client.provider.redirect_uri.as_deref()).await?;
+        let request = AuthorizationRequest {
+            redirect_uri: listening.redirect_uri().to_owned(),
+            scopes: asked.scopes.clone(),
+            login_hint,
+        };
+        let pending = self.or_closed(self.shared.ports.server.start(&asked.client, request)).await?;
+        let wait = wait_ms.unwrap_or(WAIT_MAX_MS).clamp(WAIT_MIN_MS, WAIT_MAX_MS);
+        let view = SignInSnapshot {
+            authorization_url: Some(pending.url.clone()),
+            redirect_uri: Some(pending.redirect_uri.clone()),
+            ..self.waiting_view(&asked, wait)
+        };
+        self.wait_in_background(view, asked, (pending, listening), |engine, waiting| async move {
+            engine.wait_for_browser(waiting).await;
+        })
+    }
+
+    /// A sign-in that begins now and waits for `wait_ms`.
+    pub(crate) fn waiting_view(&self, asked: &Asked, wait_ms: i64) -> SignInSnapshot {
+        let now = self.now();
+        SignInSnapshot {
+            id: SignInId::make(now),
+            provider: asked.client.provider.name.to_string(),
+            state: SignInState::Waiting,
+            authorization_url: None,
+            redirect_uri: None,
+            device: None,
+            started_at: now,
+            expires_at: now.plus_millis(wait_ms),
+            label: None,
+            error: None,
+        }
+    }
+
+    /// Shows a sign-in and has `wait` see to its end, unless the vault is locked before.
+    pub(crate) fn wait_in_background<P, W, F>(
+        &self,
+        view: SignInSnapshot,
+        asked: Asked,
+        pending: P,
+        wait: W,
+    ) -> Result<SignInSnapshot, EngineError>
+    where
+        W: FnOnce(Self, Waiting<P>) -> F,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let id = view.id;
+        let cancel = asked.cancel.clone();
+        let waiting = Waiting { id, asked, pending, deadline: view.expires_at };
         let (moved, _) = watch::channel(false);
         {
             let mut state = self.state();
@@ -178,9 +234,10 @@ impl Engine {
             let span = info_span!("sign_in", id = %id, provider = %view.provider);
             let engine = self.clone();
             let closed = session.cancelled.clone();
+            let end = wait(self.clone(), waiting);
             let wait = async move {
                 tokio::select! {
-                    () = engine.wait_for_browser(waiting) => {}
+                    () = end => {}
                     // A code on its way is left to itself: nothing of a sign-in stays in memory after a lock.
                     () = closed.cancelled() => engine.cancelled(id),
                 }
@@ -232,12 +289,12 @@ impl Engine {
         }
     }
 
-    async fn wait_for_browser(&self, waiting: Waiting) {
-        let Waiting { id, wanted, pending, mut listening, deadline, _place } = waiting;
+    async fn wait_for_browser(&self, waiting: Waiting<(PendingAuthorization, Box<dyn Listening>)>) {
+        let Waiting { id, asked, pending: (pending, mut listening), deadline } = waiting;
         let (answer, page) = tokio::select! {
             answered = listening.answer(&pending) => answered,
             // Before it is told: whoever hears of the end may want the port.
-            () = wanted.cancel.cancelled() => {
+            () = asked.cancel.cancelled() => {
                 drop(listening);
                 return self.cancelled(id);
             }
@@ -248,37 +305,43 @@ impl Engine {
         };
         let code = match answer {
             Ok(code) => code,
-            Err(failure) => {
-                self.move_on(id, failed(&failure));
-                return page.show(SignInPage::NotSignedIn(failure.detail)).await;
-            }
+            Err(failure) => return page.show(self.refused_sign_in(id, failure)).await,
         };
         self.move_on(id, SignInState::Exchanging);
         // Not ended by cancelling: a code that was sent may have become tokens, and those have to be given up.
-        let (claims, grant) = match self.shared.ports.server.finish(&wanted.client, pending, code).await {
-            Ok(SignedIn { claims, grant }) => (claims, grant),
-            Err(failure) => {
-                self.move_on(id, failed(&failure));
-                return page.show(SignInPage::NotSignedIn(failure.detail)).await;
-            }
+        let end = match self.shared.ports.server.finish(&asked.client, pending, code).await {
+            Ok(signed_in) => self.settle(id, &asked, signed_in).await,
+            Err(failure) => self.refused_sign_in(id, failure),
         };
-        match self.keep_account(&wanted, &claims, &grant).await {
+        page.show(end).await;
+    }
+
+    /// Ends a sign-in that the provider refused, or whose answer does not fit.
+    pub(crate) fn refused_sign_in(&self, id: SignInId, failure: ProviderFailure) -> SignInPage {
+        self.move_on(id, failed(&failure));
+        SignInPage::NotSignedIn(failure.detail)
+    }
+
+    /// Keeps what the provider gave, or gives it up, and tells how the sign-in ended.
+    pub(crate) async fn settle(&self, id: SignInId, asked: &Asked, signed_in: SignedIn) -> SignInPage {
+        let SignedIn { claims, grant } = signed_in;
+        match self.keep_account(asked, &claims, &grant).await {
             Ok(account) => {
                 info!(account = %account.id, "signed in");
                 // Known here before the browser says so: who reads the page finds the account.
                 self.done(id, &account);
-                page.show(SignInPage::SignedIn).await;
+                SignInPage::SignedIn
             }
             Err(EngineError::SignInCancelled) => {
-                self.give_up_grant(&wanted, &claims, &grant).await;
+                self.give_up_grant(asked, &claims, &grant).await;
                 self.cancelled(id);
-                page.show(SignInPage::NotSignedIn(CANCELLED.into())).await;
+                SignInPage::NotSignedIn(CANCELLED.into())
             }
             Err(error) => {
-                self.give_up_grant(&wanted, &claims, &grant).await;
+                self.give_up_grant(asked, &claims, &grant).await;
                 let detail = sentence(&error);
                 self.not_kept(id, detail.clone(), error);
-                page.show(SignInPage::NotSignedIn(detail)).await;
+                SignInPage::NotSignedIn(detail)
             }
         }
     }
@@ -295,8 +358,8 @@ impl Engine {
 
     /// Has the provider revoke tokens that nobody keeps. When the person is signed in here already, the new tokens are
     /// only dropped: many providers keep both under one grant, and revoking these would end that session.
-    async fn give_up_grant(&self, wanted: &Wanted, claims: &IdentityClaims, grant: &TokenGrant) {
-        let Wanted { client, signed_in, .. } = wanted;
+    async fn give_up_grant(&self, asked: &Asked, claims: &IdentityClaims, grant: &TokenGrant) {
+        let Asked { client, signed_in, .. } = asked;
         let person = (claims.issuer.clone(), claims.subject.clone());
         let now = self.signed_in_at(client.provider.name.as_str());
         // Tokens of somebody whom nobody names may be those of anybody who is signed in.
@@ -321,11 +384,11 @@ impl Engine {
     /// Stores what the provider gave: into the account of the same person, or into a new one.
     async fn keep_account(
         &self,
-        wanted: &Wanted,
+        asked: &Asked,
         claims: &IdentityClaims,
         grant: &TokenGrant,
     ) -> Result<Account, EngineError> {
-        let Wanted { client: Client { provider, .. }, scopes, label, cancel, caller, .. } = wanted;
+        let Asked { client: Client { provider, .. }, scopes, label, cancel, caller, .. } = asked;
         // Two sign-ins of one person at once must end in one account.
         let _keeping = self.shared.keeping.lock().await;
         if cancel.is_cancelled() {
@@ -377,12 +440,12 @@ impl Engine {
         self.shared.replanned.notify_one();
     }
 
-    fn move_on(&self, id: SignInId, to: SignInState) {
+    pub(crate) fn move_on(&self, id: SignInId, to: SignInState) {
         self.change_sign_in(id, |view| view.state = to);
     }
 
     /// Ends one that was cancelled: by somebody, or by a lock.
-    fn cancelled(&self, id: SignInId) {
+    pub(crate) fn cancelled(&self, id: SignInId) {
         let locked = {
             let state = self.state();
             if state.sign_ins.get(&id).is_some_and(|entry| entry.view.state.is_final()) {
@@ -417,6 +480,7 @@ impl Engine {
             change(&mut entry.view);
             if !matches!(entry.view.state, SignInState::Waiting) {
                 entry.view.authorization_url = None;
+                entry.view.device = None;
             }
             let _ = entry.moved.send_replace(entry.view.state.is_final());
         }

@@ -39,7 +39,7 @@ pub use provider::{
     AddProvider, ClientAuthentication, Endpoints, ImportProviders, PersonPointers, Protocol, ProviderList,
     ProviderOrigin, ProviderView,
 };
-pub use sign_in::{SignInStage, SignInView, StartSignIn};
+pub use sign_in::{DevicePrompt, SignInStage, SignInView, StartSignIn};
 pub use sign_out::{RevocationResult, SignOutOutcome, SignOutReport};
 pub use status::{InitVault, LockReason, Status, UnlockMethod, UnlockVault, VaultState, VaultStatus};
 pub use token::{TokenReply, TokenRequest};

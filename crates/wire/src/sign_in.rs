@@ -1,10 +1,10 @@
-//! Signing in through the system browser.
+//! Signing in: through the system browser, or by a code on another device.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{ErrorBody, Timestamp};
 
-/// `POST /v1/sign-ins`. The caller opens `authorization_url` of the reply in the system browser.
+/// `POST /v1/sign-ins`. The caller opens `authorization_url` of the reply in the system browser, or shows `device`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export))]
@@ -19,10 +19,28 @@ pub struct StartSignIn {
     /// Scopes to ask for instead of the provider's.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// Seconds to wait for the browser: 1 to 600, 600 when missing.
+    /// Seconds to wait for the person: 1 to 600 for the browser, 600 when missing; for a device at most as long as its code
+    /// lives, and just that when missing.
     #[serde(default)]
     #[cfg_attr(test, ts(type = "number | null"))]
     pub timeout_s: Option<u64>,
+    /// By a code that the person types in a browser on whatever device (RFC 8628), instead of the browser here.
+    #[serde(default)]
+    #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+    pub device: bool,
+}
+
+/// What a person needs who signs in on another device (RFC 8628 section 3.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct DevicePrompt {
+    /// The page on which to type the code; http or https.
+    pub verification_uri: String,
+    /// The same page with the code in it, for a QR code; not every provider has one.
+    pub verification_uri_complete: Option<String>,
+    /// The code to type.
+    pub user_code: String,
 }
 
 /// How far a sign-in has come.
@@ -58,8 +76,10 @@ pub struct SignInView {
     pub stage: SignInStage,
     /// The address for the system browser; `null` once it cannot be used any more.
     pub authorization_url: Option<String>,
-    /// Where the browser will be sent back to.
-    pub redirect_uri: String,
+    /// Where the browser will be sent back to; `null` where it is not.
+    pub redirect_uri: Option<String>,
+    /// The code for another device; `null` for the browser, and once it cannot be used any more.
+    pub device: Option<DevicePrompt>,
     /// When it was started.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     #[cfg_attr(test, ts(type = "string"))]

@@ -4,6 +4,7 @@ mod account;
 mod add;
 mod agent;
 mod care;
+mod device;
 mod import;
 mod provider;
 mod sign_in;

@@ -1,4 +1,4 @@
-//! Signing in through the system browser.
+//! Signing in: through the system browser, or by a code on another device.
 
 use std::io;
 use std::process::exit;
@@ -8,7 +8,7 @@ use holdfast_wire::{ErrorBody, ErrorCode, SignInStage, SignInView, StartSignIn};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::show;
+use super::{device, show};
 use crate::arguments::SignIn;
 use crate::browser;
 use crate::output::{self, Failure};
@@ -19,28 +19,47 @@ const WAIT_S: u64 = 50;
 
 /// `holdfast sign-in`
 pub fn run(client: &Client, options: SignIn, json: bool) -> Result<(), Failure> {
-    let started = client.start_sign_in(&StartSignIn {
+    let mut request = StartSignIn {
         provider: options.provider,
         label: options.label,
         scopes: options.scopes,
         timeout_s: options.timeout,
-    })?;
+        device: options.device,
+    };
+    let started = if options.device || options.no_browser || browser::has_display() {
+        client.start_sign_in(&request)?
+    } else {
+        request.device = true;
+        match client.start_sign_in(&request).map_err(ErrorBody::from) {
+            Err(error) if error.code == ErrorCode::EndpointMissing => {
+                request.device = false;
+                client.start_sign_in(&request)?
+            }
+            started => started.map_err(Failure::Error)?,
+        }
+    };
     cancel_on_signal(client, &started.id)?;
-    let url = started.authorization_url.as_deref().filter(|url| browser::is_web_address(url)).ok_or_else(|| {
+    match &started.device {
+        Some(prompt) => device::show(prompt)?,
+        None => {
+            let url = address(&started)?;
+            if options.no_browser { output::line(url)? } else { open(url) }
+        }
+    }
+    let account = wait(client, &started.id)?;
+    show(&client.account(&account)?, json, |account| {
+        vec![format!("Signed in: {} at {}.", plain(&account.label), plain(&account.provider_display_name))]
+    })
+}
+
+/// The address for the browser.
+fn address(started: &SignInView) -> Result<&str, Failure> {
+    started.authorization_url.as_deref().filter(|url| browser::is_web_address(url)).ok_or_else(|| {
         Failure::new(
             ErrorCode::ProviderAnswerMalformed,
             "The provider's sign-in address is not one for a browser. Nothing was opened.",
             "Look at the provider with `holdfast provider show`.",
         )
-    })?;
-    if options.no_browser {
-        output::line(url)?;
-    } else {
-        open(url);
-    }
-    let account = wait(client, &started.id)?;
-    show(&client.account(&account)?, json, |account| {
-        vec![format!("Signed in: {} at {}.", plain(&account.label), plain(&account.provider_display_name))]
     })
 }
 
@@ -94,7 +113,7 @@ fn ended(view: SignInView) -> Result<String, Failure> {
         (SignInStage::TimedOut, ..) => Err(said(
             ErrorCode::SignInTimedOut,
             "Nobody finished the sign-in in time. Nothing was kept.",
-            "Start it again and finish it in the browser.",
+            "Start it again, and finish it in the browser in time.",
         )),
         _ => Err(said(ErrorCode::Internal, "The sign-in ended without a reason.", "Look at `holdfast log`.")),
     }
@@ -132,7 +151,8 @@ mod tests {
             provider: "p".to_owned(),
             stage,
             authorization_url: None,
-            redirect_uri: "http://127.0.0.1:1/callback".to_owned(),
+            redirect_uri: Some("http://127.0.0.1:1/callback".to_owned()),
+            device: None,
             started_at: holdfast_wire::Timestamp::UNIX_EPOCH,
             expires_at: holdfast_wire::Timestamp::UNIX_EPOCH,
             account: None,
