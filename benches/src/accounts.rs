@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::Context as _;
 use holdfast_model::{
-    Account, AccountId, AccountOrigin, Condition, Credential, CredentialId, CredentialKind, Fingerprint, KeyringSecret,
-    Known, Lifetime, Origin, Passphrase, Provider, SecretValue, Source, UnixMillis, VaultId,
+    Account, AccountId, Credential, CredentialId, CredentialKind, Fingerprint, KeyringSecret, Known, Lifetime, Origin,
+    Passphrase, Provider, SecretValue, Source, UnixMillis, VaultId,
     ports::{CredentialWrite, RefreshIntent, UnlockMaterial, UnlockMethod, VaultFile as _, VaultStore},
 };
 use holdfast_vault::SqliteVault;
@@ -68,17 +68,10 @@ impl SignedIn {
         let id = AccountId::make(now);
         let scopes: Vec<String> = ["openid", "profile", "email", "offline_access"].map(str::to_owned).into();
         let account = Account {
-            id,
-            provider: "bench".parse().unwrap_or_else(|_| unreachable!("a short name")),
-            label: format!("person-{number:05}@bench"),
-            issuer: "https://issuer.example/tenant/0b9e4b4f".into(),
             subject: text(number, 3, 36),
-            client_id: "0f4a6ed1-holdfast".into(),
             username: Some(format!("person-{number:05}@mail.example")),
             scopes: scopes.clone(),
-            signed_in_at: now,
-            condition: Condition::SignedIn,
-            origin: AccountOrigin::SignedIn,
+            ..Account::new(id, &provider(), format!("person-{number:05}@bench"), now)
         };
         let credential = |kind, hours| Credential {
             id: CredentialId::make(now),

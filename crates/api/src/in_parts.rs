@@ -72,24 +72,16 @@ mod tests {
 
     use std::sync::Arc;
 
-    use holdfast_model::{Account, AccountId, AccountOrigin, Condition, CredentialSet, State, UnixMillis};
+    use holdfast_model::{Account, AccountId, CredentialSet, Provider, State, UnixMillis};
     use holdfast_wire as wire;
 
     use super::*;
 
     fn snapshot(label: &str) -> AccountSnapshot {
+        let provider = Provider::new("demo".parse().unwrap(), "https://idp.example", "client");
         let account = Account {
-            id: AccountId::from_bytes([7; 16]),
-            provider: "demo".parse().unwrap(),
-            label: label.to_owned(),
-            client_id: "client".to_owned(),
-            issuer: "https://idp.example".to_owned(),
             subject: "subject".to_owned(),
-            username: None,
-            scopes: Vec::new(),
-            condition: Condition::SignedIn,
-            signed_in_at: UnixMillis::from_millis(0),
-            origin: AccountOrigin::SignedIn,
+            ..Account::new(AccountId::from_bytes([7; 16]), &provider, label, UnixMillis::from_millis(0))
         };
         AccountSnapshot {
             account: Arc::new(account),

@@ -168,7 +168,7 @@ pub struct Provider {
 pub struct ProviderAdd {
     /// Its short name: 1 to 64 of a-z 0-9 . _ -
     pub provider: String,
-    /// Its name for people [default: the short name]
+    /// Its name for people [default: the profile's, or without one the short name]
     #[arg(long, value_name = "NAME")]
     pub display_name: Option<String>,
     /// What is known of the service (`holdfast provider profiles`)
@@ -192,7 +192,7 @@ pub struct ProviderAdd {
     /// The registered redirect URI, where it is compared exactly [default: any free loopback port]
     #[arg(long, value_name = "URI")]
     pub redirect_uri: Option<String>,
-    /// A scope to ask for; may be repeated [default: openid offline_access]
+    /// A scope to ask for; may be repeated [default: the profile's, or without one openid offline_access, with --oauth2 none]
     #[arg(long = "scope", value_name = "S")]
     pub scopes: Vec<String>,
     /// Declared absolute lifetime of a refresh token chain, from sign-in
@@ -359,6 +359,17 @@ mod tests {
             "holdfast provider add P --issuer https://i.example --client-id c --extra novalue",
         ] {
             assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");
+        }
+    }
+
+    #[test]
+    fn help_says_of_what_a_profile_answers_that_it_does() {
+        let mut command = Cli::command();
+        let add = command.find_subcommand_mut("provider").unwrap().find_subcommand_mut("add").unwrap();
+        for option in ["scopes", "display_name"] {
+            let option = add.get_arguments().find(|argument| argument.get_id() == option).unwrap();
+            let help = option.get_help().unwrap().to_string();
+            assert!(help.contains("[default: the profile's"), "{help}");
         }
     }
 

@@ -237,20 +237,29 @@ impl State {
         if self.stopping { EngineError::ShuttingDown } else { EngineError::VaultLocked }
     }
 
-    /// The provider of this account, as it is known now; an error when it is gone or is another one than the account
-    /// was signed in at: no token of the account may reach that one.
+    /// The provider of this account, as it is known now and as far as the account's tokens may reach it; an error when it
+    /// is gone or is another one than the account was signed in at: no token may reach that one.
     pub(crate) fn provider_of(&self, account: &Account) -> Result<Provider, ProviderFailure> {
         let session = self.session.as_ref();
         let name = &account.provider;
         let known = session.and_then(|session| session.providers.get(name)).or_else(|| self.file_providers.get(name));
         let changed = |detail: String| Err(ProviderFailure::new(FailureKind::ProviderChanged, "provider", detail));
-        match known {
-            None => changed(format!("The provider {name} is not in the list any more, so nothing can be renewed.")),
-            Some(known) if known.issuer != account.issuer || known.client_id != account.client_id => changed(format!(
+        let Some(known) = known else {
+            return changed(format!("The provider {name} is not in the list any more, so nothing can be renewed."));
+        };
+        if known.issuer != account.issuer || known.client_id != account.client_id {
+            return changed(format!(
                 "The provider {name} now names another issuer or client than this account was signed in with. Nothing was \
                  sent there."
+            ));
+        }
+        let recognised = account.server.as_ref().map_or_else(|| Some(known.clone()), |then| then.recognise(known));
+        match recognised {
+            Some(provider) => Ok(provider),
+            None => changed(format!(
+                "The provider {name} now names another protocol, or an address on another host, than this account was signed \
+                 in with. Nothing was sent there."
             )),
-            Some(known) => Ok(known.clone()),
         }
     }
 }

@@ -219,6 +219,23 @@ impl Profile {
         Ok(provider)
     }
 
+    /// The variable that is the whole of its issuer, where any issuer can be one of its.
+    pub(crate) fn issuer_variable(&self) -> Option<&str> {
+        let variable = self.issuer.strip_prefix('{')?.strip_suffix('}')?;
+        self.variables.contains_key(variable).then_some(variable)
+    }
+
+    /// The names of the addresses that belong to its own issuer, those that are said by hand left out.
+    pub(crate) fn own_addresses(&self, by_hand: &Endpoints, metadata_by_hand: bool) -> Vec<&'static str> {
+        let said: Vec<&str> = by_hand.iter().map(|(name, _)| name).collect();
+        let metadata =
+            self.metadata_url.as_deref().filter(|_| !metadata_by_hand).map(|address| ("metadata_url", address));
+        let endpoints = self.endpoints.iter().filter(|(name, _)| !said.contains(name));
+        let is_variable = |address: &str| self.variables.keys().any(|name| address == format!("{{{name}}}"));
+        let own = metadata.into_iter().chain(endpoints).filter(|(_, address)| !is_variable(address));
+        own.map(|(name, _)| name).collect()
+    }
+
     /// What a variable is of the addresses in which it stands: the least that it is of any.
     fn place_of(&self, variable: &str) -> PlaceOfVariable {
         let whole = format!("{{{variable}}}");
@@ -248,7 +265,7 @@ impl Profile {
             };
             if !variable.choices.is_empty() && !variable.choices.contains(value) {
                 let choices = variable.choices.join(", ");
-                return wrong(format!("{name} is one of {choices} in the profile {}, not \"{value}\".", self.name));
+                return wrong(format!("{name} is one of {choices} in the profile {}.", self.name));
             }
             let place = self.place_of(name);
             if value.contains("://") && place != PlaceOfVariable::Whole {
@@ -256,7 +273,8 @@ impl Profile {
                 return wrong(text);
             }
             if !place.takes(value) {
-                return wrong(format!("\"{value}\" cannot be the {name} of an address of the profile {}.", self.name));
+                let text = format!("The value of {name} cannot stand in an address of the profile {}.", self.name);
+                return wrong(text);
             }
             values.insert(name.as_str(), value.clone());
         }

@@ -45,6 +45,9 @@ fn a_value_that_is_missing_unknown_or_none_of_the_choices_is_told_with_what_ther
     assert!(told(&[]).contains("needs a value for host: The host"));
     assert!(told(&[("host", "a.example"), ("hots", "b")]).contains("no variable \"hots\". It has: host, kind"));
     assert!(told(&[("host", "a.example"), ("kind", "three")]).contains("one of one, two"));
+    for refused in [told(&[("host", "MARK MARK")]), told(&[("host", "a.example"), ("kind", "MARK")])] {
+        assert!(!refused.contains("MARK"), "a value may be something else that was pasted: {refused}");
+    }
 }
 
 #[test]

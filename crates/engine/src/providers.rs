@@ -1,9 +1,14 @@
 //! The list of providers: what people add, and what files provide.
 
-use holdfast_model::{Change, ClientAuthentication, ClientSecret, Condition, Provider, ProviderName, ProviderOrigin};
+use holdfast_model::{
+    Change, ClientAuthentication, ClientSecret, Condition, Provider, ProviderName, ProviderOrigin, displayable,
+};
 use url::{Host, Url};
 
 use crate::{Engine, EngineError, parse_provider_file};
+
+/// How much of an address an error quotes, in characters: as much as tells it apart.
+const SHOWN_CHARS: usize = 200;
 
 /// A provider to add, with the secret of its client.
 #[derive(Debug)]
@@ -139,39 +144,70 @@ pub(crate) fn check(provider: &Provider) -> Result<(), EngineError> {
     if provider.client_id.trim().is_empty() {
         return wrong("A client id is needed: register an application at the provider and use its client id.".into());
     }
+    let issuer = checked("issuer", &provider.issuer)?;
+    // OpenID Connect Discovery section 2.
+    if issuer.query().is_some() || issuer.fragment().is_some() {
+        return wrong(format!("The issuer {} has a query or a fragment; an issuer has neither.", shown(&issuer)));
+    }
     let metadata = provider.metadata_url.as_deref().map(|url| ("metadata URL".to_owned(), url));
     let endpoints = provider.endpoints.iter().map(|(name, url)| (format!("{name} endpoint"), url));
-    let addresses = [("issuer".to_owned(), provider.issuer.as_str())].into_iter().chain(metadata).chain(endpoints);
-    for (what, address) in addresses {
-        let Ok(url) = Url::parse(address) else {
-            return wrong(format!(
-                "The {what} {address} is not an address. It has to look like https://login.example.org"
-            ));
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
-            return wrong(format!("The {what} {address} is not https. Only an address on this computer may be http."));
+    for (what, address) in metadata.into_iter().chain(endpoints) {
+        let url = checked(&what, address)?;
+        let shown = shown(&url);
+        // RFC 6749 sections 3.1 and 3.2; a query is allowed there.
+        if url.fragment().is_some() {
+            return wrong(format!("The {what} {shown} has a fragment, the part from # on. Leave that out."));
         }
-        if url.query().is_some() && what == "issuer" || url.fragment().is_some() {
-            return wrong(format!("The {what} {address} has a query or a fragment; an issuer has neither."));
+        if what != "metadata URL" && issuer.scheme() == "https" && url.scheme() != "https" {
+            return wrong(format!("The {what} {shown} is not https although the issuer is."));
         }
     }
     if let Some(person) = &provider.person {
-        let pointers = [Some(&person.subject), person.username.as_ref()];
-        // RFC 6901 section 3.
-        if let Some(wrong_one) = pointers.into_iter().flatten().find(|pointer| !pointer.starts_with('/')) {
-            return wrong(format!("\"{wrong_one}\" is no JSON pointer. It has to look like /user/id"));
+        let pointers = [("subject", Some(&person.subject)), ("username", person.username.as_ref())];
+        for (what, pointer) in pointers {
+            // RFC 6901 section 3.
+            if pointer.is_some_and(|pointer| !pointer.starts_with('/')) {
+                return wrong(format!("The pointer to the {what} is no JSON pointer. It has to look like /user/id"));
+            }
         }
     }
     if let Some(redirect) = &provider.redirect_uri {
-        let fits = Url::parse(redirect)
-            .is_ok_and(|url| url.scheme() == "http" && is_loopback(&url) && url.port().is_some_and(|port| port > 0));
-        if !fits {
+        let url = Url::parse(redirect).ok();
+        let fits = |url: &Url| url.scheme() == "http" && is_loopback(url) && url.port().is_some_and(|port| port > 0);
+        if !url.as_ref().is_some_and(fits) {
+            let shown = url.filter(is_web).map(|url| format!(" {}", shown(&url))).unwrap_or_default();
             return wrong(format!(
-                "The redirect URI {redirect} cannot be received here. It has to look like http://127.0.0.1:49152/callback"
+                "The redirect URI{shown} cannot be received here. It has to look like http://127.0.0.1:49152/callback"
             ));
         }
     }
     Ok(())
+}
+
+/// The address, if secrets may go to such a one. What is none is not quoted: something else may have been pasted.
+fn checked(what: &str, address: &str) -> Result<Url, EngineError> {
+    let wrong = |text: String| Err(EngineError::ProviderInvalid(text));
+    let Some(url) = Url::parse(address).ok().filter(is_web) else {
+        return wrong(format!("The {what} is not an address. It has to look like https://login.example.org"));
+    };
+    let shown = shown(&url);
+    if url.scheme() != "https" && !is_loopback(&url) {
+        return wrong(format!("The {what} {shown} is not https. Only an address on this computer may be http."));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong(format!("The {what} {shown} has a user name or a password before its host. Leave that out."));
+    }
+    Ok(url)
+}
+
+/// Whether it is https or http: of what else a text can parse as, nobody knows which part is a secret.
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "https" | "http")
+}
+
+/// Origin and path: what may stand in errors, which go to logs. All the rest may hold secrets.
+fn shown(url: &Url) -> String {
+    displayable(&format!("{}{}", url.origin().ascii_serialization(), url.path()), SHOWN_CHARS)
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -182,3 +218,7 @@ fn is_loopback(url: &Url) -> bool {
         None => false,
     }
 }
+
+#[cfg(test)]
+#[path = "providers_tests.rs"]
+mod tests;

@@ -537,17 +537,12 @@ pub(crate) fn account_for(
         }
     };
     Ok(Account {
-        id,
-        provider: provider.name.clone(),
-        label,
         issuer: claims.issuer.clone(),
         subject: claims.subject.clone(),
-        client_id: provider.client_id.clone(),
         username: claims.username.clone(),
         scopes: scopes.to_vec(),
-        signed_in_at: at,
-        condition: Condition::SignedIn,
         origin,
+        ..Account::new(id, provider, label, at)
     })
 }
 

@@ -283,11 +283,15 @@ const fn hint_of(kind: CredentialKind) -> Option<TokenTypeHint> {
     }
 }
 
-/// What is known of a provider that left the list, or became another one: enough to ask the issuer that the account
+/// What is known of a provider that left the list, or became another one: enough to ask the server that the account
 /// was signed in at, as a public client.
 fn as_signed_in(account: &Account) -> Provider {
+    let server = account.server.clone().unwrap_or_default();
     Provider {
         display_name: account.provider.to_string(),
+        metadata_url: server.metadata_url,
+        protocol: server.protocol,
+        endpoints: server.endpoints,
         origin: ProviderOrigin::File,
         ..Provider::new(account.provider.clone(), account.issuer.clone(), account.client_id.clone())
     }

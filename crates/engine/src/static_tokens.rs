@@ -194,6 +194,7 @@ fn made_of(token: StaticToken, place: &Place, now: UnixMillis) -> (Account, Cred
         signed_in_at: now,
         condition: Condition::SignedIn,
         origin: AccountOrigin::Entered { url: token.url, note: token.note },
+        server: None,
     };
     (account, credential, token.token.into())
 }

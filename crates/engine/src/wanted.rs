@@ -6,7 +6,7 @@ use holdfast_model::{
     ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderOrigin,
 };
 
-use crate::{EngineError, profiles, providers::check, scopes_or_default};
+use crate::{EngineError, Profile, profiles, providers::check, scopes_or_default};
 
 /// What is said of a provider. What is said by hand counts for more than what its profile says.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +17,7 @@ pub struct Wanted {
     pub variables: BTreeMap<String, String>,
     /// The name for people.
     pub display_name: Option<String>,
-    /// The issuer identifier; needed where there is no profile.
+    /// The issuer identifier; needed where there is no profile, and refused where the profile has addresses of another one.
     pub issuer: Option<String>,
     /// Where the metadata is, when not at the issuer's well-known address.
     pub metadata_url: Option<String>,
@@ -54,7 +54,7 @@ impl Wanted {
     /// [`EngineError::ProviderInvalid`] and [`EngineError::ProfileNotFound`], with what is wrong.
     pub fn provider(self, name: ProviderName, origin: ProviderOrigin) -> Result<Provider, EngineError> {
         let base = match (&self.profile, &self.issuer) {
-            (Some(profile), _) => profiles::find(profile)?.provider(name, &self.client_id, &self.variables)?,
+            (Some(profile), issuer) => self.by_profile(profiles::find(profile)?, issuer.as_deref(), name)?,
             (None, Some(issuer)) if self.variables.is_empty() => Provider::new(name, issuer, &self.client_id),
             (None, Some(_)) => {
                 let text = "Only a profile has variables, and none was named.";
@@ -100,4 +100,28 @@ impl Wanted {
         check(&provider)?;
         Ok(provider)
     }
+
+    /// What the profile makes of it. Its addresses are those of its own issuer: with another one, people would sign in there and
+    /// their accounts would be named after a server that knows nothing of them.
+    fn by_profile(&self, profile: &Profile, issuer: Option<&str>, name: ProviderName) -> Result<Provider, EngineError> {
+        let mut variables = self.variables.clone();
+        if let (Some(issuer), Some(variable)) = (issuer, profile.issuer_variable()) {
+            variables.insert(variable.to_owned(), issuer.to_owned());
+        }
+        let base = profile.provider(name, &self.client_id, &variables)?;
+        let own = profile.own_addresses(&self.endpoints, self.metadata_url.is_some());
+        if issuer.is_some_and(|issuer| issuer != base.issuer) && !own.is_empty() {
+            return Err(EngineError::ProviderInvalid(format!(
+                "The profile {} has its own addresses ({}), which are not those of another issuer. Leave the issuer or the \
+                 profile out, or give each of these addresses too.",
+                profile.name,
+                own.join(", ")
+            )));
+        }
+        Ok(base)
+    }
 }
+
+#[cfg(test)]
+#[path = "wanted_tests.rs"]
+mod tests;

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, CredentialSet, FailureKind, Fingerprint, Limit, ProviderName, Trouble, UnixMillis,
+    AccountId, CredentialSet, FailureKind, Fingerprint, Limit, Provider, ProviderName, ServerDescription, Trouble,
+    UnixMillis,
     plan::{access_lead_ms, entered_lead_ms},
 };
 
@@ -34,9 +35,31 @@ pub struct Account {
     /// Where it came from.
     #[serde(default)]
     pub origin: AccountOrigin,
+    /// Its provider as it was described then. `None` for a token that was entered by hand, and where the sign-in was before
+    /// Holdfast remembered this.
+    #[serde(default)]
+    pub server: Option<ServerDescription>,
 }
 
 impl Account {
+    /// An account whose person signs in at `provider` now, of whom nothing is known yet and to whom nothing was granted.
+    pub fn new(id: AccountId, provider: &Provider, label: impl Into<String>, signed_in_at: UnixMillis) -> Self {
+        Self {
+            id,
+            provider: provider.name.clone(),
+            label: label.into(),
+            issuer: provider.issuer.clone(),
+            subject: String::new(),
+            client_id: provider.client_id.clone(),
+            username: None,
+            scopes: Vec::new(),
+            signed_in_at,
+            condition: Condition::SignedIn,
+            origin: AccountOrigin::SignedIn,
+            server: Some(ServerDescription::of(provider)),
+        }
+    }
+
     /// Whether its token was entered by hand: then nothing renews it, and only its person can end it.
     pub const fn is_entered(&self) -> bool {
         matches!(self.origin, AccountOrigin::Entered { .. })

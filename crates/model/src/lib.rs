@@ -18,6 +18,7 @@ pub mod ports;
 mod provider;
 mod revocation;
 mod secret;
+mod server_description;
 mod target;
 #[cfg(test)]
 mod testing;
@@ -43,6 +44,7 @@ pub use secret::{
     AccessToken, AuthorizationCode, ClientSecret, DeviceCode, Fingerprint, IdToken, KeyringSecret, Passphrase,
     PkceVerifier, RecoveryCode, RefreshToken, SecretValue,
 };
+pub use server_description::ServerDescription;
 pub use target::Target;
 pub use time::{Clock, Timer, UnixMillis};
 pub use unseen::displayable;

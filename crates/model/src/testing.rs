@@ -1,8 +1,8 @@
 //! Accounts and credentials for the tests of this crate.
 
 use crate::{
-    Account, AccountId, AccountOrigin, Condition, Credential, CredentialId, CredentialKind, CredentialSet, Fingerprint,
-    Known, Lifetime, Origin, ProviderName, Source, UnixMillis,
+    Account, AccountId, AccountOrigin, Credential, CredentialId, CredentialKind, CredentialSet, Fingerprint, Known,
+    Lifetime, Origin, Provider, Source, UnixMillis,
 };
 
 /// Some instant from which the tests count.
@@ -13,18 +13,11 @@ pub fn at(seconds: i64) -> UnixMillis {
 }
 
 pub fn account() -> Account {
+    let provider = Provider::new("demo".parse().expect("a valid name"), "https://demo.example", "native");
     Account {
-        id: AccountId::make(T0),
-        provider: "demo".parse::<ProviderName>().expect("a valid name"),
-        label: "alice".into(),
-        issuer: "https://demo.example".into(),
         subject: "alice".into(),
-        client_id: "native".into(),
-        username: None,
         scopes: vec!["openid".into()],
-        signed_in_at: T0,
-        condition: Condition::SignedIn,
-        origin: AccountOrigin::SignedIn,
+        ..Account::new(AccountId::make(T0), &provider, "alice", T0)
     }
 }
 

@@ -42,8 +42,8 @@ mod tests {
     use std::sync::Mutex;
 
     use holdfast_model::{
-        AccessToken, AccountId, AuthorizationCode as Code, Condition, CredentialKind, FailureKind, Provider,
-        RevocationOutcome, SecretValue, SignedIn, TokenGrant, TokenTypeHint, UnixMillis,
+        AccessToken, AccountId, AuthorizationCode as Code, CredentialKind, FailureKind, Provider, RevocationOutcome,
+        SecretValue, SignedIn, TokenGrant, TokenTypeHint, UnixMillis,
         ports::{AuthorizationRequest, DeviceAnswer, PendingAuthorization, PendingDevice},
     };
 
@@ -114,17 +114,9 @@ mod tests {
             ..Provider::new("test".parse().unwrap(), "https://id.example", "c")
         };
         let account = Account {
-            id: AccountId::make(UnixMillis::from_secs(100)),
-            provider: provider.name.clone(),
-            label: "ann".into(),
-            issuer: provider.issuer.clone(),
             subject: "subject-1".into(),
-            client_id: "c".into(),
-            username: None,
             scopes: vec!["openid".into()],
-            signed_in_at: UnixMillis::from_secs(100),
-            condition: Condition::SignedIn,
-            origin: holdfast_model::AccountOrigin::SignedIn,
+            ..Account::new(AccountId::make(UnixMillis::from_secs(100)), &provider, "ann", UnixMillis::from_secs(100))
         };
         let set = credentials_of(account.id, &provider, &account.scopes, None, &grant(100, Some("rt-1")));
         (Client { provider, secret: None }, account, set.into_iter().map(|(credential, _)| credential).collect())

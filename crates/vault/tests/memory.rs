@@ -10,8 +10,8 @@ use std::{
 };
 
 use holdfast_model::{
-    Account, AccountId, Condition, Credential, CredentialId, CredentialKind, Fingerprint, KeyringSecret, Lifetime,
-    Passphrase, SecretValue, Source, UnixMillis, VaultId,
+    Account, AccountId, Credential, CredentialId, CredentialKind, Fingerprint, KeyringSecret, Lifetime, Passphrase,
+    Provider, SecretValue, Source, UnixMillis, VaultId,
     ports::{CredentialWrite, UnlockMaterial, UnlockMethod, VaultFile},
 };
 use holdfast_vault::SqliteVault;
@@ -87,19 +87,8 @@ async fn after_closing_no_secret_that_went_through_the_vault_is_left_in_memory()
         passphrase: Some(Passphrase::new(needles[2].1.reveal())),
         recovery: None,
     };
-    let account = Account {
-        id: AccountId::from_bytes([1; 16]),
-        provider: "demo".parse().unwrap(),
-        label: "label".into(),
-        issuer: "https://issuer.example".into(),
-        subject: "subject".into(),
-        client_id: "client".into(),
-        username: None,
-        scopes: Vec::new(),
-        signed_in_at: UnixMillis::default(),
-        condition: Condition::SignedIn,
-        origin: holdfast_model::AccountOrigin::SignedIn,
-    };
+    let provider = Provider::new("demo".parse().unwrap(), "https://issuer.example", "client");
+    let account = Account::new(AccountId::from_bytes([1; 16]), &provider, "label", UnixMillis::default());
     let credential = |tail, kind| Credential {
         id: CredentialId::from_bytes([tail; 16]),
         account: account.id,

@@ -148,7 +148,7 @@ pub struct ProviderList {
 pub struct AddProvider {
     /// The short name: 1 to 64 of `a-z 0-9 . _ -`.
     pub name: String,
-    /// The name for people; the short name when missing.
+    /// The name for people; when missing the profile's, or without one the short name.
     #[serde(default)]
     pub display_name: Option<String>,
     /// The profile to begin with (`GET /v1/profiles`). What else is said here counts for more than what it says.
@@ -157,7 +157,7 @@ pub struct AddProvider {
     /// Values of the profile's variables.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
-    /// The issuer identifier, https (loopback excepted); needed where there is no profile.
+    /// The issuer identifier, https (loopback excepted); needed without a profile, refused where that has other addresses.
     #[serde(default)]
     pub issuer: Option<String>,
     /// Where the metadata is, when not at the issuer's well-known address.
@@ -176,7 +176,7 @@ pub struct AddProvider {
     /// The registered redirect URI when the provider compares it exactly.
     #[serde(default)]
     pub redirect_uri: Option<String>,
-    /// Scopes to ask for; when empty those of the profile, or `openid offline_access`.
+    /// Scopes to ask for; when empty those of the profile, or without one `openid offline_access` where there are ID tokens.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// Declared absolute lifetime of a refresh token chain, seconds from sign-in.
@@ -194,7 +194,7 @@ pub struct AddProvider {
     /// More parameters of the authorization request.
     #[serde(default)]
     pub extra: BTreeMap<String, String>,
-    /// What it speaks; `oidc` when missing.
+    /// What it speaks; when missing as the profile has it, or `oidc`.
     #[serde(default)]
     pub protocol: Option<Protocol>,
     /// Addresses that stand in for its metadata.

@@ -44,6 +44,8 @@ struct Inside {
     /// What a device is told, one answer a question; then the person has allowed it.
     device_says: VecDeque<Result<DeviceAnswer, ProviderFailure>>,
     device_asked_at: Vec<UnixMillis>,
+    /// As what it was asked last to refresh or to revoke.
+    asked_as: Option<Provider>,
 }
 
 /// An authorization server that rotates refresh tokens and ends the family when a spent one comes back.
@@ -151,6 +153,11 @@ impl FakeProvider {
         self.inside.lock().unwrap().revocation_impossible = true;
     }
 
+    /// The provider as which it was asked last to refresh or to revoke.
+    pub fn asked_as(&self) -> Provider {
+        self.inside.lock().unwrap().asked_as.clone().expect("it was asked")
+    }
+
     /// Refresh tokens that would still work.
     pub fn alive(&self) -> Vec<String> {
         let inside = self.inside.lock().unwrap();
@@ -246,12 +253,17 @@ impl AuthorizationServer for FakeProvider {
 
     async fn refresh(
         &self,
-        _: &Client,
+        client: &Client,
         token: &RefreshToken,
         _: &str,
         _: &Target,
     ) -> Result<TokenGrant, ProviderFailure> {
         self.inside.lock().unwrap().refreshes += 1;
+        {
+            let mut inside = self.inside.lock().unwrap();
+            inside.refreshes += 1;
+            inside.asked_as = Some(client.provider.clone());
+        }
         let _pass = self.gate.acquire().await.expect("never closed");
         let mut inside = self.inside.lock().unwrap();
         let says = inside.script.pop_front();
@@ -287,12 +299,13 @@ impl AuthorizationServer for FakeProvider {
 
     async fn revoke(
         &self,
-        _: &Client,
+        client: &Client,
         token: &SecretValue,
         hint: TokenTypeHint,
     ) -> Result<RevocationOutcome, ProviderFailure> {
         let _pass = self.revocations.acquire().await.expect("never closed");
         let mut inside = self.inside.lock().unwrap();
+        inside.asked_as = Some(client.provider.clone());
         if inside.revocation_down {
             return Err(ProviderFailure::new(FailureKind::ServerError, "revocation", "down").with_status(503));
         }

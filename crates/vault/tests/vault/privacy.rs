@@ -53,7 +53,7 @@ fn findings(folder: &Path, markers: &[&[u8]]) -> Vec<String> {
 
 #[tokio::test]
 async fn no_file_of_the_vault_tells_a_secret_or_whose_it_is() {
-    const MARKERS: [&str; 15] = [
+    const MARKERS: [&str; 16] = [
         "marked-access-token",
         "marked-refresh-token",
         "marked-id-token",
@@ -65,6 +65,7 @@ async fn no_file_of_the_vault_tells_a_secret_or_whose_it_is() {
         "marked-provider",
         "marked-display",
         "marked-issuer",
+        "marked-metadata",
         "marked-client-id",
         "marked-program",
         "marked-detail",
@@ -78,17 +79,14 @@ async fn no_file_of_the_vault_tells_a_secret_or_whose_it_is() {
         name: "marked-provider".parse().unwrap(),
         display_name: "marked-display".into(),
         issuer: "https://marked-issuer.example".into(),
+        metadata_url: Some("https://marked-metadata.example".into()),
         client_id: "marked-client-id".into(),
         ..provider("demo")
     };
     let marked_account = Account {
-        label: "marked-label".into(),
         username: Some("marked-username".into()),
         subject: "marked-subject".into(),
-        issuer: "https://marked-issuer.example".into(),
-        client_id: "marked-client-id".into(),
-        provider: marked_provider.name.clone(),
-        ..account(1)
+        ..Account::new(account(1).id, &marked_provider, "marked-label", NOW)
     };
     let one = |tail, kind| credential(&marked_account, CredentialId::from_bytes([tail; 16]), kind);
     let (access, refresh) = (one(1, CredentialKind::AccessToken), one(2, CredentialKind::RefreshToken));

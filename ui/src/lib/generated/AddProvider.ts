@@ -13,7 +13,7 @@ export type AddProvider = {
  */
 name: string, 
 /**
- * The name for people; the short name when missing.
+ * The name for people; when missing the profile's, or without one the short name.
  */
 display_name: string | null, 
 /**
@@ -25,7 +25,7 @@ profile: string | null,
  */
 variables: { [key in string]: string }, 
 /**
- * The issuer identifier, https (loopback excepted); needed where there is no profile.
+ * The issuer identifier, https (loopback excepted); needed without a profile, refused where that has other addresses.
  */
 issuer: string | null, 
 /**
@@ -49,7 +49,7 @@ client_authentication: ClientAuthentication | null,
  */
 redirect_uri: string | null, 
 /**
- * Scopes to ask for; when empty those of the profile, or `openid offline_access`.
+ * Scopes to ask for; when empty those of the profile, or without one `openid offline_access` where there are ID tokens.
  */
 scopes: Array<string>, 
 /**
@@ -69,7 +69,7 @@ access_lifetime_s: number | null,
  */
 extra: { [key in string]: string }, 
 /**
- * What it speaks; `oidc` when missing.
+ * What it speaks; when missing as the profile has it, or `oidc`.
  */
 protocol: Protocol | null, 
 /**

@@ -1,0 +1,75 @@
+use holdfast_model::{Endpoints, PersonPointers};
+
+use super::*;
+
+fn oidc() -> Provider {
+    Provider::new("demo".parse().expect("a name"), "https://id.example/realm", "client")
+}
+
+fn told(provider: &Provider) -> String {
+    check(provider).expect_err("refused").to_string()
+}
+
+fn at(userinfo: &str) -> Provider {
+    let endpoints = Endpoints { userinfo: Some(userinfo.to_owned()), ..Endpoints::default() };
+    Provider { endpoints, ..oidc() }
+}
+
+#[test]
+fn an_address_is_quoted_as_its_origin_and_path_and_nothing_else_of_it() {
+    for (address, quoted) in [
+        ("http://MARK@id.example/user", "http://id.example/user"),
+        ("http://me:MARK@id.example:81/user?MARK#MARK", "http://id.example:81/user"),
+        ("https://id.example/user#MARK", "https://id.example/user"),
+        ("https://me:MARK@id.example/user", "https://id.example/user"),
+        ("MARK", ""),
+        ("mark:MARK", ""),
+        ("mark://MARK/MARK", ""),
+        ("https://id.example:MARK/", ""),
+    ] {
+        let by_hand = told(&at(address));
+        let issuer = told(&Provider { issuer: address.to_owned(), ..oidc() });
+        let metadata = told(&Provider { metadata_url: Some(address.to_owned()), ..oidc() });
+        for (told, what) in
+            [(by_hand, "The userinfo endpoint "), (issuer, "The issuer "), (metadata, "The metadata URL ")]
+        {
+            assert!(!told.contains("MARK") && told.starts_with(what) && told.contains(quoted), "{told}");
+        }
+    }
+    let redirect = told(&Provider { redirect_uri: Some("https://MARK@a.example/back?MARK".into()), ..oidc() });
+    assert!(!redirect.contains("MARK") && redirect.contains("https://a.example/back"), "{redirect}");
+    assert!(!told(&Provider { redirect_uri: Some("MARK".into()), ..oidc() }).contains("MARK"));
+}
+
+#[test]
+fn what_is_no_json_pointer_is_named_and_not_repeated() {
+    let person = |subject: &str, username: &str| {
+        let person = PersonPointers { subject: subject.into(), username: Some(username.into()) };
+        told(&Provider { person: Some(person), ..oidc() })
+    };
+    for (told, which) in [(person("MARK", "/login"), "subject"), (person("/id", "MARK"), "username")] {
+        assert!(!told.contains("MARK") && told.contains(which) && told.contains("JSON pointer"), "{told}");
+    }
+}
+
+#[test]
+fn a_query_is_wrong_in_an_issuer_only_and_a_fragment_everywhere() {
+    check(&at("https://id.example/user?tenant=1")).expect("an endpoint may have a query");
+    let metadata_url = Some("https://id.example/metadata?tenant=1".to_owned());
+    check(&Provider { metadata_url, ..oidc() }).expect("and so may where the metadata is");
+    let issuer = told(&Provider { issuer: "https://id.example/?tenant=1".into(), ..oidc() });
+    assert!(issuer.contains("an issuer has neither"), "{issuer}");
+    let endpoint = told(&at("https://id.example/user#top"));
+    assert!(endpoint.contains("userinfo endpoint") && endpoint.contains("a fragment"), "{endpoint}");
+    assert!(!endpoint.contains("an issuer") && !endpoint.contains("query"), "{endpoint}");
+}
+
+#[test]
+fn an_endpoint_that_is_http_under_an_https_issuer_is_refused_before_anything_is_kept() {
+    let endpoint = told(&at("http://127.0.0.1:4000/user"));
+    assert!(
+        endpoint.contains("userinfo endpoint") && endpoint.contains("not https although the issuer is"),
+        "{endpoint}"
+    );
+    check(&Provider { issuer: "http://127.0.0.1:4000".into(), ..at("http://127.0.0.1:4000/user") }).expect("both here");
+}

@@ -1,0 +1,57 @@
+use super::*;
+
+fn made(wanted: Wanted) -> Result<Provider, String> {
+    let wanted = Wanted { client_id: "client".into(), ..wanted };
+    wanted.provider("mine".parse().expect("a name"), ProviderOrigin::Added).map_err(|error| error.to_string())
+}
+
+fn of(profile: &str, issuer: &str) -> Wanted {
+    Wanted { profile: Some(profile.into()), issuer: Some(issuer.into()), has_secret: true, ..Wanted::default() }
+}
+
+#[test]
+fn a_profile_of_any_issuer_takes_the_one_that_is_given() {
+    let provider = made(of("generic-oidc", "https://id.example/one")).expect("a provider");
+    assert_eq!(provider.issuer, "https://id.example/one");
+    assert_eq!(provider.profile.expect("it").as_str(), "generic-oidc");
+    let wanted = of("generic-oauth2", "https://id.example/one");
+    let variables = ["authorization_endpoint", "token_endpoint"];
+    let variables = variables.map(|name| (name.to_owned(), format!("https://id.example/{name}"))).into();
+    let provider = made(Wanted { variables, ..wanted }).expect("its addresses are said, and none is its own");
+    assert_eq!(provider.endpoints.token.as_deref(), Some("https://id.example/token_endpoint"));
+}
+
+#[test]
+fn an_issuer_by_hand_counts_for_more_than_the_profiles() {
+    let variables = [("issuer".to_owned(), "https://id.example/one".to_owned())].into();
+    let wanted = Wanted { variables, ..of("generic-oidc", "https://id.example/two") };
+    assert_eq!(made(wanted).expect("a provider").issuer, "https://id.example/two");
+    let variables = [("host", "id.example"), ("realm", "one")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let wanted = Wanted { variables: variables.into(), ..of("keycloak", "https://id.example/auth/realms/one") };
+    assert_eq!(made(wanted).expect("a provider").issuer, "https://id.example/auth/realms/one");
+}
+
+#[test]
+fn a_profile_with_addresses_of_its_own_is_refused_for_another_issuer() {
+    let told = made(of("github-app", "https://forge.example")).expect_err("refused");
+    assert!(told.contains("The profile github-app has its own addresses"), "{told}");
+    assert!(told.contains("authorization, token, device_authorization, userinfo"), "{told}");
+    let told = made(of("superoffice", "https://crm.example")).expect_err("refused");
+    assert!(told.contains("metadata"), "{told}");
+    made(of("github-app", "https://github.com/login/oauth")).expect("the issuer is its own too");
+}
+
+#[test]
+fn whoever_says_each_address_of_another_issuer_gets_the_rest_of_the_profile() {
+    let address = |name: &str| Some(format!("https://forge.example/{name}"));
+    let endpoints = Endpoints {
+        authorization: address("authorize"),
+        token: address("token"),
+        device_authorization: address("device"),
+        userinfo: address("user"),
+        ..Endpoints::default()
+    };
+    let provider = made(Wanted { endpoints: endpoints.clone(), ..of("github-app", "https://forge.example") });
+    let provider = provider.expect("a provider");
+    assert_eq!((provider.endpoints, provider.person.expect("pointers").subject), (endpoints, "/id".to_owned()));
+}
