@@ -4,8 +4,8 @@
 use holdfast_client::{Client, Error, Events, SocketPath, StartAgent};
 use holdfast_wire::{
     AddProvider, BackupReport, ChangeKey, CheckReport, ImportFile, ImportedFile, InitVault, MakeBackup,
-    MakeRecoveryCode, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, SignInView, SignOutReport,
-    StartSignIn, Status, Timestamp, UnlockVault,
+    MakeRecoveryCode, ProfileView, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, SignInView,
+    SignOutReport, StartSignIn, Status, Timestamp, UnlockVault,
 };
 
 /// The agent behind its redacted calls. Each of them blocks.
@@ -88,6 +88,11 @@ impl Agent {
     /// Imports a file, which the agent opens.
     pub fn import_file(&self, request: &ImportFile) -> Result<ImportedFile, Error> {
         self.client.import_file(request)
+    }
+
+    /// What is known of services, by name.
+    pub fn profiles(&self) -> Result<Vec<ProfileView>, Error> {
+        self.client.profiles().map(|list| list.profiles)
     }
 
     /// Adds a provider.

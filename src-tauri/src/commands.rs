@@ -2,13 +2,14 @@
 //! none returns a token, and none returns the address of a sign-in. One returns a secret: a recovery code that was made
 //! this moment, for the person to put on paper.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use holdfast_client::Error;
 use holdfast_wire::{
     AddProvider, BackupReport, ChangeKey, CheckReport, ErrorBody, ErrorCode, ImportFile, ImportedFile, InitVault,
-    MakeBackup, MakeRecoveryCode, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, SecretText,
-    SignInView, SignOutReport, StartSignIn, UnlockVault,
+    MakeBackup, MakeRecoveryCode, ProfileView, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault,
+    SecretText, SignInView, SignOutReport, StartSignIn, UnlockVault,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -19,6 +20,7 @@ use crate::bridge::{Bridge, Message};
 use crate::clipboard::Clipboard;
 use crate::files;
 use crate::mirror::redacted_sign_in;
+use crate::registration;
 
 type Answer<T> = Result<T, ErrorBody>;
 
@@ -125,6 +127,27 @@ pub async fn import_file(agent: State<'_, Agent>, mut request: ImportFile) -> An
     blocking(agent, move |agent| agent.import_file(&request)).await
 }
 
+/// What is known of services.
+#[tauri::command]
+pub async fn list_profiles(agent: State<'_, Agent>) -> Answer<Vec<ProfileView>> {
+    blocking(agent, Agent::profiles).await
+}
+
+/// Opens the browser at the page where a client of a service is registered, and says whether that worked.
+#[tauri::command]
+pub async fn open_registration(
+    agent: State<'_, Agent>,
+    profile: String,
+    variables: BTreeMap<String, String>,
+) -> Answer<bool> {
+    blocking(agent, move |agent| {
+        let profiles = agent.profiles()?;
+        let known = profiles.iter().find(|known| known.name == profile);
+        Ok(open(known.and_then(|known| registration::address(known, &variables)).as_deref()))
+    })
+    .await
+}
+
 #[tauri::command]
 pub async fn add_provider(agent: State<'_, Agent>, request: AddProvider) -> Answer<()> {
     blocking(agent, move |agent| agent.add_provider(&request)).await
@@ -134,7 +157,7 @@ pub async fn add_provider(agent: State<'_, Agent>, request: AddProvider) -> Answ
 pub async fn start_sign_in(agent: State<'_, Agent>, request: StartSignIn) -> Answer<StartedSignIn> {
     blocking(agent, move |agent| {
         let sign_in = agent.start_sign_in(&request)?;
-        let browser_opened = open(&sign_in);
+        let browser_opened = open(sign_in.authorization_url.as_deref());
         Ok(StartedSignIn { sign_in: redacted_sign_in(sign_in), browser_opened })
     })
     .await
@@ -143,7 +166,7 @@ pub async fn start_sign_in(agent: State<'_, Agent>, request: StartSignIn) -> Ans
 /// Opens the browser again, and says whether that worked.
 #[tauri::command]
 pub async fn open_sign_in(agent: State<'_, Agent>, id: String) -> Answer<bool> {
-    blocking(agent, move |agent| agent.sign_in(&id).map(|sign_in| open(&sign_in))).await
+    blocking(agent, move |agent| agent.sign_in(&id).map(|sign_in| open(sign_in.authorization_url.as_deref()))).await
 }
 
 /// Puts the address on the clipboard, and says whether that worked.
@@ -152,7 +175,7 @@ pub async fn copy_sign_in_link(app: AppHandle, agent: State<'_, Agent>, id: Stri
     blocking(agent, move |agent| {
         let sign_in = agent.sign_in(&id)?;
         let clipboard = app.state::<Clipboard>();
-        Ok(web_address(&sign_in).is_some_and(|url| clipboard.copy(url)))
+        Ok(web_address(sign_in.authorization_url.as_deref()).is_some_and(|url| clipboard.copy(url)))
     })
     .await
 }
@@ -195,15 +218,15 @@ fn from_home(path: &str, home: Option<&Path>) -> String {
     }
 }
 
-/// Opens the system browser at the sign-in's address.
-fn open(sign_in: &SignInView) -> bool {
-    web_address(sign_in).is_some_and(|url| tauri_plugin_opener::open_url(url, None::<&str>).is_ok())
+/// Opens the system browser at an address, and says whether that worked.
+fn open(address: Option<&str>) -> bool {
+    web_address(address).is_some_and(|url| tauri_plugin_opener::open_url(url, None::<&str>).is_ok())
 }
 
-/// The address, if it is one for a browser. It comes from a provider's metadata: anything else (`file:`, an option of
-/// the opener) is not handed to other programs.
-fn web_address(sign_in: &SignInView) -> Option<&str> {
-    let url = sign_in.authorization_url.as_deref()?;
+/// The address, if it is one for a browser. It comes from a provider's metadata, or holds what a person typed: anything
+/// else (`file:`, an option of the opener) is not handed to other programs.
+fn web_address(address: Option<&str>) -> Option<&str> {
+    let url = address?;
     let web = url.starts_with("https://") || url.starts_with("http://");
     (web && url.bytes().all(|byte| byte.is_ascii_graphic())).then_some(url)
 }
@@ -216,13 +239,7 @@ mod tests {
 
     #[test]
     fn only_web_addresses_are_handed_to_the_browser() {
-        let mut sign_in: SignInView = serde_json::from_value(serde_json::json!({
-            "id": "s", "provider": "p", "stage": "waiting", "authorization_url": null,
-            "redirect_uri": "http://127.0.0.1:2/callback", "started_at": "2026-05-14T13:58:20Z",
-            "expires_at": "2026-05-14T14:08:20Z", "account": null, "label": null, "error": null
-        }))
-        .unwrap();
-        assert_eq!(web_address(&sign_in), None);
+        assert_eq!(web_address(None), None);
         for (url, allowed) in [
             ("https://login.example/auth?state=x", true),
             ("http://127.0.0.1:4444/auth", true),
@@ -231,8 +248,7 @@ mod tests {
             ("https://login.example/a b", false),
             ("https://login.example/\u{1b}", false),
         ] {
-            sign_in.authorization_url = Some(url.to_owned());
-            assert_eq!(web_address(&sign_in).is_some(), allowed, "{url}");
+            assert_eq!(web_address(Some(url)).is_some(), allowed, "{url}");
         }
     }
 

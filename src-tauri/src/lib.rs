@@ -10,6 +10,7 @@ mod files;
 mod hardening;
 mod mirror;
 mod notify;
+mod registration;
 mod tray;
 mod window;
 
@@ -62,6 +63,8 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
             commands::copy_recovery_code,
             commands::choose_files,
             commands::import_file,
+            commands::list_profiles,
+            commands::open_registration,
             commands::add_provider,
             commands::start_sign_in,
             commands::open_sign_in,

@@ -1,10 +1,15 @@
 /* Where the window is. Kept in memory only: an address would outlive the lock. */
 
+import type { ProfileView } from './backend/backend';
+
 export type Route =
   | { at: 'accounts' }
   | { at: 'account'; id: string }
   | { at: 'add' }
-  | { at: 'add-provider'; issuer: string }
+  /** `query` is what was looked for before. */
+  | { at: 'add-service'; query: string }
+  /** With the profile of a service, or with the issuer of one that has none. */
+  | { at: 'add-provider'; issuer: string; profile: ProfileView | null }
   | { at: 'import' }
   | { at: 'sign-in'; id: string; browserOpened: boolean }
   | { at: 'sign-out-all' }
@@ -20,7 +25,8 @@ class Router {
 
   /** One level up. */
   back(): void {
-    this.now = this.now.at === 'add-provider' ? { at: 'add' } : { at: 'accounts' };
+    const { at } = this.now;
+    this.now = at === 'add-provider' ? { at: 'add-service', query: '' } : at === 'add-service' ? { at: 'add' } : { at: 'accounts' };
   }
 }
 

@@ -12,6 +12,7 @@ import { vault } from '../lib/vault.svelte';
 import '../views/AccountPage.svelte';
 import '../views/AddAccount.svelte';
 import '../views/AddProvider.svelte';
+import '../views/AddService.svelte';
 import '../views/FirstRun.svelte';
 import '../views/Import.svelte';
 import '../views/SignIn.svelte';

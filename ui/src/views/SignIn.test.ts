@@ -72,6 +72,8 @@ it('adds a provider by its issuer and signs in there at once', async () => {
   await settle();
   press('provider-other');
   await settle();
+  press('service-other-oidc');
+  await settle();
   const submit = () => one('add-provider-submit') as HTMLButtonElement;
   expect(submit().disabled).toBe(true);
   type('issuer', 'http://login.example');
@@ -98,6 +100,8 @@ it('accepts loopback addresses without TLS, for development', async () => {
   press('add-account');
   await settle();
   press('provider-other');
+  await settle();
+  press('service-other-oidc');
   await settle();
   type('client-id', 'desk');
   for (const issuer of ['http://127.0.0.1:4444', 'http://localhost:8080/realms/x']) {

@@ -258,7 +258,6 @@ impl AuthorizationServer for FakeProvider {
         _: &str,
         _: &Target,
     ) -> Result<TokenGrant, ProviderFailure> {
-        self.inside.lock().unwrap().refreshes += 1;
         {
             let mut inside = self.inside.lock().unwrap();
             inside.refreshes += 1;

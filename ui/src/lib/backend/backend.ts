@@ -9,11 +9,13 @@ import type { AddProvider } from '../generated/AddProvider';
 import type { BackupReport } from '../generated/BackupReport';
 import type { ChangeKey } from '../generated/ChangeKey';
 import type { CheckReport } from '../generated/CheckReport';
+import type { Endpoints } from '../generated/Endpoints';
 import type { ErrorBody } from '../generated/ErrorBody';
 import type { Event } from '../generated/Event';
 import type { ImportedFile } from '../generated/ImportedFile';
 import type { ImportFile } from '../generated/ImportFile';
 import type { MakeBackup } from '../generated/MakeBackup';
+import type { ProfileView } from '../generated/ProfileView';
 import type { RemoveDamaged } from '../generated/RemoveDamaged';
 import type { RestoreVault } from '../generated/RestoreVault';
 import type { SignInView } from '../generated/SignInView';
@@ -37,6 +39,7 @@ export type { ImportFile } from '../generated/ImportFile';
 export type { ImportOutcome } from '../generated/ImportOutcome';
 export type { LockReason } from '../generated/LockReason';
 export type { MakeBackup } from '../generated/MakeBackup';
+export type { ProfileView } from '../generated/ProfileView';
 export type { ProviderView } from '../generated/ProviderView';
 export type { RemoveDamaged } from '../generated/RemoveDamaged';
 export type { RestoreVault } from '../generated/RestoreVault';
@@ -48,6 +51,7 @@ export type { Standing } from '../generated/Standing';
 export type { State } from '../generated/State';
 export type { Status } from '../generated/Status';
 export type { UnlockMethod } from '../generated/UnlockMethod';
+export type { VariableView } from '../generated/VariableView';
 
 /** Whether the desktop process reaches the agent. */
 export interface Connection {
@@ -59,8 +63,10 @@ export interface Connection {
 /** Files that are dragged over the window. */
 export type DraggedFiles = { files: 'over' } | { files: 'gone' } | { files: 'dropped'; paths: string[] };
 
-/** What the person fills in to name a provider that Holdfast does not know. */
-export type NewProvider = Pick<AddProvider, 'name' | 'display_name' | 'client_id' | 'scopes'> & { issuer: string };
+/** What the person fills in to add a provider: with a profile, or by its issuer. */
+export type NewProvider = Pick<AddProvider, 'name' | 'display_name' | 'client_id' | 'scopes'>
+  & Partial<Pick<AddProvider, 'profile' | 'variables' | 'issuer' | 'client_secret' | 'redirect_uri' | 'person'>>
+  & { endpoints?: Partial<Endpoints> };
 
 export interface StartedSignIn {
   sign_in: SignInView;
@@ -102,6 +108,10 @@ export interface Backend {
   /** Has the agent open a file and import what is in it. */
   importFile(request: ImportFile): Promise<ImportedFile>;
 
+  /** What is known of services, by name. */
+  listProfiles(): Promise<ProfileView[]>;
+  /** Opens the page where a client of a service is registered; resolves to whether that worked. */
+  openRegistration(profile: string, variables: Record<string, string>): Promise<boolean>;
   addProvider(request: NewProvider): Promise<void>;
 
   /** Begins a sign-in and opens the system browser. */

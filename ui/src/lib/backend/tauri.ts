@@ -3,7 +3,8 @@ import { Channel, invoke } from '@tauri-apps/api/core';
 import type { RecoveryCodeReply } from '../generated/RecoveryCodeReply';
 import type { RestoreReport } from '../generated/RestoreReport';
 import type {
-  Backend, BackupReport, CheckReport, Connection, DraggedFiles, Event, ImportedFile, SignOutReport, StartedSignIn,
+  Backend, BackupReport, CheckReport, Connection, DraggedFiles, Event, ImportedFile, ProfileView, SignOutReport,
+  StartedSignIn,
 } from './backend';
 
 /** What the desktop process sends over the channel of `watch`. */
@@ -59,6 +60,8 @@ export const tauriBackend: Backend = {
   chooseFiles: () => invoke<string[]>('choose_files'),
   importFile: (request) => invoke<ImportedFile>('import_file', { request }),
 
+  listProfiles: () => invoke<ProfileView[]>('list_profiles'),
+  openRegistration: (profile, variables) => done(invoke('open_registration', { profile, variables })),
   addProvider: (request) => invoke('add_provider', { request }),
 
   startSignIn: (request) => invoke<StartedSignIn>('start_sign_in', { request }),
