@@ -37,3 +37,21 @@ pub fn text(file: &Path) -> String {
 pub fn has_extension(file: &Path, extensions: &[&str]) -> bool {
     file.extension().and_then(|extension| extension.to_str()).is_some_and(|own| extensions.contains(&own))
 }
+
+/// Names of the Rust tests in `text`: a function right after its `#[test]`, unless it is ignored.
+pub fn rust_tests(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let (mut is_test, mut ignored) = (false, false);
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[") {
+            is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+            ignored |= line.starts_with("#[ignore");
+        } else if let Some(rest) = line.split_once("fn ").map(|(_, rest)| rest) {
+            if is_test && !ignored {
+                names.push(rest.split(['(', '<']).next().unwrap_or_default().to_owned());
+            }
+            (is_test, ignored) = (false, false);
+        }
+    }
+    names
+}

@@ -48,24 +48,6 @@ fn package_of(file: &Path) -> String {
         .unwrap_or_default()
 }
 
-/// Names of the Rust tests in `text`: a function right after its `#[test]`, unless it is ignored.
-fn rust_tests(text: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let (mut is_test, mut ignored) = (false, false);
-    for line in text.lines().map(str::trim) {
-        if line.starts_with("#[") {
-            is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
-            ignored |= line.starts_with("#[ignore");
-        } else if let Some(rest) = line.split_once("fn ").map(|(_, rest)| rest) {
-            if is_test && !ignored {
-                names.push(rest.split(['(', '<']).next().unwrap_or_default().to_owned());
-            }
-            (is_test, ignored) = (false, false);
-        }
-    }
-    names
-}
-
 /// Names of the vitest tests in `text`, unless they are skipped.
 fn vitest_tests(text: &str) -> Vec<String> {
     let mut names = Vec::new();
@@ -87,7 +69,7 @@ fn tests_of_the_tree() -> BTreeMap<String, BTreeSet<String>> {
     let mut tests: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in source::files() {
         let names = if source::has_extension(&file, &["rs"]) {
-            rust_tests(&source::text(&file))
+            source::rust_tests(&source::text(&file))
         } else if file.to_string_lossy().ends_with(".test.ts") {
             vitest_tests(&source::text(&file))
         } else {
@@ -140,7 +122,7 @@ fn every_test_that_the_ledger_names_runs() {
 fn the_search_for_tests_sees_what_runs_and_nothing_else() {
     let rust = "#[test]\nfn runs() {}\n#[tokio::test(start_paused = true)]\nasync fn runs_too() {}\n\
                 #[test]\n#[ignore]\nfn rests() {}\nfn no_test() {}\n// #[test]\nfn commented() {}\n";
-    assert_eq!(rust_tests(rust), ["runs", "runs_too"]);
+    assert_eq!(source::rust_tests(rust), ["runs", "runs_too"]);
     let script = "test('runs', () => {})\n  it(\"runs too\", async () => {})\ntest.skip('rests', f)\nsplit('no test')";
     assert_eq!(vitest_tests(script), ["runs", "runs too"]);
     let tests = tests_of_the_tree();

@@ -284,6 +284,60 @@ pub(crate) fn invalid(why: &str) -> ProviderFailure {
 mod tests {
     use super::*;
 
+    /// A signed text of an RFC, and the key to check it with.
+    #[derive(Deserialize)]
+    struct Vector {
+        source: String,
+        alg: String,
+        token: String,
+        #[serde(default)]
+        jwk: serde_json::Value,
+    }
+
+    #[derive(Deserialize)]
+    struct Vectors {
+        signed: Vec<Vector>,
+        refused: Vec<Vector>,
+    }
+
+    fn vectors() -> Vectors {
+        serde_json::from_str(include_str!("../tests/data/jws_vectors.json")).unwrap()
+    }
+
+    /// What the signature of `token` is worth under the vector's key.
+    fn signature(vector: &Vector, token: String, alg: Algorithm) -> Signature {
+        let keys = KeySet::of(&vector.jwk);
+        let identity = IdentityClaims { issuer: String::new(), subject: String::new(), username: None };
+        let checked = Checked { identity, expires_at: UnixMillis::from_secs(0), alg, kid: None };
+        verify(&IdToken::new(token), &checked, &keys)
+    }
+
+    #[test]
+    fn the_signed_texts_of_the_rfcs_verify_and_nothing_that_differs_by_a_character_does() {
+        for vector in vectors().signed {
+            let header: Header = jwt::decode(Parts::of(&vector.token).unwrap().header).unwrap();
+            let alg = header.algorithm().unwrap();
+            assert_eq!(Some(alg), algorithm(&vector.alg), "{}", vector.source);
+            assert_eq!(signature(&vector, vector.token.clone(), alg), Signature::Good, "{}", vector.source);
+            for at in [0, vector.token.find('.').unwrap() + 1, vector.token.rfind('.').unwrap() + 1] {
+                let mut other = vector.token.clone();
+                let letter = if other[at..].starts_with('A') { "B" } else { "A" };
+                other.replace_range(at..=at, letter);
+                assert_ne!(signature(&vector, other, alg), Signature::Good, "{} at {at}", vector.source);
+            }
+        }
+    }
+
+    #[test]
+    fn the_texts_of_rfc_7515_that_prove_nothing_here_are_refused_by_their_header() {
+        for vector in vectors().refused {
+            let header: Header = jwt::decode(Parts::of(&vector.token).unwrap().header).unwrap();
+            assert_eq!(header.alg, vector.alg, "{}", vector.source);
+            assert!(matches!(header.algorithm(), Err(Fault::Unproven(_))), "{}", vector.source);
+            assert_eq!(signature(&vector, vector.token.clone(), Algorithm::HS256), Signature::NoKey);
+        }
+    }
+
     #[test]
     fn the_half_hash_follows_the_algorithm() {
         // The token and its hash of OpenID Connect Core appendix A.3.

@@ -70,4 +70,12 @@ mod tests {
             assert_eq!(unverified_life(opaque), None, "{opaque}");
         }
     }
+
+    #[test]
+    fn the_claims_of_rfc_7515_appendix_a_are_read_line_breaks_and_all() {
+        // The payload of its first three examples.
+        let payload = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let life = unverified_life(&format!("eyJhbGciOiJFUzI1NiJ9.{payload}.c2ln"));
+        assert_eq!(life, Some(Life { exp: UnixMillis::from_secs(1_300_819_380), iat: None }));
+    }
 }

@@ -169,3 +169,11 @@ pub(crate) fn keys_in(answer: &Answer, url: &Url) -> Result<KeySet, ProviderFail
     // One key that cannot be read must not spoil the others.
     Ok(KeySet(document.keys.into_iter().take(MAX_KEYS).filter_map(|key| serde_json::from_value(key).ok()).collect()))
 }
+
+#[cfg(test)]
+impl KeySet {
+    /// The set with this key in it, or an empty one where it is no key.
+    pub fn of(jwk: &serde_json::Value) -> Self {
+        Self(serde_json::from_value(jwk.clone()).into_iter().collect())
+    }
+}

@@ -23,6 +23,8 @@ pub enum Reply {
     Silence,
     /// The end of the connection, without a byte.
     HangUp,
+    /// These bytes, and then nothing, for ever.
+    Stalls(Vec<u8>),
 }
 
 impl Reply {
@@ -114,6 +116,11 @@ impl Hostile {
         self.shared.log.lock().unwrap().iter().filter(|request| request.path == path).cloned().collect()
     }
 
+    /// All requests so far, in their order.
+    pub fn all(&self) -> Vec<Request> {
+        self.shared.log.lock().unwrap().clone()
+    }
+
     pub fn count(&self, path: &str) -> usize {
         self.requests(path).len()
     }
@@ -141,6 +148,10 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         }
         Reply::Silence => std::future::pending().await,
         Reply::HangUp => {}
+        Reply::Stalls(bytes) => {
+            stream.write_all(&bytes).await?;
+            std::future::pending().await
+        }
     }
     stream.shutdown().await
 }
