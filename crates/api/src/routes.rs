@@ -174,6 +174,7 @@ fn new_provider(request: wire::AddProvider) -> Result<NewProvider, ApiError> {
             wire::ClientAuthentication::ClientSecretJwt => ClientAuthentication::ClientSecretJwt,
             wire::ClientAuthentication::TlsClientAuth => ClientAuthentication::TlsClientAuth,
         }),
+        assertion_audience: request.assertion_audience,
         has_secret: secret.is_some(),
         redirect_uri: request.redirect_uri,
         scopes: request.scopes,

@@ -186,9 +186,15 @@ pub struct ProviderAdd {
     /// The client identifier that the provider gave out
     #[arg(long, value_name = "ID")]
     pub client_id: String,
-    /// Read the client secret from the first line of stdin
+    /// Read the client secret from the first line of stdin; for private_key_jwt and tls_client_auth the PEM that all of stdin is
     #[arg(long)]
     pub client_secret_stdin: bool,
+    /// How the client proves itself [default: as the profile has it, or client_secret_basic where there is a secret]
+    #[arg(long, value_enum, value_name = "METHOD")]
+    pub client_authentication: Option<ClientAuthentication>,
+    /// For whom the client's assertions are meant [default: the token endpoint]
+    #[arg(long, value_name = "AUD")]
+    pub assertion_audience: Option<String>,
     /// The registered redirect URI, where it is compared exactly [default: any free loopback port]
     #[arg(long, value_name = "URI")]
     pub redirect_uri: Option<String>,
@@ -216,6 +222,44 @@ pub struct ProviderAdd {
     /// Where its userinfo answer has what people call them
     #[arg(long, value_name = "POINTER", requires = "subject_at")]
     pub username_at: Option<String>,
+}
+
+/// How a client proves itself, by the names of RFC 7591 section 2 and RFC 8705 section 2.1.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum ClientAuthentication {
+    /// A public client
+    None,
+    /// The secret in the Authorization header
+    ClientSecretBasic,
+    /// The secret in the body
+    ClientSecretPost,
+    /// A statement that its private key signs
+    PrivateKeyJwt,
+    /// A statement that its secret signs
+    ClientSecretJwt,
+    /// Its certificate
+    TlsClientAuth,
+}
+
+impl From<ClientAuthentication> for holdfast_wire::ClientAuthentication {
+    fn from(authentication: ClientAuthentication) -> Self {
+        match authentication {
+            ClientAuthentication::None => Self::None,
+            ClientAuthentication::ClientSecretBasic => Self::ClientSecretBasic,
+            ClientAuthentication::ClientSecretPost => Self::ClientSecretPost,
+            ClientAuthentication::PrivateKeyJwt => Self::PrivateKeyJwt,
+            ClientAuthentication::ClientSecretJwt => Self::ClientSecretJwt,
+            ClientAuthentication::TlsClientAuth => Self::TlsClientAuth,
+        }
+    }
+}
+
+impl ClientAuthentication {
+    /// Whether what it needs has several lines.
+    pub const fn takes_pem(self) -> bool {
+        matches!(self, Self::PrivateKeyJwt | Self::TlsClientAuth)
+    }
 }
 
 /// The names are those of the socket's `Endpoints`.

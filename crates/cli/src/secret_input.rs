@@ -25,6 +25,21 @@ pub fn first_line_of_stdin(what: &str) -> Result<SecretText, Failure> {
     next_line_of_stdin(what)
 }
 
+/// All of stdin to its end, for what has several lines.
+pub fn all_of_stdin(what: &str) -> Result<SecretText, Failure> {
+    let mut all = Zeroizing::new(Vec::with_capacity(LONGEST));
+    while let Some(byte) = next_byte(io::stdin().as_fd()).map_err(|problem| unusable(what, &problem))? {
+        if all.len() == LONGEST {
+            return Err(unusable(what, "it is too long"));
+        }
+        all.push(byte);
+    }
+    if all.is_empty() {
+        return Err(unusable(what, "stdin holds none"));
+    }
+    secret(all, what)
+}
+
 /// The next line of stdin, for commands that need several secrets.
 pub fn next_line_of_stdin(what: &str) -> Result<SecretText, Failure> {
     let line = first_line(io::stdin().as_fd()).map_err(|problem| unusable(what, &problem))?;
@@ -83,7 +98,7 @@ fn unusable(what: &str, problem: &str) -> Failure {
     Failure::new(
         ErrorCode::BadRequest,
         format!("The {what} cannot be read: {problem}. Nothing was done."),
-        "Put it on the first line, and end the line.",
+        "Give it through stdin, from the first line on, and end the line.",
     )
 }
 

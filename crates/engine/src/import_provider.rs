@@ -1,7 +1,7 @@
 //! The provider of an account that is taken over: one that is in the list, or a new one.
 
 use holdfast_import::oidc_agent::OidcAgentAccount;
-use holdfast_model::{ClientAuthentication, ClientSecret, FailureKind, Provider, ProviderName};
+use holdfast_model::{ClientAuthentication, ClientSecret, FailureKind, Provider, ProviderName, ports::Client};
 use url::Url;
 
 use crate::{Engine, EngineError, NewProvider, providers::check, scopes_or_default};
@@ -32,7 +32,9 @@ impl Engine {
             let authentications = vec![provider.client_authentication];
             return Ok(Found { provider, secret, authentications, added: false });
         }
-        let provider = self.looked_up(described(account, self.free_provider_name(&account.issuer)?)).await?;
+        let provider = self
+            .looked_up(described(account, self.free_provider_name(&account.issuer)?), account.client_secret.as_ref())
+            .await?;
         let authentications = match provider.client_authentication {
             ClientAuthentication::None => vec![ClientAuthentication::None],
             first => vec![first, ClientAuthentication::ClientSecretPost],
@@ -46,15 +48,16 @@ impl Engine {
     }
 
     /// Finds the spelling of the issuer that the provider itself uses: oidc-agent ends every issuer with a slash.
-    async fn looked_up(&self, provider: Provider) -> Result<Provider, EngineError> {
+    async fn looked_up(&self, provider: Provider, secret: Option<&ClientSecret>) -> Result<Provider, EngineError> {
         let bare = provider.issuer.trim_end_matches('/').to_owned();
         let slashed = format!("{bare}/");
         let mut mismatch = None;
         for issuer in [bare, slashed] {
             let provider = Provider { issuer, ..provider.clone() };
             check(&provider)?;
-            match self.shared.ports.server.discover(&provider).await {
-                Ok(()) => return Ok(provider),
+            let client = Client { provider, secret: secret.cloned() };
+            match self.shared.ports.server.discover(&client).await {
+                Ok(()) => return Ok(client.provider),
                 Err(failure) if failure.kind == FailureKind::IssuerMismatch => mismatch = Some(failure),
                 Err(failure) => return Err(failure.into()),
             }

@@ -56,6 +56,7 @@ struct Entry {
     metadata_url: Option<String>,
     client_id: String,
     client_authentication: Option<ClientAuthentication>,
+    assertion_audience: Option<String>,
     redirect_uri: Option<String>,
     #[serde(default)]
     scopes: Vec<String>,
@@ -104,6 +105,7 @@ impl Entry {
             metadata_url: self.metadata_url,
             client_id: self.client_id,
             client_authentication: self.client_authentication,
+            assertion_audience: self.assertion_audience,
             has_secret: false,
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,

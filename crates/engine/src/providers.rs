@@ -2,6 +2,7 @@
 
 use holdfast_model::{
     Change, ClientAuthentication, ClientSecret, Condition, Provider, ProviderName, ProviderOrigin, displayable,
+    ports::Client,
 };
 use url::{Host, Url};
 
@@ -44,11 +45,12 @@ impl Engine {
         check(&new.provider)?;
         if new.provider.client_authentication != ClientAuthentication::None && new.secret.is_none() {
             return Err(EngineError::ProviderInvalid(
-                "This client authentication needs a client secret, and none was given.".into(),
+                "This client authentication needs a client secret or key, and none was given.".into(),
             ));
         }
         self.free_name(&new.provider.name)?;
-        self.or_closed(self.shared.ports.server.discover(&new.provider)).await?;
+        let client = Client { provider: new.provider.clone(), secret: new.secret.clone() };
+        self.or_closed(self.shared.ports.server.discover(&client)).await?;
         let _keeping = self.shared.keeping.lock().await;
         self.free_name(&new.provider.name)?;
         self.keep_provider(new).await

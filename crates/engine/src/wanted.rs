@@ -25,6 +25,8 @@ pub struct Wanted {
     pub client_id: String,
     /// How the client proves itself; when nobody says, as the profile has it, or HTTP Basic where there is a secret.
     pub client_authentication: Option<ClientAuthentication>,
+    /// For whom its client assertions are meant; the token endpoint when nobody says.
+    pub assertion_audience: Option<String>,
     /// Whether there is a client secret.
     pub has_secret: bool,
     /// The registered redirect URI when the provider compares it exactly.
@@ -78,7 +80,7 @@ impl Wanted {
             issuer: self.issuer.unwrap_or(base.issuer),
             metadata_url: self.metadata_url.or(base.metadata_url),
             client_authentication: authentication,
-            assertion_audience: base.assertion_audience,
+            assertion_audience: self.assertion_audience.or(base.assertion_audience),
             redirect_uri: self.redirect_uri.or(base.redirect_uri),
             scopes: match (self.scopes.is_empty(), protocol) {
                 (false, _) => self.scopes,

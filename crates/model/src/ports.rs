@@ -155,8 +155,9 @@ pub enum DeviceAnswer {
 /// Speaks OAuth 2 and OpenID Connect with providers.
 #[async_trait]
 pub trait AuthorizationServer: Send + Sync {
-    /// Fetches and checks the metadata: a provider that fails here cannot be signed in to.
-    async fn discover(&self, provider: &Provider) -> Result<(), ProviderFailure>;
+    /// Fetches and checks the metadata, and whether the client can prove itself with what it has: a provider that fails here
+    /// cannot be signed in to.
+    async fn discover(&self, client: &Client) -> Result<(), ProviderFailure>;
     /// Starts an authorization code flow with PKCE S256, state and nonce.
     async fn start(
         &self,

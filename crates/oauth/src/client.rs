@@ -13,10 +13,10 @@ use holdfast_model::{
 };
 
 use crate::{
-    assertion,
-    assertion::Statement,
+    assertion::{self, Statement},
     authorize,
     backchannel::Backchannel,
+    client_authentication,
     device::{self, Said},
     discovery::Discovery,
     http::{Http, HttpSetupError, Limits},
@@ -154,9 +154,10 @@ impl OAuthClient {
 
 #[async_trait]
 impl AuthorizationServer for OAuthClient {
-    #[tracing::instrument(skip_all, fields(provider = %provider.name))]
-    async fn discover(&self, provider: &Provider) -> Result<(), ProviderFailure> {
-        self.discovery.metadata(&self.http, provider, Want::New, || self.now()).await.map(drop)
+    #[tracing::instrument(skip_all, fields(provider = %client.provider.name))]
+    async fn discover(&self, client: &Client) -> Result<(), ProviderFailure> {
+        let metadata = self.discovery.metadata(&self.http, &client.provider, Want::New, || self.now()).await?;
+        client_authentication::check(client, &metadata, self.now(), "discovery")
     }
 
     #[tracing::instrument(name = "sign_in", skip_all, fields(provider = %client.provider.name))]

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     assertion::{self, Statement},
+    http::identity,
     metadata::Metadata,
 };
 
@@ -72,6 +73,20 @@ pub(crate) fn prove(
             asserted(assertion.map_err(|_| no_key(place))?)
         }
     })
+}
+
+/// Whether the client can prove itself with what is stored for it.
+pub(crate) fn check(
+    client: &Client,
+    metadata: &Metadata,
+    now: UnixMillis,
+    place: &'static str,
+) -> Result<(), ProviderFailure> {
+    if client.provider.client_authentication == ClientAuthentication::TlsClientAuth {
+        let pem = client.secret.as_ref().map(ClientSecret::expose_secret).ok_or_else(|| no_secret(place))?;
+        return identity(pem, place).map(drop);
+    }
+    prove(client, metadata, now, place).map(drop)
 }
 
 /// HTTP Basic with both halves form-encoded first ([RFC 6749 section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)):

@@ -106,7 +106,7 @@ fn document_in(answer: &Answer, url: &Url, provider: &Provider) -> Result<Docume
             );
             fail(FailureKind::IssuerMismatch, detail)
         }
-        Some(_) => Ok(document),
+        Some(_) => Ok(document.without_empty()),
     }
 }
 

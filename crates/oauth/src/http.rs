@@ -80,15 +80,10 @@ impl Http {
         place: &'static str,
         certificate: &str,
     ) -> Result<Answer, ProviderFailure> {
-        let unusable = |_| {
-            let detail = "What is stored as this client's certificate is none, or its private key is missing. Holdfast sent \
-                          nothing. Add the provider again with both in PEM.";
-            ProviderFailure::new(FailureKind::InvalidClient, place, detail)
-        };
-        let identity = reqwest::Identity::from_pem(certificate.as_bytes()).map_err(unusable)?;
+        let identity = identity(certificate, place)?;
         let here = is_loopback_uri(request.uri());
         let client = if here { for_this_machine(self.limits) } else { for_the_world(self.limits) };
-        let client = client.identity(identity).build().map_err(unusable)?;
+        let client = client.identity(identity).build().map_err(|_| unusable(place))?;
         self.send_over(&client, request, place).await
     }
 
@@ -150,6 +145,17 @@ fn builder(limits: Limits) -> reqwest::ClientBuilder {
         .pool_max_idle_per_host(0)
         .connect_timeout(limits.connect)
         .timeout(limits.total)
+}
+
+/// A client certificate with its private key, both PEM.
+pub(crate) fn identity(pem: &str, place: &'static str) -> Result<reqwest::Identity, ProviderFailure> {
+    reqwest::Identity::from_pem(pem.as_bytes()).map_err(|_| unusable(place))
+}
+
+fn unusable(place: &'static str) -> ProviderFailure {
+    let detail = "What is stored as this client's certificate is none, or its private key is missing. Holdfast sent nothing. Add \
+                  the provider again with both in PEM.";
+    ProviderFailure::new(FailureKind::InvalidClient, place, detail)
 }
 
 /// Refuses an address over which others could read along. Nothing is sent.

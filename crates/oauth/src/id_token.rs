@@ -23,6 +23,9 @@ const SKEW_MS: i64 = 300_000;
 /// Names longer than this are no names.
 const NAME_CHARS: usize = 200;
 
+/// In bytes (OpenID Connect Core section 2, `sub`).
+pub(crate) const LONGEST_SUBJECT: usize = 255;
+
 /// What an ID token has to say to be believed.
 pub(crate) struct Expected<'a> {
     pub issuer: &'a str,
@@ -199,6 +202,7 @@ impl Claims {
         let require = |holds: bool, why| if holds { Ok(()) } else { Err(unproven(why)) };
         require(self.iss.is_some(), "it names no issuer")?;
         require(self.subject().is_some(), "it names no subject")?;
+        require(self.subject().is_none_or(|sub| sub.len() <= LONGEST_SUBJECT), "its subject is too long for one")?;
         require(self.aud.is_some(), "it does not say for whom it is meant")?;
         let for_us = self.azp.is_some() || self.audiences().len() == 1;
         require(for_us, "it is also meant for others and does not say for whom it was made")?;

@@ -1,5 +1,6 @@
 //! A provider's signing keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): fetched, remembered, and picked for a token.
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use holdfast_model::{ProviderFailure, UnixMillis};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
@@ -21,6 +22,9 @@ const UNKNOWN_KEY_COOL_DOWN_MS: i64 = 60_000;
 
 /// Keys of one set that are looked at. Honest sets hold a handful.
 const MAX_KEYS: usize = 100;
+
+/// RFC 7518 section 3.3.
+const SHORTEST_RSA_BITS: usize = 2048;
 
 /// The key set of a provider, bad keys left out.
 pub(crate) struct KeySet(Vec<Key>);
@@ -76,7 +80,6 @@ impl Key {
             Algorithm::ES256 if is("EC", Some("P-256")) => self.elliptic(),
             Algorithm::ES384 if is("EC", Some("P-384")) => self.elliptic(),
             Algorithm::EdDSA if is("OKP", Some("Ed25519")) => DecodingKey::from_ed_components(self.x.as_deref()?).ok(),
-            // Moduli below 2048 bits are refused by the verifier itself.
             Algorithm::RS256
             | Algorithm::RS384
             | Algorithm::RS512
@@ -85,10 +88,23 @@ impl Key {
             | Algorithm::PS512
                 if is("RSA", None) =>
             {
-                DecodingKey::from_rsa_components(self.n.as_deref()?, self.e.as_deref()?).ok()
+                self.rsa()
             }
             _ => None,
         }
+    }
+
+    /// `None` for a key that is too short to prove anything (RFC 7518 section 3.3).
+    fn rsa(&self) -> Option<DecodingKey> {
+        let modulus = Base64UrlUnpadded::decode_vec(self.n.as_deref()?.trim_end_matches('=')).ok()?;
+        // Servers in Java write a sign before it, against RFC 7518 section 6.3.1.1.
+        let leading = modulus.iter().take_while(|byte| **byte == 0).count();
+        let modulus = modulus.get(leading..)?;
+        let bits = modulus.len() * 8 - usize::try_from(modulus.first()?.leading_zeros()).ok()?;
+        if bits < SHORTEST_RSA_BITS {
+            return None;
+        }
+        DecodingKey::from_rsa_components(&Base64UrlUnpadded::encode_string(modulus), self.e.as_deref()?).ok()
     }
 
     fn elliptic(&self) -> Option<DecodingKey> {

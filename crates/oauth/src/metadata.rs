@@ -148,6 +148,20 @@ impl Document {
         }
     }
 
+    /// Servers in some languages write out the members that they do not use.
+    pub fn without_empty(mut self) -> Self {
+        for address in [
+            &mut self.authorization_endpoint,
+            &mut self.token_endpoint,
+            &mut self.jwks_uri,
+            &mut self.revocation_endpoint,
+            &mut self.userinfo_endpoint,
+        ] {
+            address.take_if(|address| address.is_empty());
+        }
+        self
+    }
+
     /// Whether a person can sign in with it.
     pub fn suffices(&self, provider: &Provider) -> bool {
         let has_keys = provider.protocol == Protocol::Oauth2 || self.jwks_uri.is_some();

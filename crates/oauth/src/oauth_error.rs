@@ -1,7 +1,8 @@
 //! Error answers: one table from what a provider says to what it means.
 
 use holdfast_model::{FailureKind, ProviderFailure, UnixMillis};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use url::Url;
 
 use crate::{
@@ -17,8 +18,13 @@ const CODE_CHARS: usize = 60;
 #[derive(Deserialize)]
 pub(crate) struct OAuthError {
     pub error: String,
-    #[serde(default)]
+    /// Meant for developers; some servers put a list or an object there, which says nothing here.
+    #[serde(default, deserialize_with = "text_or_nothing")]
     pub error_description: Option<String>,
+}
+
+fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_str().map(str::to_owned))
 }
 
 /// What the request that failed had carried; some answers mean different things for different grants.
@@ -33,17 +39,24 @@ pub(crate) enum Carried {
 }
 
 /// What an error code means, from RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect Core section 3.1.2.6 and RFC 8628
-/// section 3.5; `None` for codes that say nothing about what to do.
+/// section 3.5, and words of their own that services have for the same; `None` for codes that say nothing about what to do.
 pub(crate) fn kind_of(code: &str) -> Option<FailureKind> {
     Some(match code {
-        // `invalid_code` is one server's own word for a code that it does not know.
-        "invalid_grant" | "invalid_code" => FailureKind::InvalidGrant,
+        "invalid_grant" => FailureKind::InvalidGrant,
+        // One server's word for a code that it does not know; GitHub's for a dead code and a dead refresh token; Slack's.
+        "invalid_code" | "bad_verification_code" | "bad_refresh_token" | "invalid_refresh_token" => {
+            FailureKind::InvalidGrant
+        }
         "invalid_client" | "unauthorized_client" => FailureKind::InvalidClient,
+        // GitHub's.
+        "incorrect_client_credentials" => FailureKind::InvalidClient,
         "invalid_scope" => FailureKind::InvalidScope,
         "access_denied" => FailureKind::AccessDenied,
         "interaction_required" | "login_required" | "consent_required" | "account_selection_required" => {
             FailureKind::InteractionRequired
         }
+        // Auth0's.
+        "mfa_required" => FailureKind::InteractionRequired,
         "temporarily_unavailable" | "server_error" => FailureKind::ServerError,
         "slow_down" => FailureKind::RateLimited,
         _ => return None,
@@ -75,7 +88,9 @@ pub(crate) fn sentence(host: &str, kind: FailureKind, error: &OAuthError, secret
 impl Answer {
     /// The error that the body names, whatever the status is: some servers send errors with 200.
     pub fn oauth_error(&self) -> Option<OAuthError> {
-        json::object(self.text()).filter(|error: &OAuthError| !error.error.is_empty())
+        // Old servers write their descriptions in Latin-1. The code is ASCII all the same.
+        let text = String::from_utf8_lossy(self.text());
+        json::object(text.as_bytes()).filter(|error: &OAuthError| !error.error.is_empty())
     }
 
     /// What an answer that is no success means.

@@ -185,6 +185,7 @@ impl From<Value> for TokenType {
     fn from(value: Value) -> Self {
         match value {
             Value::Null => Self::Bearer,
+            Value::String(name) if name.is_empty() => Self::Bearer,
             Value::String(name) if name.eq_ignore_ascii_case("bearer") => Self::Bearer,
             Value::String(name) => Self::Other(name),
             _ => Self::Other("?".into()),

@@ -45,7 +45,7 @@ async fn signed_in(world: &World) -> Result<SignedIn, ProviderFailure> {
 #[tokio::test]
 async fn with_the_addresses_at_hand_no_metadata_is_asked_for() {
     let world = oauth2(Some(Reply::json(200, &json!({"id": 42, "login": "ann"})))).await;
-    world.oauth.discover(&world.client.provider).await.unwrap();
+    world.oauth.discover(&world.client).await.unwrap();
     let signed_in = signed_in(&world).await.unwrap();
     assert_eq!((world.server.count(OPENID), world.server.count(RFC8414)), (0, 0));
     assert_eq!((signed_in.claims.subject.as_str(), signed_in.claims.username.as_deref()), ("42", Some("ann")));
@@ -134,7 +134,7 @@ async fn an_address_by_hand_stands_in_for_the_one_of_the_metadata() {
 async fn an_address_by_hand_has_to_be_protected_like_any_other() {
     let mut world = oauth2(None).await;
     world.client.provider.endpoints.token = Some("http://id.example/token".into());
-    let failure = world.oauth.discover(&world.client.provider).await.unwrap_err();
+    let failure = world.oauth.discover(&world.client).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::NotHttps);
 }
 
@@ -144,7 +144,7 @@ async fn what_the_openid_document_lacks_is_taken_from_the_other_one_of_the_same_
     let issuer = world.server.issuer();
     let lacks = |members: Value| Reply::json(200, &changed(metadata(&issuer), members));
     world.server.reply(OPENID, lacks(json!({"token_endpoint": null, "revocation_endpoint": null})));
-    let failure = world.oauth.discover(&world.client.provider).await.unwrap_err();
+    let failure = world.oauth.discover(&world.client).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::EndpointMissing);
     assert!(failure.detail.contains("token_endpoint") && failure.detail.contains("by hand"), "{}", failure.detail);
 
@@ -153,13 +153,13 @@ async fn what_the_openid_document_lacks_is_taken_from_the_other_one_of_the_same_
         (Reply::text(503, "text/plain", "later"), FailureKind::ServerError),
     ] {
         world.server.reply(RFC8414, reply);
-        let failure = world.oauth.discover(&world.client.provider).await.unwrap_err();
+        let failure = world.oauth.discover(&world.client).await.unwrap_err();
         assert_eq!(failure.kind, kind, "what is wrong with the document that is needed is told");
     }
 
     let elsewhere = json!({"authorization_endpoint": format!("{issuer}/never"), "jwks_uri": null});
     world.server.reply(RFC8414, lacks(elsewhere));
-    world.oauth.discover(&world.client.provider).await.unwrap();
+    world.oauth.discover(&world.client).await.unwrap();
     let pending = world.start().await;
     assert!(pending.url.starts_with(&format!("{issuer}/authorize")), "the first document counts: {}", pending.url);
     world.good_sign_in().await;
@@ -168,10 +168,10 @@ async fn what_the_openid_document_lacks_is_taken_from_the_other_one_of_the_same_
 #[tokio::test]
 async fn a_second_document_is_not_asked_for_where_the_first_says_all() {
     let world = World::new().await;
-    world.oauth.discover(&world.client.provider).await.unwrap();
+    world.oauth.discover(&world.client).await.unwrap();
     let without = changed(metadata(&world.server.issuer()), json!({"revocation_endpoint": null}));
     world.server.reply(OPENID, Reply::json(200, &without));
     world.server.reply(RFC8414, Reply::json(200, &json!({"issuer": "broken", "token_endpoint": 7})));
-    world.oauth.discover(&world.client.provider).await.unwrap();
+    world.oauth.discover(&world.client).await.unwrap();
     assert_eq!((world.server.count(OPENID), world.server.count(RFC8414)), (2, 0));
 }

@@ -255,7 +255,7 @@ async fn every_metadata_document_is_believed_or_refused_as_its_entry_says() {
             text.replace("{{issuer}}", &issuer).replace("{{ISSUER}}", &issuer.to_uppercase())
         };
         world.server.reply(OPENID, entry.reply(in_place(&body).as_bytes()));
-        let outcome = match world.oauth.discover(&world.client.provider).await {
+        let outcome = match world.oauth.discover(&world.client).await {
             Ok(()) => {
                 let pending = world.start().await;
                 let Expect::Taken(expected) = &entry.expect else { panic!("{} was believed", entry.file) };

@@ -111,7 +111,7 @@ async fn every_bad_answer_has_its_kind_and_its_sentence() {
     ];
     for (name, reply, kind, words) in rows {
         world.server.reply(OPENID, reply);
-        let failure = world.oauth.discover(&world.client.provider).await.expect_err(name);
+        let failure = world.oauth.discover(&world.client).await.expect_err(name);
         assert_eq!(failure.kind, kind, "{name}: {failure:?}");
         assert_eq!(failure.place, "discovery", "{name}");
         assert!(failure.detail.contains(words), "{name}: {}", failure.detail);
@@ -129,12 +129,12 @@ async fn every_bad_answer_has_its_kind_and_its_sentence() {
 async fn a_provider_without_an_openid_document_is_found_by_rfc_8414() {
     let world = World::new().await;
     world.server.reply(OPENID, Reply::text(404, "text/html", "<h1>none</h1>"));
-    let failure = world.oauth.discover(&world.client.provider).await.unwrap_err();
+    let failure = world.oauth.discover(&world.client).await.unwrap_err();
     assert_eq!((failure.kind, failure.status), (FailureKind::UnexpectedStatus, Some(404)));
     assert!(failure.detail.contains("no provider metadata"), "{}", failure.detail);
 
     world.server.reply(RFC8414, Reply::json(200, &metadata(&world.server.issuer())));
-    world.oauth.discover(&world.client.provider).await.unwrap();
+    world.oauth.discover(&world.client).await.unwrap();
 }
 
 #[tokio::test]
@@ -142,11 +142,11 @@ async fn metadata_at_a_given_address_still_has_to_name_the_issuer() {
     let mut world = World::new().await;
     world.client.provider.metadata_url = Some(format!("{}/elsewhere", world.server.issuer()));
     world.server.reply("/elsewhere", Reply::json(200, &metadata(&world.server.issuer())));
-    world.oauth.discover(&world.client.provider).await.unwrap();
+    world.oauth.discover(&world.client).await.unwrap();
     assert_eq!(world.server.count(OPENID), 0);
 
     world.client.provider.issuer = "https://id.example".into();
-    let failure = world.oauth.discover(&world.client.provider).await.unwrap_err();
+    let failure = world.oauth.discover(&world.client).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::IssuerMismatch);
 }
 
@@ -165,7 +165,7 @@ async fn what_the_way_to_the_provider_does_is_told_apart() {
         ("http://id.example".to_owned(), F::NotHttps, false),
         ("id.example".to_owned(), F::NotHttps, false),
     ] {
-        let failure = oauth.discover(&client_of(&issuer).provider).await.unwrap_err();
+        let failure = oauth.discover(&client_of(&issuer)).await.unwrap_err();
         assert_eq!((failure.kind, failure.may_have_acted), (kind, acted), "{issuer}: {failure:?}");
         assert_readable(&issuer, &failure);
     }
@@ -184,14 +184,14 @@ async fn metadata_is_fetched_once_an_hour_and_a_later_failure_leaves_the_last_go
     world.start().await;
     world.start().await;
     assert_eq!(world.server.count(OPENID), 2, "the failure is not asked for again at once");
-    let failure = world.oauth.discover(&world.client.provider).await.unwrap_err();
+    let failure = world.oauth.discover(&world.client).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::ServerError, "who asks for the metadata itself hears the truth");
 }
 
 #[tokio::test]
 async fn requests_say_who_asks_and_nothing_else_about_this_machine() {
     let world = World::new().await;
-    world.oauth.discover(&world.client.provider).await.unwrap();
+    world.oauth.discover(&world.client).await.unwrap();
     let request = world.server.requests(OPENID).remove(0);
     assert!(request.headers["user-agent"].starts_with("holdfast/"));
     let mut names: Vec<_> = request.headers.keys().map(String::as_str).collect();

@@ -60,11 +60,11 @@ async fn metadata_that_lacks_the_slash_of_its_issuer_is_another_ones() {
     let mut world = World::new().await;
     let issuer = world.server.issuer();
     world.client.provider.issuer = format!("{issuer}/");
-    let failure = world.oauth.discover(&world.client.provider).await.unwrap_err();
+    let failure = world.oauth.discover(&world.client).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::IssuerMismatch);
     assert_readable("slash", &failure);
     world.server.reply(OPENID, Reply::json(200, &changed(metadata(&issuer), json!({"issuer": format!("{issuer}/")}))));
-    world.oauth.discover(&world.client.provider).await.unwrap();
+    world.oauth.discover(&world.client).await.unwrap();
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn no_redirect_is_followed_to_any_place_by_any_request() {
 
         world.server.reply("/elsewhere", Reply::json(200, &metadata(&issuer)));
         world.server.reply(OPENID, sends_on(status));
-        let failure = world.oauth.discover(&world.client.provider).await.unwrap_err();
+        let failure = world.oauth.discover(&world.client).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::UnexpectedStatus, "{status}");
         world.server.reply(OPENID, Reply::json(200, &metadata(&issuer)));
     }
@@ -113,7 +113,7 @@ async fn compressed_bodies_are_not_asked_for_not_inflated_and_refused() {
         }
     }
     world.server.reply(OPENID, Reply::of(200, &[JSON, GZIP], BOMB_GZ));
-    let failure = world.oauth.discover(&world.client.provider).await.unwrap_err();
+    let failure = world.oauth.discover(&world.client).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::MalformedAnswer);
     world.server.reply("/revoke", Reply::of(400, &[JSON, GZIP], BOMB_GZ));
     assert_eq!(revoke(&world).await, Ok(RevocationOutcome::Impossible));

@@ -54,7 +54,7 @@ mod tests {
 
     #[async_trait]
     impl AuthorizationServer for Scripted {
-        async fn discover(&self, _: &Provider) -> Result<(), ProviderFailure> {
+        async fn discover(&self, _: &Client) -> Result<(), ProviderFailure> {
             unreachable!("a renewal does not discover by itself")
         }
         async fn start(&self, _: &Client, _: AuthorizationRequest) -> Result<PendingAuthorization, ProviderFailure> {

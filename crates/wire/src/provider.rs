@@ -165,7 +165,8 @@ pub struct AddProvider {
     pub metadata_url: Option<String>,
     /// The client identifier.
     pub client_id: String,
-    /// The client secret of a confidential client.
+    /// The client secret of a confidential client; for `private_key_jwt` its private key in PEM, for `tls_client_auth` its
+    /// certificate and private key in PEM.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password))]
     #[cfg_attr(test, ts(type = "string | null"))]
@@ -173,6 +174,9 @@ pub struct AddProvider {
     /// How the client proves itself; when missing, as the profile has it, or `client_secret_basic` when there is a secret.
     #[serde(default)]
     pub client_authentication: Option<ClientAuthentication>,
+    /// For whom client assertions are meant (`aud`); the token endpoint when missing.
+    #[serde(default)]
+    pub assertion_audience: Option<String>,
     /// The registered redirect URI when the provider compares it exactly.
     #[serde(default)]
     pub redirect_uri: Option<String>,

@@ -18,9 +18,9 @@ use holdfast_api::{Files, Stop};
 use holdfast_engine::{Caller, Engine, Ports};
 use holdfast_memory_vault::MemoryVault;
 use holdfast_model::{
-    Account, AuthorizationCode, Clock, CredentialSet, FailureKind, KeyringSecret, Passphrase, Provider,
-    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, Timer, TokenGrant, TokenTypeHint,
-    UnixMillis, VaultId,
+    Account, AuthorizationCode, Clock, CredentialSet, FailureKind, KeyringSecret, Passphrase, ProviderFailure,
+    RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, Timer, TokenGrant, TokenTypeHint, UnixMillis,
+    VaultId,
     ports::{
         AuthorizationRequest, AuthorizationServer, BackupSummary, Client, CredentialSource, CredentialWrite,
         DeviceAnswer, Keyring, KeyringError, Listening, PendingAuthorization, PendingDevice, RedirectReceiver,
@@ -236,7 +236,7 @@ impl VaultFile for Nothing {
 
 #[async_trait]
 impl AuthorizationServer for Nothing {
-    async fn discover(&self, _: &Provider) -> Result<(), ProviderFailure> {
+    async fn discover(&self, _: &Client) -> Result<(), ProviderFailure> {
         offline()
     }
     async fn start(&self, _: &Client, _: AuthorizationRequest) -> Result<PendingAuthorization, ProviderFailure> {

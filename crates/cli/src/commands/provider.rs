@@ -8,7 +8,7 @@ use holdfast_client::Client;
 use holdfast_wire::{AddProvider, Endpoints, ErrorCode, ImportProviders, PersonPointers, Protocol, ProviderView};
 
 use super::show;
-use crate::arguments::{ProviderAdd, ProviderCommand};
+use crate::arguments::{ClientAuthentication, ProviderAdd, ProviderCommand};
 use crate::output::{self, Failure};
 use crate::text::plain;
 use crate::{secret_input, view};
@@ -51,8 +51,12 @@ fn added_line(provider: &ProviderView) -> String {
 }
 
 fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
-    let client_secret =
-        if options.client_secret_stdin { Some(secret_input::first_line_of_stdin("client secret")?) } else { None };
+    let pem = options.client_authentication.is_some_and(ClientAuthentication::takes_pem);
+    let client_secret = match (options.client_secret_stdin, pem) {
+        (true, true) => Some(secret_input::all_of_stdin("key")?),
+        (true, false) => Some(secret_input::first_line_of_stdin("client secret")?),
+        (false, _) => None,
+    };
     Ok(AddProvider {
         name: options.provider,
         display_name: options.display_name,
@@ -62,7 +66,8 @@ fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
         metadata_url: options.metadata_url,
         client_id: options.client_id,
         client_secret,
-        client_authentication: None,
+        client_authentication: options.client_authentication.map(Into::into),
+        assertion_audience: options.assertion_audience,
         redirect_uri: options.redirect_uri,
         scopes: options.scopes,
         refresh_absolute_s: options.refresh_absolute,

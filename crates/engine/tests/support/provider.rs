@@ -190,7 +190,7 @@ impl FakeProvider {
 
 #[async_trait]
 impl AuthorizationServer for FakeProvider {
-    async fn discover(&self, _: &Provider) -> Result<(), ProviderFailure> {
+    async fn discover(&self, _: &Client) -> Result<(), ProviderFailure> {
         Ok(())
     }
 

@@ -37,13 +37,18 @@ metadata_url: string | null,
  */
 client_id: string, 
 /**
- * The client secret of a confidential client.
+ * The client secret of a confidential client; for `private_key_jwt` its private key in PEM, for `tls_client_auth` its
+ * certificate and private key in PEM.
  */
 client_secret: string | null, 
 /**
  * How the client proves itself; when missing, as the profile has it, or `client_secret_basic` when there is a secret.
  */
 client_authentication: ClientAuthentication | null, 
+/**
+ * For whom client assertions are meant (`aud`); the token endpoint when missing.
+ */
+assertion_audience: string | null, 
 /**
  * The registered redirect URI when the provider compares it exactly.
  */
