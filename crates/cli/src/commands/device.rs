@@ -8,8 +8,9 @@ use crate::output;
 use crate::qr;
 use crate::text::plain;
 
-/// Shows where to go and what to type there: the address, the code, and a QR code for those who look at a terminal.
-pub fn show(prompt: &DevicePrompt) -> io::Result<()> {
+/// Shows where to go and what to type there: the address, the code, and a QR code for those who look at a terminal. `quiet`
+/// leaves stderr to an error.
+pub fn show(prompt: &DevicePrompt, quiet: bool) -> io::Result<()> {
     output::line(plain(&prompt.verification_uri))?;
     output::line(plain(&prompt.user_code))?;
     if io::stdout().is_terminal() {
@@ -17,6 +18,9 @@ pub fn show(prompt: &DevicePrompt) -> io::Result<()> {
         for line in qr::lines(address).unwrap_or_default() {
             output::line(&line)?;
         }
+    }
+    if quiet {
+        return Ok(());
     }
     output::note(&format!(
         "Open {} on any device, and type the code {} there. Ctrl+C cancels.",

@@ -40,7 +40,7 @@ pub fn run(client: &Client, options: SignIn, json: bool) -> Result<(), Failure> 
     };
     cancel_on_signal(client, &started.id)?;
     match &started.device {
-        Some(prompt) => device::show(prompt)?,
+        Some(prompt) => device::show(prompt, json)?,
         None => {
             let url = address(&started)?;
             if options.no_browser { output::line(url)? } else { open(url) }

@@ -1,0 +1,159 @@
+//! The ways to a token, end to end: the command line, the agent, and a real provider.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+use holdfast_system_tests::{
+    agent::Agent,
+    cli,
+    home::Home,
+    idp::{Idp, Lifetimes, QUICK_DEVICES, device_codes_end_after},
+    person::{self, Answer},
+    world::{self, World},
+};
+use holdfast_wire::State;
+
+const ALICE: Answer<'static> = Answer::Allow { login: "alice", password: "alice-pw" };
+
+/// A provider with these settings, and a vault that knows its client `device`.
+fn devices(settings: &[(&str, &str)]) -> (Agent, Idp, Home) {
+    let home = Home::new();
+    let idp = Idp::start_with(&home, "devices", Lifetimes::default(), settings);
+    home.provision("tv.toml", &idp.client_table("tv", "device"));
+    let agent = Agent::start(&home);
+    world::init_with_passphrase(&home);
+    (agent, idp, home)
+}
+
+/// How the provider saw the client prove itself at the token endpoint.
+fn proofs(idp: &Idp, client: &str) -> Vec<String> {
+    let at_token = idp.log().into_iter().filter(|seen| seen.path == "/token" && seen.client.as_deref() == Some(client));
+    at_token.filter_map(|seen| seen.auth).collect()
+}
+
+#[test]
+fn a_person_types_the_code_on_another_device_and_the_account_renews_like_any_other() {
+    let (_agent, idp, home) = devices(&[QUICK_DEVICES]);
+    let mut command = cli::start(&home, &["sign-in", "tv", "--device", "--label", "couch"]);
+    let (page, code) = (command.next_line(), command.next_line());
+    assert!(page.starts_with(idp.issuer()) && code.len() >= 8, "{page} {code}");
+    let end = person::approve_device(&page, &code, ALICE);
+    assert!(end.text().contains("connected"), "{}", end.text());
+    command.finish().ok();
+
+    let account = world::account(&home, "couch");
+    assert_eq!((account.state, account.username.as_deref()), (State::Fresh, Some("alice")), "{account:?}");
+    cli::run(&home, &["refresh", "couch"]).ok();
+    let token = cli::run(&home, &["token", "couch"]).ok().stdout.trim().to_owned();
+    assert!(idp.tokens().iter().any(|known| known.value == token && known.user == "alice"));
+    cli::run(&home, &["sign-out", "couch"]).ok();
+    assert!(idp.tokens().iter().all(|known| known.value != token), "the provider ended it");
+}
+
+#[test]
+fn a_person_who_says_no_and_a_code_that_ends_keep_nothing() {
+    let (_agent, idp, home) = devices(&[QUICK_DEVICES]);
+    let mut command = cli::start(&home, &["sign-in", "tv", "--device", "--json"]);
+    let (page, code) = (command.next_line(), command.next_line());
+    person::approve_device(&page, &code, Answer::Cancel);
+    assert_eq!(command.finish().failed_with(1).error_code(), "access_denied");
+    assert!(idp.tokens().is_empty() && world::accounts(&home).is_empty());
+
+    let (_agent, _idp, home) = devices(&[QUICK_DEVICES, device_codes_end_after("2")]);
+    let output = cli::run(&home, &["sign-in", "tv", "--device", "--json"]).failed_with(4);
+    assert_eq!(output.error_code(), "sign_in_timed_out", "{output:?}");
+    assert!(world::accounts(&home).is_empty());
+}
+
+#[test]
+fn clients_with_keys_and_secrets_that_sign_prove_themselves_at_sign_in_renewal_and_sign_out() {
+    let world = World::new(Lifetimes::default());
+    let add = |name: &str, client: &str, method: &str, secret: &str| {
+        let arguments = [
+            "provider",
+            "add",
+            name,
+            "--issuer",
+            world.idp.issuer(),
+            "--client-id",
+            client,
+            "--client-authentication",
+            method,
+            "--client-secret-stdin",
+        ];
+        cli::run_with(&world.home, &arguments, secret, &[]).ok();
+    };
+    add("elliptic", "pkj", "private_key_jwt", &world.idp.client_key("ES256").pem);
+    add("rsa", "pkj", "private_key_jwt", &world.idp.client_key("RS256").pem);
+    add("shared", "csj", "client_secret_jwt", "secret-of-csj-that-is-32-bytes-or-more\n");
+    for (provider, client, method) in [
+        ("elliptic", "pkj", "private_key_jwt"),
+        ("rsa", "pkj", "private_key_jwt"),
+        ("shared", "csj", "client_secret_jwt"),
+    ] {
+        let before = proofs(&world.idp, client).len();
+        let account = world::sign_in(&world.home, provider, provider, "alice", "alice-pw");
+        assert_eq!(account.state, State::Fresh, "{account:?}");
+        world.run(&["refresh", provider]).ok();
+        let token = world.run(&["token", provider]).ok().stdout.trim().to_owned();
+        assert_eq!(proofs(&world.idp, client)[before..], [method, method], "{provider}");
+        world.run(&["sign-out", provider]).ok();
+        assert!(world.idp.tokens().iter().all(|known| known.value != token), "{provider}: the provider ended it");
+    }
+}
+
+#[test]
+fn a_key_that_cannot_sign_is_refused_before_the_provider_is_kept_and_is_not_repeated() {
+    let world = World::new(Lifetimes::default());
+    for method in ["private_key_jwt", "tls_client_auth"] {
+        let arguments = [
+            "provider",
+            "add",
+            "keyed",
+            "--issuer",
+            world.idp.issuer(),
+            "--client-id",
+            "pkj",
+            "--client-authentication",
+            method,
+            "--client-secret-stdin",
+            "--json",
+        ];
+        let output = cli::run_with(&world.home, &arguments, "-----BEGIN PRIVATE KEY-----\nMARK-7f3a\n", &[]);
+        assert_ne!(output.code, 0, "{method}");
+        assert_eq!(output.error_code(), "invalid_client", "{output:?}");
+        assert!(!output.stderr.contains("MARK") && output.stderr.contains("PEM"), "{output:?}");
+    }
+    assert_eq!(world.run(&["provider", "list", "--json"]).ok().json()["providers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_client_that_has_to_push_its_request_does_and_the_browser_carries_only_a_reference() {
+    let world = World::new(Lifetimes::default());
+    let issuer = world.idp.issuer();
+    world.run(&["provider", "add", "pushed", "--issuer", issuer, "--client-id", "native-par"]).ok();
+    let mut command = cli::start(&world.home, &["sign-in", "pushed", "--label", "work", "--no-browser"]);
+    let url = command.next_line();
+    let query: Vec<&str> =
+        url.split_once('?').unwrap().1.split('&').map(|pair| pair.split('=').next().unwrap()).collect();
+    assert_eq!(query, ["client_id", "request_uri"], "{url}");
+    person::follow(&url, ALICE);
+    command.finish().ok();
+    assert_eq!(world.account("work").state, State::Fresh);
+}
+
+#[test]
+fn two_clients_of_one_person_are_two_accounts_and_keys_may_change_between_their_sign_ins() {
+    let world = World::new(Lifetimes::default());
+    let issuer = world.idp.issuer();
+    world.run(&["provider", "add", "elliptic", "--issuer", issuer, "--client-id", "native-es256"]).ok();
+    world.sign_in_alice("by rsa");
+    world.idp.rotate_keys(false);
+    let account = world::sign_in(&world.home, "elliptic", "by curve", "alice", "alice-pw");
+    assert_eq!(account.state, State::Fresh);
+    for label in ["by rsa", "by curve"] {
+        world.run(&["refresh", label]).ok();
+    }
+    let tokens: Vec<_> = ["by rsa", "by curve"].map(|label| world.run(&["token", label]).ok().stdout).into();
+    assert_ne!(tokens[0], tokens[1]);
+    world.run(&["sign-out", "by rsa"]).ok();
+    world.run(&["refresh", "by curve"]).ok();
+}
