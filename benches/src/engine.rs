@@ -21,6 +21,7 @@ pub fn on(path: &Path) -> anyhow::Result<Engine> {
         vault: Arc::new(SqliteVault::new(path)),
         keyring: Arc::new(KeyringAtHand),
         source: Arc::new(holdfast_sources::AuthorizationCode::new(server.clone())),
+        proof: server.clone(),
         server,
         receiver: Arc::new(holdfast_oauth::LoopbackReceiver),
     }))

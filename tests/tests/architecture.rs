@@ -57,6 +57,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("aes-gcm", &["holdfast-crypto"]),
     ("argon2", &["holdfast-crypto", "holdfast-import"]),
+    ("aws-lc-rs", &["holdfast-oauth"]),
     ("axum", &["holdfast-api"]),
     ("crypto_secretbox", &["holdfast-import"]),
     ("csv", &["holdfast-import"]),

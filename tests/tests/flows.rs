@@ -5,7 +5,8 @@ use holdfast_system_tests::{
     agent::Agent,
     cli,
     home::Home,
-    idp::{Idp, Lifetimes, QUICK_DEVICES, device_codes_end_after},
+    http::{Request, split_url},
+    idp::{DPOP_NONCES, Idp, Lifetimes, QUICK_DEVICES, device_codes_end_after},
     person::{self, Answer},
     world::{self, World},
 };
@@ -156,4 +157,48 @@ fn two_clients_of_one_person_are_two_accounts_and_keys_may_change_between_their_
     assert_ne!(tokens[0], tokens[1]);
     world.run(&["sign-out", "by rsa"]).ok();
     world.run(&["refresh", "by curve"]).ok();
+}
+
+#[test]
+fn tokens_that_are_bound_to_a_key_serve_whoever_has_the_proof_and_nobody_else() {
+    let home = Home::new();
+    let idp = Idp::start_with(&home, "bound", Lifetimes::default(), &[DPOP_NONCES]);
+    let _agent = Agent::start(&home);
+    world::init_with_passphrase(&home);
+    let issuer = idp.issuer();
+    let add = ["provider", "add", "bound", "--issuer", issuer, "--client-id", "native-dpop", "--dpop"];
+    cli::run(&home, &add).ok();
+    let account = world::sign_in(&home, "bound", "work", "alice", "alice-pw");
+    assert_eq!(account.state, State::Fresh);
+    idp.renew_nonces();
+    cli::run(&home, &["refresh", "work"]).ok();
+
+    let token = cli::run(&home, &["token", "work", "--json"]).ok().json();
+    assert_eq!(token["token_type"], "DPoP");
+    let (authority, _) = split_url(issuer);
+    let ask = |scheme: &str, proof: Option<&str>| {
+        let value = format!("{scheme} {}", token["access_token"].as_str().unwrap());
+        let request = Request::new("GET", "/me").header("Authorization", &value);
+        proof.map_or(request.clone(), |proof| request.header("DPoP", proof)).send_tcp(authority).unwrap()
+    };
+    let prove = |nonce: Option<&str>| {
+        let url = format!("{issuer}/me");
+        let arguments = ["dpop-proof", "work", "--url", &url];
+        let nonce = nonce.map(|nonce| ["--nonce", nonce]).into_iter().flatten();
+        cli::run(&home, &arguments.into_iter().chain(nonce).collect::<Vec<_>>()).ok().stdout.trim().to_owned()
+    };
+    assert_eq!(ask("Bearer", None).status, 401, "a bound token is no bearer token");
+    assert_eq!(ask("DPoP", None).status, 401, "and nothing without a proof");
+    let refused = ask("DPoP", Some(&prove(None)));
+    assert_eq!(refused.status, 401, "{}", refused.text());
+    let nonce = refused.header("dpop-nonce").expect("the server asks for its nonce").to_owned();
+    let proof = prove(Some(&nonce));
+    let good = ask("DPoP", Some(&proof));
+    assert_eq!(good.status, 200, "{}", good.text());
+    assert_eq!(ask("DPoP", Some(&proof)).status, 401, "a proof is good once");
+
+    let other = cli::run(&home, &["dpop-proof", "work", "--method", "get", "--url", issuer, "--json"]);
+    assert_ne!(other.code, 0, "{other:?}");
+    cli::run(&home, &["sign-out", "work"]).ok();
+    assert!(idp.tokens().is_empty(), "the provider ended them");
 }

@@ -106,6 +106,7 @@ async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
         vault: Arc::new(vault),
         keyring,
         source: Arc::new(holdfast_sources::AuthorizationCode::new(server.clone())),
+        proof: server.clone(),
         server,
         receiver: Arc::new(holdfast_oauth::LoopbackReceiver),
     });

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use holdfast_engine::{Caller, Engine, EngineError, NewProvider, SignOutKind, TokenDemand, Wanted};
+use holdfast_engine::{Caller, Engine, EngineError, NewProvider, ProofDemand, SignOutKind, TokenDemand, Wanted};
 use holdfast_model::{
     AuditAction, ClientAuthentication, ClientSecret, Endpoints, Passphrase, PersonPointers, Protocol, ProviderName,
     ProviderOrigin, SignInId, UnixMillis, ports::AuditFilter,
@@ -58,6 +58,7 @@ pub fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(list_accounts))
         .routes(routes!(show_account, remove_account))
         .routes(routes!(token))
+        .routes(routes!(dpop_proof))
         .routes(routes!(refresh))
         .routes(routes!(revoke))
         .routes(routes!(sign_out))
@@ -175,6 +176,7 @@ fn new_provider(request: wire::AddProvider) -> Result<NewProvider, ApiError> {
             wire::ClientAuthentication::TlsClientAuth => ClientAuthentication::TlsClientAuth,
         }),
         assertion_audience: request.assertion_audience,
+        dpop: request.dpop,
         has_secret: secret.is_some(),
         redirect_uri: request.redirect_uri,
         scopes: request.scopes,
@@ -348,6 +350,23 @@ async fn token(
         fingerprint: handed.credential.fingerprint.to_string(),
         account: handed.credential.account.to_string(),
     }))
+}
+
+/// A proof for one request with the account's access token.
+#[utoipa::path(post, path = "/v1/accounts/{account}/dpop-proof", tag = "accounts", params(("account" = String, Path)),
+    request_body = wire::ProofRequest,
+    responses((status = 200, body = wire::ProofReply), (status = 422, body = wire::ErrorReply)))]
+async fn dpop_proof(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    InPath(account): InPath<String>,
+    Body(request): Body<wire::ProofRequest>,
+) -> Reply<wire::ProofReply> {
+    let demand = ProofDemand { method: request.method, url: request.url, nonce: request.nonce };
+    match shared.engine.dpop_proof(&account, &demand, &caller).await {
+        Ok(made) => Ok(Json(wire::ProofReply { proof: made.proof, fingerprint: made.fingerprint.to_string() })),
+        Err(error) => Err(ApiError { body: crate::errors::body(&error, Some(shared.engine.now())) }),
+    }
 }
 
 /// Renews an account now.

@@ -176,6 +176,7 @@ pub fn provider(provider: Provider) -> wire::ProviderView {
             end_session: endpoints.end_session,
         },
         person: provider.person.map(|PersonPointers { subject, username }| wire::PersonPointers { subject, username }),
+        dpop: provider.dpop,
         profile: provider.profile.map(|profile| profile.to_string()),
         origin: match provider.origin {
             ProviderOrigin::Added => wire::ProviderOrigin::Added,
@@ -208,6 +209,7 @@ fn credential(credential: &Credential) -> wire::CredentialView {
             CredentialKind::AccessToken => wire::CredentialKind::AccessToken,
             CredentialKind::RefreshToken => wire::CredentialKind::RefreshToken,
             CredentialKind::IdToken => wire::CredentialKind::IdToken,
+            CredentialKind::DpopKey => wire::CredentialKind::DpopKey,
         },
         source: match credential.source {
             Source::AuthorizationCode => "authorization_code".to_owned(),

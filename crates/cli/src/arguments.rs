@@ -55,6 +55,8 @@ pub enum Command {
     Show(Account),
     /// Print a valid access token
     Token(Token),
+    /// Print a proof for one request with an account's access token (DPoP)
+    DpopProof(DpopProof),
     /// Renew an account now
     Refresh(Account),
     /// Ask the provider to refuse an account's tokens from now on; the account stays in the list
@@ -192,6 +194,9 @@ pub struct ProviderAdd {
     /// How the client proves itself [default: as the profile has it, or client_secret_basic where there is a secret]
     #[arg(long, value_enum, value_name = "METHOD")]
     pub client_authentication: Option<ClientAuthentication>,
+    /// Bind tokens to a key of the account (DPoP)
+    #[arg(long)]
+    pub dpop: bool,
     /// For whom the client's assertions are meant [default: the token endpoint]
     #[arg(long, value_name = "AUD")]
     pub assertion_audience: Option<String>,
@@ -313,6 +318,21 @@ pub struct Token {
 }
 
 #[derive(Debug, Args)]
+pub struct DpopProof {
+    /// The account's label or id
+    pub account: String,
+    /// The method of the request
+    #[arg(long, value_name = "M", default_value = "GET")]
+    pub method: String,
+    /// Its address
+    #[arg(long, value_name = "U")]
+    pub url: String,
+    /// The nonce that the server asked for
+    #[arg(long, value_name = "N")]
+    pub nonce: Option<String>,
+}
+
+#[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct SignOut {
     /// The account's label or id
@@ -375,6 +395,7 @@ mod tests {
             "holdfast show A --json",
             "holdfast watch --for 5",
             "holdfast token A --min-valid 60 --scope a --audience b --resource https://r.example --json",
+            "holdfast dpop-proof A --method POST --url https://r.example/x --nonce n",
             "holdfast refresh A",
             "holdfast revoke A",
             "holdfast sign-out A",

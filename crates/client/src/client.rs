@@ -6,8 +6,9 @@ use std::time::Duration;
 use holdfast_wire::{
     AccountList, AccountView, AddProvider, BackupReport, ChangeKey, CheckReport, EnterToken, EnteredToken, ImportFile,
     ImportOidcAgent, ImportProviders, ImportTokens, ImportedAccount, ImportedFile, ImportedTokens, InitVault,
-    MakeBackup, MakeRecoveryCode, ProfileList, ProviderList, ProviderView, RecoveryCodeReply, RemoveDamaged,
-    RestoreReport, RestoreVault, SignInView, SignOutReport, StartSignIn, Status, TokenReply, TokenRequest, UnlockVault,
+    MakeBackup, MakeRecoveryCode, ProfileList, ProofReply, ProofRequest, ProviderList, ProviderView, RecoveryCodeReply,
+    RemoveDamaged, RestoreReport, RestoreVault, SignInView, SignOutReport, StartSignIn, Status, TokenReply,
+    TokenRequest, UnlockVault,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,11 +54,20 @@ pub trait HandOut {
     /// # Errors
     /// Those of every call; the agent's `needs_sign_in`, `vault_locked` and the like as [`Error::Api`].
     fn token(&self, account: &str, request: &TokenRequest) -> Result<TokenReply, Error>;
+    /// `POST /v1/accounts/{account}/dpop-proof`: a proof for one request with that token.
+    ///
+    /// # Errors
+    /// Those of the agent, and of the way to it.
+    fn dpop_proof(&self, account: &str, request: &ProofRequest) -> Result<ProofReply, Error>;
 }
 
 impl HandOut for Client {
     fn token(&self, account: &str, request: &TokenRequest) -> Result<TokenReply, Error> {
         self.call("POST", &account_path(account, "/token"), Some(request), NETWORK)
+    }
+
+    fn dpop_proof(&self, account: &str, request: &ProofRequest) -> Result<ProofReply, Error> {
+        self.call("POST", &account_path(account, "/dpop-proof"), Some(request), NETWORK)
     }
 }
 

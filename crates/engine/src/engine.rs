@@ -11,7 +11,7 @@ use std::{
 use holdfast_model::{
     Account, Change, Clock, FailureKind, Fingerprint, Provider, ProviderFailure, ProviderName, SignInId, Timer,
     UnixMillis,
-    ports::{AuthorizationServer, CredentialSource, Keyring, RedirectReceiver, Standing, VaultFile},
+    ports::{AuthorizationServer, CredentialSource, Keyring, ProofOfPossession, RedirectReceiver, Standing, VaultFile},
 };
 use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -38,6 +38,8 @@ pub struct Ports {
     pub receiver: Arc<dyn RedirectReceiver>,
     /// Gets the next value of a credential.
     pub source: Arc<dyn CredentialSource>,
+    /// Makes and uses the keys to which tokens are bound.
+    pub proof: Arc<dyn ProofOfPossession>,
 }
 
 /// Who asks, as the kernel tells it; written into the audit log.

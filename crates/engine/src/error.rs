@@ -178,6 +178,9 @@ pub enum EngineError {
     /// A token that was entered does not fit.
     #[error("the {0}")]
     TokenInvalid(#[from] FieldError),
+    /// The account's tokens are bound to no key, so there is nothing to prove.
+    #[error("the tokens of {0} are bound to no key; they are presented as Bearer, without a proof")]
+    NotBound(String),
     /// The token was entered by hand, and nothing renews it.
     #[error("the token of {label} was entered by hand, and nothing can renew it")]
     NotRenewable {

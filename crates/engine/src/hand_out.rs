@@ -54,15 +54,21 @@ impl Engine {
         demand: &TokenDemand,
         caller: &Caller,
     ) -> Result<HandedOut, EngineError> {
+        let handed = self.valid_token(id_or_label, demand).await?;
+        self.handed(handed, caller).await
+    }
+
+    /// The same before it is handed out, for who uses it here.
+    pub(crate) async fn valid_token(&self, id_or_label: &str, demand: &TokenDemand) -> Result<HandedOut, EngineError> {
         // Twice: once with what is there, once after a renewal. A provider whose new tokens are too short is told
         // apart below, so there is no third time.
         for renewed in [false, true] {
             match self.look(id_or_label, demand, renewed)? {
-                Answer::Cached(handed) => return self.handed(handed, caller).await,
+                Answer::Cached(handed) => return Ok(handed),
                 Answer::Stored(credential, store) => {
                     let token = AccessToken::from(store.secret(credential.id).await?);
                     if self.remember(&credential, &token) {
-                        return self.handed(HandedOut { token, credential }, caller).await;
+                        return Ok(HandedOut { token, credential });
                     }
                     // Renewed or signed out while the disk was read: look again.
                 }
@@ -73,10 +79,10 @@ impl Engine {
             }
         }
         match self.look(id_or_label, demand, true)? {
-            Answer::Cached(handed) => self.handed(handed, caller).await,
+            Answer::Cached(handed) => Ok(handed),
             Answer::Stored(credential, store) => {
                 let token = AccessToken::from(store.secret(credential.id).await?);
-                self.handed(HandedOut { token, credential }, caller).await
+                Ok(HandedOut { token, credential })
             }
             Answer::Renew => Err(EngineError::Internal("the token changed three times while it was asked for")),
         }

@@ -24,8 +24,8 @@ use crate::{
     Caller, Engine, EngineError,
     audit::Log,
     import_provider::Found,
-    sign_in::{account_for, check_label, taken},
     storing::StoreTries,
+    whose_account::{account_for, check_label, taken},
 };
 
 /// An account file to take over.
@@ -259,7 +259,7 @@ impl Engine {
         for authentication in departure.found.authentications.clone() {
             departure.found.provider.client_authentication = authentication;
             let secret = departure.found.secret.clone();
-            let client = Client { provider: departure.found.provider.clone(), secret };
+            let client = Client::new(departure.found.provider.clone(), secret);
             match self.shared.ports.server.take_over(&client, token).await {
                 Err(failure) if failure.kind == FailureKind::InvalidClient => last = Some(failure),
                 done => return done,

@@ -55,7 +55,7 @@ impl Engine {
         for issuer in [bare, slashed] {
             let provider = Provider { issuer, ..provider.clone() };
             check(&provider)?;
-            let client = Client { provider, secret: secret.cloned() };
+            let client = Client::new(provider, secret.cloned());
             match self.shared.ports.server.discover(&client).await {
                 Ok(()) => return Ok(client.provider),
                 Err(failure) if failure.kind == FailureKind::IssuerMismatch => mismatch = Some(failure),

@@ -12,6 +12,7 @@
 mod audit;
 mod auto_lock;
 mod care;
+mod dpop;
 mod engine;
 mod error;
 mod grace;
@@ -36,9 +37,11 @@ mod unlock;
 mod vault;
 mod view;
 mod wanted;
+mod whose_account;
 
 pub use auto_lock::{Absence, LockPolicy, LockReason};
 pub use care::{NewKey, Restore};
+pub use dpop::{Proof, ProofDemand};
 pub use engine::{Caller, Engine, Ports};
 pub use error::EngineError;
 pub use hand_out::{HandedOut, TokenDemand};

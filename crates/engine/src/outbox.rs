@@ -29,7 +29,7 @@ pub(crate) enum Tried {
 }
 
 /// The outbox rows for these tokens: refresh token first (RFC 7009 section 2.1 lets it take the access tokens along).
-/// ID tokens are not revocable and are left out.
+/// ID tokens and keys are not revocable and are left out.
 pub(crate) fn revocations(
     provider: &Provider,
     mut tokens: Vec<(Credential, SecretValue)>,
@@ -42,7 +42,7 @@ pub(crate) fn revocations(
             let hint = match credential.kind {
                 CredentialKind::RefreshToken => TokenTypeHint::RefreshToken,
                 CredentialKind::AccessToken => TokenTypeHint::AccessToken,
-                CredentialKind::IdToken => return None,
+                CredentialKind::IdToken | CredentialKind::DpopKey => return None,
             };
             let revocation = Revocation {
                 id: RevocationId::make(now),
@@ -119,7 +119,7 @@ impl Engine {
         } else {
             let token = store.revocation_token(id).await?;
             let secret = store.client_secret(&revocation.provider.name).await?;
-            let client = Client { provider: revocation.provider.clone(), secret };
+            let client = Client::new(revocation.provider.clone(), secret);
             let limit = self.shared.ports.timer.sleep_until(now.plus_millis(TRY_MS));
             let answer = tokio::select! {
                 answer = self.shared.ports.server.revoke(&client, &token, revocation.hint) => answer,

@@ -57,6 +57,7 @@ struct Entry {
     client_id: String,
     client_authentication: Option<ClientAuthentication>,
     assertion_audience: Option<String>,
+    dpop: Option<bool>,
     redirect_uri: Option<String>,
     #[serde(default)]
     scopes: Vec<String>,
@@ -106,6 +107,7 @@ impl Entry {
             client_id: self.client_id,
             client_authentication: self.client_authentication,
             assertion_audience: self.assertion_audience,
+            dpop: self.dpop,
             has_secret: false,
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,

@@ -49,7 +49,7 @@ impl Engine {
             ));
         }
         self.free_name(&new.provider.name)?;
-        let client = Client { provider: new.provider.clone(), secret: new.secret.clone() };
+        let client = Client::new(new.provider.clone(), new.secret.clone());
         self.or_closed(self.shared.ports.server.discover(&client)).await?;
         let _keeping = self.shared.keeping.lock().await;
         self.free_name(&new.provider.name)?;

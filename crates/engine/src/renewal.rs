@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AccountId, AccountOrigin, AuditAction, AuditEntry, Change, Condition, CredentialSet, Disposition,
+    Account, AccountId, AccountOrigin, AuditAction, AuditEntry, Change, Condition, CredentialSet, Disposition, DpopKey,
     FailureKind, Limit, NeedsSignIn, Provider, ProviderFailure, RefreshToken, Trouble, UnixMillis,
     ports::{Client, CredentialWrite, RefreshIntent, VaultError, VaultStore},
     retry_at,
@@ -204,6 +204,10 @@ impl Engine {
         let prepared = async {
             let secret = store.client_secret(&flight.provider.name).await?;
             let token = RefreshToken::from(store.secret(refresh.id).await?);
+            let dpop_key = match &flight.credentials.dpop {
+                Some(key) => Some(DpopKey::from(store.secret(key.id).await?)),
+                None => None,
+            };
             let intent = RefreshIntent {
                 credential: refresh.id,
                 generation: refresh.generation,
@@ -211,14 +215,14 @@ impl Engine {
                 sent_at: self.now(),
             };
             store.begin_refresh(&intent).await?;
-            Ok::<_, VaultError>((secret, token, intent))
+            let client = Client { dpop_key, ..Client::new(flight.provider.clone(), secret) };
+            Ok::<_, VaultError>((client, token, intent))
         };
-        let (secret, token, intent) = match prepared.await {
+        let (client, token, intent) = match prepared.await {
             Ok(prepared) => prepared,
             Err(VaultError::Locked | VaultError::StaleGeneration | VaultError::NotFound) => return Landing::Overtaken,
             Err(error) => return Landing::NotStarted(error.into()),
         };
-        let client = Client { provider: flight.provider.clone(), secret };
         let answer = tokio::select! {
             answer = self.shared.ports.source.next(&client, &flight.account, &flight.credentials, &token) => answer,
             // The journal line stays: after the next unlock the account is in doubt, and says so.

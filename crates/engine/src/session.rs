@@ -13,7 +13,7 @@ use holdfast_model::{
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{EngineError, audit::Log, sign_in::taken};
+use crate::{EngineError, audit::Log, whose_account::taken};
 
 /// How a renewal ended; `None` while it runs.
 pub(crate) type FlightEnd = Option<Result<(), EngineError>>;

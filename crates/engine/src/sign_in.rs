@@ -4,20 +4,23 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AccountId, AccountOrigin, AuditAction, Change, Condition, Credential, CredentialSet, FailureKind,
-    IdentityClaims, Provider, ProviderFailure, SecretValue, SignInId, SignInState, SignedIn, TokenGrant, TokenTypeHint,
-    UnixMillis, credentials_of, look_alike,
+    Account, AuditAction, Change, Condition, Credential, CredentialSet, FailureKind, IdentityClaims, ProviderFailure,
+    SecretValue, SignInId, SignInState, SignedIn, TokenGrant, TokenTypeHint, UnixMillis, credentials_of,
+    dpop_credential,
     ports::{
         AuthorizationRequest, Client, CredentialWrite, Listening, PendingAuthorization, SignInPage, VaultError,
         VaultStore,
     },
-    visible_label,
 };
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
-use crate::{Caller, Engine, EngineError, session::Entry};
+use crate::{
+    Caller, Engine, EngineError,
+    session::Entry,
+    whose_account::{account_for, check_label},
+};
 
 /// How long a sign-in waits for the browser at most, and by default: second factors and forgotten passwords
 /// take minutes; a code that comes after ten is one that nobody is waiting for.
@@ -131,9 +134,10 @@ impl Engine {
             ))
         })?;
         let scopes = if start.scopes.is_empty() { provider.scopes.clone() } else { start.scopes };
+        let dpop_key = if provider.dpop { Some(self.shared.ports.proof.make_key()?) } else { None };
         let asked = Asked {
             signed_in: self.signed_in_at(provider.name.as_str()),
-            client: Client { secret: store.client_secret(&provider.name).await?, provider },
+            client: Client { secret: store.client_secret(&provider.name).await?, provider, dpop_key },
             scopes,
             label: start.label,
             cancel: CancellationToken::new(),
@@ -402,7 +406,11 @@ impl Engine {
             let account = account_for(&known, provider, claims, label.as_deref(), scopes, grant.received_at)?;
             (session.store.clone(), account)
         };
-        let made = credentials_of(account.id, provider, scopes, None, grant);
+        let mut made = credentials_of(account.id, provider, scopes, None, grant);
+        if let Some(key) = &asked.client.dpop_key {
+            let thumbprint = self.shared.ports.proof.thumbprint(key)?;
+            made.push(dpop_credential(account.id, key, &thumbprint, grant.received_at));
+        }
         // Tokens of an earlier sign-in are not revoked here: with many providers both sign-ins share one grant, and
         // revoking the old token would end the new one.
         self.commit_account(&store, &account, made).await?;
@@ -501,69 +509,6 @@ impl Engine {
     }
 }
 
-/// The account that a grant becomes: that of the same person, or a new one with a label that nobody has.
-///
-/// # Errors
-/// [`EngineError::LabelTaken`] when `label` is that of somebody else.
-pub(crate) fn account_for(
-    known: &[&Account],
-    provider: &Provider,
-    claims: &IdentityClaims,
-    label: Option<&str>,
-    scopes: &[String],
-    at: UnixMillis,
-) -> Result<Account, EngineError> {
-    let same_person = known.iter().find(|account| is_person(account, provider, claims)).or_else(|| {
-        // Whom nobody names is known by what their person calls them.
-        let label = label.filter(|_| claims.subject.is_empty())?;
-        known.iter().find(|account| account.label == label && is_nameless(account, provider, claims))
-    });
-    if let Some(label) = label {
-        let of_another = known
-            .iter()
-            .filter(|account| same_person.is_none_or(|same| same.id != account.id))
-            .find(|account| look_alike(&account.label, label));
-        if let Some(other) = of_another {
-            return Err(taken(label, other));
-        }
-    }
-    let label = label.map(str::to_owned);
-    let (id, label, origin) = match same_person {
-        Some(account) => (account.id, label.unwrap_or_else(|| account.label.clone()), account.origin.clone()),
-        None => {
-            let name = || claims.username.clone().unwrap_or_else(|| claims.subject.clone());
-            let label = free_label(known, &label.unwrap_or_else(name), provider);
-            (AccountId::make(at), label, AccountOrigin::SignedIn)
-        }
-    };
-    Ok(Account {
-        issuer: claims.issuer.clone(),
-        subject: claims.subject.clone(),
-        username: claims.username.clone(),
-        scopes: scopes.to_vec(),
-        origin,
-        ..Account::new(id, provider, label, at)
-    })
-}
-
-/// Whether the account is this person's, at this provider and for this client. Somebody whom nobody named is nobody else.
-fn is_person(account: &Account, provider: &Provider, claims: &IdentityClaims) -> bool {
-    !claims.subject.is_empty()
-        && account.provider == provider.name
-        && account.issuer == claims.issuer
-        && account.subject == claims.subject
-        && account.client_id == provider.client_id
-}
-
-/// Whether nobody ever said whose account it is, at this provider and for this client.
-fn is_nameless(account: &Account, provider: &Provider, claims: &IdentityClaims) -> bool {
-    account.subject.is_empty()
-        && !account.is_entered()
-        && account.provider == provider.name
-        && account.issuer == claims.issuer
-        && account.client_id == provider.client_id
-}
-
 fn failed(failure: &ProviderFailure) -> SignInState {
     SignInState::Failed { kind: failure.kind, detail: failure.detail.clone() }
 }
@@ -582,30 +527,4 @@ fn sentence(error: &EngineError) -> String {
 pub(crate) fn written(made: Vec<(Credential, Option<SecretValue>)>) -> (CredentialSet, Vec<CredentialWrite>) {
     let credentials = made.iter().map(|(credential, _)| credential.clone()).collect();
     (credentials, made.into_iter().map(|(credential, value)| CredentialWrite { credential, value }).collect())
-}
-
-pub(crate) fn check_label(label: &str) -> Result<(), EngineError> {
-    holdfast_model::check_label(label)
-        .map_err(|error| EngineError::ProviderInvalid(format!("That label {}.", error.in_words())))
-}
-
-/// What is said when a label cannot be had because of this account.
-pub(crate) fn taken(wanted: &str, by: &Account) -> EngineError {
-    match by.label == wanted {
-        true => EngineError::LabelTaken(by.label.clone()),
-        false => EngineError::LabelAlike(by.label.clone()),
-    }
-}
-
-/// `wanted`, or the first variation of it that no account has, nor one that looks like it.
-fn free_label(known: &[&Account], wanted: &str, provider: &Provider) -> String {
-    let wanted: String = visible_label(wanted).trim().chars().take(80).collect();
-    let wanted = if check_label(&wanted).is_ok() { wanted } else { provider.name.to_string() };
-    let is_free = |label: &String| known.iter().all(|account| !look_alike(&account.label, label));
-    let with_provider = format!("{wanted} ({})", provider.name);
-    [wanted, with_provider.clone()]
-        .into_iter()
-        .chain((2..).map(|n: u64| format!("{with_provider} {n}")))
-        .find(is_free)
-        .unwrap_or(with_provider)
 }

@@ -279,7 +279,7 @@ const fn hint_of(kind: CredentialKind) -> Option<TokenTypeHint> {
     match kind {
         CredentialKind::RefreshToken => Some(TokenTypeHint::RefreshToken),
         CredentialKind::AccessToken => Some(TokenTypeHint::AccessToken),
-        CredentialKind::IdToken => None,
+        CredentialKind::IdToken | CredentialKind::DpopKey => None,
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Wanted {
     pub client_authentication: Option<ClientAuthentication>,
     /// For whom its client assertions are meant; the token endpoint when nobody says.
     pub assertion_audience: Option<String>,
+    /// Whether tokens shall be bound to a key; as the profile has it when nobody says.
+    pub dpop: Option<bool>,
     /// Whether there is a client secret.
     pub has_secret: bool,
     /// The registered redirect URI when the provider compares it exactly.
@@ -92,6 +94,7 @@ impl Wanted {
             access_lifetime_s: self.access_lifetime_s.or(base.access_lifetime_s),
             extra,
             protocol,
+            dpop: self.dpop.unwrap_or(base.dpop),
             endpoints: self.endpoints.or(base.endpoints),
             person: self.person.or(base.person),
             profile: base.profile,

@@ -16,6 +16,8 @@ pub enum AuditAction {
     TokenEntered,
     /// An access token was handed to a program.
     TokenHandedOut,
+    /// A proof was made for a request of a program, with the key to which the account's tokens are bound.
+    ProofMade,
     /// The credentials were renewed.
     Renewed,
     /// A renewal failed.

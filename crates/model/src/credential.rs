@@ -14,6 +14,9 @@ pub enum CredentialKind {
     RefreshToken,
     /// What the provider said about the person.
     IdToken,
+    /// The private key to which the tokens are bound (RFC 9449). It is not handed out, ends with the account only, and the
+    /// provider, which never had it, cannot revoke it.
+    DpopKey,
 }
 
 /// How a credential gets its next value.
@@ -58,6 +61,8 @@ pub struct CredentialSet {
     pub refresh: Option<Credential>,
     /// What names the person.
     pub id: Option<Credential>,
+    /// What the others are bound to.
+    pub dpop: Option<Credential>,
 }
 
 impl CredentialSet {
@@ -67,12 +72,13 @@ impl CredentialSet {
             CredentialKind::AccessToken => self.access = Some(credential),
             CredentialKind::RefreshToken => self.refresh = Some(credential),
             CredentialKind::IdToken => self.id = Some(credential),
+            CredentialKind::DpopKey => self.dpop = Some(credential),
         }
     }
 
     /// All that there are, access token first.
     pub fn iter(&self) -> impl Iterator<Item = &Credential> {
-        [&self.access, &self.refresh, &self.id].into_iter().flatten()
+        [&self.access, &self.refresh, &self.id, &self.dpop].into_iter().flatten()
     }
 }
 

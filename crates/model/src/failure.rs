@@ -73,7 +73,7 @@ pub enum Disposition {
 pub struct ProviderFailure {
     /// What went wrong.
     pub kind: FailureKind,
-    /// Where: `discovery`, `authorization`, `token`, `jwks`, `revocation`, `redirect`.
+    /// Where: `discovery`, `authorization`, `token`, `jwks`, `revocation`, `redirect`, `dpop`.
     pub place: &'static str,
     /// The HTTP status, when there was an answer.
     pub status: Option<u16>,

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccessToken, AccountId, Credential, CredentialId, CredentialKind, CredentialSet, IdToken, Known, Lifetime, Origin,
-    Protocol, Provider, RefreshToken, SecretValue, Source, UnixMillis,
+    AccessToken, AccountId, Credential, CredentialId, CredentialKind, CredentialSet, DpopKey, Fingerprint, IdToken,
+    Known, Lifetime, Origin, Protocol, Provider, RefreshToken, SecretValue, Source, UnixMillis,
 };
 
 /// Lifetime assumed for an access token when nobody says one: five minutes, the shortest default in the field.
@@ -119,6 +119,28 @@ pub fn credentials_of(
         made.push((make(old, CredentialKind::IdToken, lifetime, token.fingerprint()), Some(token.clone().into())));
     }
     made
+}
+
+/// The key to which an account's tokens are bound, as a credential: it ends with the account, and is told by its thumbprint,
+/// which the tokens carry too.
+pub fn dpop_credential(
+    account: AccountId,
+    key: &DpopKey,
+    thumbprint: &str,
+    at: UnixMillis,
+) -> (Credential, Option<SecretValue>) {
+    let credential = Credential {
+        id: CredentialId::make(at),
+        account,
+        kind: CredentialKind::DpopKey,
+        source: Source::AuthorizationCode,
+        generation: 1,
+        lifetime: Lifetime::beginning(at),
+        scopes: Vec::new(),
+        token_type: String::new(),
+        fingerprint: Fingerprint::of(thumbprint),
+    };
+    (credential, Some(key.clone().into()))
 }
 
 /// A service without OpenID Connect that tells neither an end nor a refresh token gives tokens that serve until somebody ends them

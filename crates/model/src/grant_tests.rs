@@ -35,6 +35,16 @@ fn made(previous: Option<&CredentialSet>, grant: &TokenGrant) -> (CredentialSet,
 }
 
 #[test]
+fn tokens_that_are_bound_to_a_key_stay_marked_so() {
+    let bound = |refresh| TokenGrant { token_type: "DPoP".into(), ..grant(T0, refresh) };
+    let (first, _) = made(None, &bound(Some("rt-0")));
+    let (next, _) = made(Some(&first), &bound(None));
+    for set in [first, next] {
+        assert!(set.iter().all(|credential| credential.token_type == "DPoP"));
+    }
+}
+
+#[test]
 fn a_rotation_restarts_the_window_and_leaves_the_absolute_end_of_the_chain() {
     let (mut set, _) = made(None, &grant(T0, Some("rt-0")));
     for n in 1..=50 {

@@ -30,7 +30,7 @@ pub use audit::{AuditAction, AuditEntry};
 pub use credential::{Credential, CredentialKind, CredentialSet, Source};
 pub use event::{Change, SignInState, VaultState};
 pub use failure::{Disposition, FailureKind, ProviderFailure};
-pub use grant::{IdentityClaims, SignedIn, TokenGrant, credentials_of};
+pub use grant::{IdentityClaims, SignedIn, TokenGrant, credentials_of, dpop_credential};
 pub use ids::{AccountId, CredentialId, RevocationId, SignInId, VaultId};
 pub use label::{LABEL_MAX, LabelError, Labels, check_label, look_alike, visible_label};
 pub use lifetime::{Known, Lifetime, Limit, Origin};
@@ -41,7 +41,7 @@ pub use provider::{
 };
 pub use revocation::{Revocation, RevocationOutcome, TokenTypeHint};
 pub use secret::{
-    AccessToken, AuthorizationCode, ClientSecret, DeviceCode, Fingerprint, IdToken, KeyringSecret, Passphrase,
+    AccessToken, AuthorizationCode, ClientSecret, DeviceCode, DpopKey, Fingerprint, IdToken, KeyringSecret, Passphrase,
     PkceVerifier, RecoveryCode, RefreshToken, SecretValue,
 };
 pub use server_description::ServerDescription;

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Limit, State,
-    testing::{T0, access, account, at, entered, refresh, set},
+    testing::{T0, access, account, at, dpop_key, entered, refresh, set},
 };
 
 fn planned(life_s: i64, sliding_s: Option<i64>, absolute_s: Option<i64>) -> Plan {
@@ -18,6 +18,22 @@ fn failure(kind: FailureKind) -> ProviderFailure {
 #[test]
 fn an_hour_long_token_is_renewed_ten_minutes_before_its_end() {
     assert_eq!(planned(3600, None, None).next_at, at(3600 - 600));
+}
+
+#[test]
+fn the_key_of_bound_tokens_counts_in_no_plan_and_has_no_end() {
+    let (account, later) = (account(), at(1_000_000_000));
+    let key = dpop_key(&account);
+    assert_eq!(key.lifetime.effective_end(), None);
+    for tokens in [vec![], vec![access(&account, 60)], vec![access(&account, 60), refresh(&account, Some(600), None)]] {
+        let (without, with) = (set(tokens.clone()), set(tokens.into_iter().chain([key.clone()])));
+        assert_eq!(with.iter().count(), without.iter().count() + 1);
+        for now in [T0, later] {
+            assert_eq!(plan(now, &account, &with, None), plan(now, &account, &without, None));
+            let state = |credentials| State::of(&account, credentials, None, false, now);
+            assert_eq!(state(&with), state(&without));
+        }
+    }
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 
 use crate::{
-    Account, AuthorizationCode, ClientSecret, CredentialSet, DeviceCode, KeyringSecret, PkceVerifier, Provider,
-    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint,
-    VaultId,
+    AccessToken, Account, AuthorizationCode, ClientSecret, CredentialSet, DeviceCode, DpopKey, KeyringSecret,
+    PkceVerifier, Provider, ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target,
+    TokenGrant, TokenTypeHint, VaultId,
 };
 
 mod vault;
@@ -78,6 +78,15 @@ pub struct Client {
     pub provider: Provider,
     /// The client secret of a confidential client.
     pub secret: Option<ClientSecret>,
+    /// The key to which the tokens of an account are bound, the same from its sign-in on; `None` where they are not bound.
+    pub dpop_key: Option<DpopKey>,
+}
+
+impl Client {
+    /// A client whose tokens are bound to no key.
+    pub const fn new(provider: Provider, secret: Option<ClientSecret>) -> Self {
+        Self { provider, secret, dpop_key: None }
+    }
 }
 
 /// What a sign-in asks for.
@@ -237,6 +246,24 @@ pub trait DirectGrants: Send + Sync {
     async fn exchange(&self, client: &Client, exchange: &Exchange) -> Result<TokenGrant, ProviderFailure>;
     /// A token for a signed statement (RFC 7523 section 2.1).
     async fn assert(&self, client: &Client, assertion: &Assertion) -> Result<TokenGrant, ProviderFailure>;
+}
+
+/// Makes the keys to which tokens are bound, and proves to a server that one is at hand (RFC 9449).
+pub trait ProofOfPossession: Send + Sync {
+    /// Draws a new key from the system's random source.
+    fn make_key(&self) -> Result<DpopKey, ProviderFailure>;
+    /// The proof for one request (RFC 9449 section 4.2), the value of its `DPoP` header. No two are the same, and servers
+    /// take none twice. `nonce` is the one that the server asked for; `access_token` the token that the request carries.
+    fn proof(
+        &self,
+        key: &DpopKey,
+        method: &str,
+        url: &str,
+        nonce: Option<&str>,
+        access_token: Option<&AccessToken>,
+    ) -> Result<String, ProviderFailure>;
+    /// What names the key in tokens that are bound to it: the SHA-256 of its public half, in base64url (RFC 7638).
+    fn thumbprint(&self, key: &DpopKey) -> Result<String, ProviderFailure>;
 }
 
 /// Gets the next value of an account's credentials: one implementation a [`Source`](crate::Source).

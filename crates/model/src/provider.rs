@@ -196,6 +196,9 @@ pub struct Provider {
     /// What it speaks.
     #[serde(default)]
     pub protocol: Protocol,
+    /// Whether tokens of new sign-ins shall be bound to a key (RFC 9449). Accounts from before keep what they have.
+    #[serde(default)]
+    pub dpop: bool,
     /// Addresses that stand in for its metadata.
     #[serde(default)]
     pub endpoints: Endpoints,
@@ -227,6 +230,7 @@ impl Provider {
             access_lifetime_s: None,
             extra: BTreeMap::new(),
             protocol: Protocol::Oidc,
+            dpop: false,
             endpoints: Endpoints::default(),
             person: None,
             profile: None,

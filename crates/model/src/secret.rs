@@ -105,6 +105,11 @@ token!(
     /// The secret of a confidential client (RFC 6749 section 2.3.1).
     ClientSecret
 );
+token!(
+    /// The private key to which the tokens of an account are bound (RFC 9449): a P-256 key as PKCS#8 (RFC 5208), in base64
+    /// without line breaks. It never leaves the agent: what others get are proofs that it signed.
+    DpopKey
+);
 secret!(
     /// A passphrase that a person typed.
     Passphrase

@@ -41,6 +41,11 @@ pub fn refresh(account: &Account, sliding_s: Option<i64>, absolute_s: Option<i64
     credential(account, CredentialKind::RefreshToken, lifetime)
 }
 
+/// The key to which the tokens are bound.
+pub fn dpop_key(account: &Account) -> Credential {
+    credential(account, CredentialKind::DpopKey, Lifetime::beginning(T0))
+}
+
 fn credential(account: &Account, kind: CredentialKind, lifetime: Lifetime) -> Credential {
     Credential {
         id: CredentialId::make(T0),

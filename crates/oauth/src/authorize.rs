@@ -14,12 +14,13 @@ use crate::{backchannel::Backchannel, metadata::Metadata, pushed};
 const RANDOM_BYTES: u32 = 32;
 
 /// What the protocol says itself. `Provider::extra` may add to it and never speak for it.
-const PROTOCOL_PARAMETERS: [&str; 13] = [
+const PROTOCOL_PARAMETERS: [&str; 14] = [
     "client_id",
     "client_secret",
     "code_challenge",
     "code_challenge_method",
     "code_verifier",
+    "dpop_jkt",
     "nonce",
     "redirect_uri",
     "request",
@@ -37,7 +38,8 @@ pub(crate) async fn start(
     request: &AuthorizationRequest,
 ) -> Result<PendingAuthorization, ProviderFailure> {
     let metadata = backchannel.metadata;
-    let (url, pending) = prepare(metadata, &backchannel.client.provider, request)?;
+    let thumbprint = backchannel.proof_key("authorization")?.map(|key| key.thumbprint());
+    let (url, pending) = prepare(metadata, &backchannel.client.provider, request, thumbprint.as_deref())?;
     let url = match &metadata.pushed_authorization_request_endpoint {
         Some(endpoint) => pushed::push(backchannel, endpoint, metadata.authorize_at()?, url).await?,
         None => url,
@@ -45,11 +47,13 @@ pub(crate) async fn start(
     Ok(PendingAuthorization { url: url.into(), ..pending })
 }
 
-/// The whole request as an address, and what its answer is checked against.
+/// The whole request as an address, and what its answer is checked against. `thumbprint` is that of the key to which the
+/// tokens shall be bound.
 fn prepare(
     metadata: &Metadata,
     provider: &Provider,
     request: &AuthorizationRequest,
+    thumbprint: Option<&str>,
 ) -> Result<(Url, PendingAuthorization), ProviderFailure> {
     let redirect = RedirectUrl::new(request.redirect_uri.clone()).map_err(|_| {
         let detail = "The redirect URI of this provider is no web address. Holdfast did not start.";
@@ -69,6 +73,10 @@ fn prepare(
         .set_pkce_challenge(challenge);
     if is_oidc {
         url = url.add_extra_param("nonce", nonce.secret().as_str());
+    }
+    // Whoever gets hold of the code has no use for it without the key (RFC 9449 section 10).
+    if let Some(thumbprint) = thumbprint {
+        url = url.add_extra_param("dpop_jkt", thumbprint);
     }
     if let Some(hint) = &request.login_hint {
         url = url.add_extra_param("login_hint", hint.as_str());
@@ -137,7 +145,8 @@ mod tests {
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             login_hint: Some("ann@example.org".into()),
         };
-        let (url, pending) = prepare(&metadata, &provider, &request).unwrap();
+        let (url, pending) =
+            prepare(&metadata, &provider, &request, Some("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I")).unwrap();
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         let map: HashMap<_, _> = pairs.iter().cloned().collect();
         assert_eq!(map.len(), pairs.len(), "no parameter twice: {pairs:?}");
@@ -169,10 +178,17 @@ mod tests {
 
     #[test]
     fn extra_parameters_add_and_never_override() {
-        let extra = [("acr_values", "high"), ("state", "mine"), ("login_hint", "eve"), ("redirect_uri", "http://x")];
+        let extra = [
+            ("acr_values", "high"),
+            ("state", "mine"),
+            ("dpop_jkt", "mine"),
+            ("login_hint", "eve"),
+            ("redirect_uri", "http://x"),
+        ];
         let (pending, query) = pending(&extra, &["mail"]);
         assert_eq!(query["acr_values"], "high");
         assert_eq!(query["state"], pending.state);
+        assert_eq!(query["dpop_jkt"], "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
         assert_eq!(query["login_hint"], "ann@example.org");
         assert_eq!(query["scope"], "openid mail");
     }

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     client_authentication::prove,
+    dpop::{Call, ProofKey, wanted_nonce},
     http::{Answer, Http},
     metadata::Metadata,
 };
@@ -22,6 +23,7 @@ pub(crate) struct Backchannel<'a> {
 }
 
 /// One form on its way to an endpoint.
+#[derive(Clone, Copy)]
 pub(crate) struct Form<'a> {
     pub url: &'a Url,
     /// The place that failures name.
@@ -39,6 +41,32 @@ impl Backchannel<'_> {
 
     /// The same, for an answer of these media types.
     pub async fn post_as(&self, form: Form<'_>, accept: &'static str) -> Result<Answer, ProviderFailure> {
+        self.send(form, accept, None).await
+    }
+
+    /// Sends a form whose tokens, or the code before them, shall be bound to the client's key, with a proof of it where the
+    /// client has one: once, and where the server only wanted its nonce a second time ([`wanted_nonce`]).
+    pub async fn post_bound(&self, form: Form<'_>) -> Result<Answer, ProviderFailure> {
+        let Some(key) = self.proof_key(form.place)? else { return self.post(form).await };
+        let nonce = self.http.origins.nonce(form.url);
+        let answer = self.send(form, ACCEPT_JSON, Some((&key, nonce.as_deref()))).await?;
+        match wanted_nonce(&answer, nonce.as_deref()) {
+            Some(nonce) => self.send(form, ACCEPT_JSON, Some((&key, Some(&nonce)))).await,
+            None => Ok(answer),
+        }
+    }
+
+    /// The key that tokens are bound to.
+    pub fn proof_key(&self, place: &'static str) -> Result<Option<ProofKey>, ProviderFailure> {
+        self.client.dpop_key.as_ref().map(ProofKey::of).transpose().map_err(|unusable| unusable.at(place))
+    }
+
+    async fn send(
+        &self,
+        form: Form<'_>,
+        accept: &'static str,
+        bound: Option<(&ProofKey, Option<&str>)>,
+    ) -> Result<Answer, ProviderFailure> {
         let Form { url, place, parameters, secrets } = form;
         let proof = prove(self.client, self.metadata, self.clock.now(), place)?;
         let proved = proof.parameters.iter().map(|(name, value)| (*name, value.as_str()));
@@ -47,9 +75,14 @@ impl Backchannel<'_> {
         if let Some(authorization) = proof.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        let request = request.body(body.as_bytes().to_vec()).map_err(|_| {
+        let mut request = request.body(body.as_bytes().to_vec()).map_err(|_| {
             ProviderFailure::new(FailureKind::NotHttps, place, "The endpoint is no web address. Nothing was sent.")
         })?;
+        if let Some((key, nonce)) = bound {
+            let at = self.http.origins.their_time(url, self.clock.now());
+            let call = Call { method: "POST", url, nonce, access_token: None, at };
+            key.put_on(&mut request, &call).map_err(|unusable| unusable.at(place))?;
+        }
         let secret = self.client.secret.as_ref().map(ClientSecret::expose_secret);
         let certificate =
             secret.filter(|_| self.client.provider.client_authentication == ClientAuthentication::TlsClientAuth);

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use holdfast_model::{
-    AuthorizationCode, Clock, FailureKind, IdToken, IdentityClaims, Protocol, Provider, ProviderFailure, RefreshToken,
-    RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint, UnixMillis,
+    AccessToken, AuthorizationCode, Clock, DpopKey, FailureKind, IdToken, IdentityClaims, Protocol, Provider,
+    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint,
+    UnixMillis,
     ports::{
         Assertion, AuthorizationRequest, AuthorizationServer, Client, DeviceAnswer, DirectGrants, Exchange,
-        PendingAuthorization, PendingDevice,
+        PendingAuthorization, PendingDevice, ProofOfPossession,
     },
 };
 
@@ -19,7 +20,8 @@ use crate::{
     client_authentication,
     device::{self, Said},
     discovery::Discovery,
-    http::{Http, HttpSetupError, Limits},
+    dpop::{self, Call, ProofKey},
+    http::{Http, HttpSetupError, Limits, parse},
     id_token::{self, Checked, Expected, Fault, Occasion, Signature, invalid},
     keys::{KeySet, Keys},
     metadata::Metadata,
@@ -46,7 +48,7 @@ impl OAuthClient {
 
     /// A client with other limits.
     pub fn with_limits(clock: Arc<dyn Clock>, limits: Limits) -> Result<Self, HttpSetupError> {
-        Ok(Self { http: Http::new(limits)?, clock, discovery: Discovery::new(), keys: Keys::new() })
+        Ok(Self { http: Http::new(limits, Arc::clone(&clock))?, clock, discovery: Discovery::new(), keys: Keys::new() })
     }
 
     fn now(&self) -> UnixMillis {
@@ -98,7 +100,9 @@ impl OAuthClient {
         let (subject, username) = match &metadata.userinfo_endpoint {
             Some(endpoint) => {
                 let person = client.provider.person.as_ref();
-                userinfo::ask(&self.http, endpoint, &grant.access_token, person, || self.now()).await?
+                // Grants are of one kind or the other: a bound one comes with the key that was proved for it.
+                let key = self.backchannel(metadata, client).proof_key("userinfo")?;
+                userinfo::ask(&self.http, endpoint, &grant.access_token, key.as_ref(), person, || self.now()).await?
             }
             None => Default::default(),
         };
@@ -352,5 +356,32 @@ impl DirectGrants for OAuthClient {
             ProviderFailure::new(FailureKind::InvalidClient, "token", detail)
         })?;
         self.direct(client, &Grant::Assertion { assertion: &signed, target: &asked.target }).await
+    }
+}
+
+impl ProofOfPossession for OAuthClient {
+    fn make_key(&self) -> Result<DpopKey, ProviderFailure> {
+        dpop::make_key().map_err(|_| {
+            let detail = "The system gave no random numbers for a DPoP key. Holdfast did nothing. Try again.";
+            ProviderFailure::new(FailureKind::VaultFailed, dpop::PLACE, detail)
+        })
+    }
+
+    fn proof(
+        &self,
+        key: &DpopKey,
+        method: &str,
+        url: &str,
+        nonce: Option<&str>,
+        access_token: Option<&AccessToken>,
+    ) -> Result<String, ProviderFailure> {
+        let url = parse(url, dpop::PLACE)?;
+        let at = self.http.origins.their_time(&url, self.now());
+        let call = Call { method, url: &url, nonce, access_token, at };
+        ProofKey::of(key).and_then(|key| key.prove(&call)).map_err(|unusable| unusable.at(dpop::PLACE))
+    }
+
+    fn thumbprint(&self, key: &DpopKey) -> Result<String, ProviderFailure> {
+        ProofKey::of(key).map(|key| key.thumbprint()).map_err(|unusable| unusable.at(dpop::PLACE))
     }
 }

@@ -75,7 +75,7 @@ pub fn token_answer(status: u16, body: &[u8], to_refresh: bool) -> Result<TokenG
     }
     let tokens = TokenAnswer::read(&answer, &url)?;
     let arrival = Arrival { at: NOW, provider_clock: None, status };
-    tokens.into_grant(arrival, carried, &[SENT_TOKEN]).map(|granted| granted.grant)
+    tokens.into_grant(arrival, carried, None, &[SENT_TOKEN]).map(|granted| granted.grant)
 }
 
 /// The addresses that provider metadata names, when it is believed.

@@ -1,13 +1,15 @@
 //! The one way out: a request goes to https or to this machine, follows no redirect, ends in time, and brings back no
 //! more than one can hold.
 
-use std::{error::Error as _, io, time::Duration};
+use std::{error::Error as _, io, sync::Arc, time::Duration};
 
-use holdfast_model::{FailureKind, ProviderFailure, UnixMillis};
+use holdfast_model::{Clock, FailureKind, ProviderFailure, UnixMillis};
 use http::header::{DATE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use url::{Host, Url};
 use zeroize::Zeroizing;
+
+use crate::origins::Origins;
 
 /// How long a request may take and how much of its answer is read.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +40,9 @@ pub(crate) struct Http {
     /// For this machine.
     loopback: reqwest::Client,
     limits: Limits,
+    clock: Arc<dyn Clock>,
+    /// What the answers so far said that the next requests need.
+    pub origins: Origins,
 }
 
 /// A complete answer.
@@ -50,11 +55,13 @@ pub(crate) struct Answer {
 }
 
 impl Http {
-    pub fn new(limits: Limits) -> Result<Self, HttpSetupError> {
+    pub fn new(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, HttpSetupError> {
         Ok(Self {
             outside: for_the_world(limits).build().map_err(HttpSetupError)?,
             loopback: for_this_machine(limits).build().map_err(HttpSetupError)?,
             limits,
+            clock,
+            origins: Origins::default(),
         })
     }
 
@@ -100,6 +107,7 @@ impl Http {
 
         let mut response = client.execute(request).await.map_err(|error| failure_of(&error, &url, place))?;
         let (status, headers) = (response.status(), response.headers().clone());
+        self.origins.hear(&url, &headers, self.clock.now());
         let too_long = || {
             let detail =
                 format!("{} sent more than {} bytes. Holdfast stopped reading.", shown(&url), self.limits.body_bytes);
@@ -321,7 +329,8 @@ impl Answer {
     }
 }
 
-fn instant(text: &str) -> Option<UnixMillis> {
+/// An HTTP date.
+pub(crate) fn instant(text: &str) -> Option<UnixMillis> {
     let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(UnixMillis::from_secs(i64::try_from(since_epoch.as_secs()).ok()?))
 }
@@ -341,6 +350,14 @@ mod tests {
     use super::*;
 
     struct NoSuchHost;
+
+    struct StoppedClock;
+
+    impl Clock for StoppedClock {
+        fn now(&self) -> UnixMillis {
+            UnixMillis::from_secs(1_900_000_000)
+        }
+    }
 
     impl reqwest::dns::Resolve for NoSuchHost {
         fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
@@ -386,7 +403,7 @@ mod tests {
                 });
             }
         });
-        let http = Http::new(Limits::default()).unwrap();
+        let http = Http::new(Limits::default(), Arc::new(StoppedClock)).unwrap();
         for _ in 0..3 {
             assert_eq!(*http.get(&url, "discovery").await.unwrap().body, b"{}");
         }

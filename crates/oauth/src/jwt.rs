@@ -4,6 +4,7 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use holdfast_model::UnixMillis;
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// A compact serialization.
 pub(crate) struct Parts<'a> {
@@ -51,6 +52,13 @@ pub(crate) fn unverified_life(token: &str) -> Option<Life> {
     let claims: Claims = decode(Parts::of(token)?.payload)?;
     let exp = UnixMillis::from_secs(claims.exp?);
     Some(Life { exp, iat: claims.iat.map(UnixMillis::from_secs).filter(|iat| *iat < exp) })
+}
+
+/// The key to which an access token that may be a JWT says that it is bound, whatever stands there
+/// ([RFC 9449 section 6.1](https://www.rfc-editor.org/rfc/rfc9449#section-6.1)). To us it is a hint as well.
+pub(crate) fn unverified_thumbprint(token: &str) -> Option<Value> {
+    let mut claims: Value = decode(Parts::of(token)?.payload)?;
+    claims.pointer_mut("/cnf/jkt").map(Value::take)
 }
 
 #[cfg(test)]

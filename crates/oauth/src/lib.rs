@@ -13,6 +13,7 @@ mod client;
 mod client_authentication;
 mod device;
 mod discovery;
+mod dpop;
 // Only `cargo xtask fuzz` builds with this: a feature could be switched on by anybody's manifest.
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -25,6 +26,7 @@ mod keys;
 mod metadata;
 mod number;
 mod oauth_error;
+mod origins;
 mod page;
 mod pushed;
 mod receiver;

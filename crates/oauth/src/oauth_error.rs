@@ -6,6 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
+    dpop,
     http::{Answer, shown},
     json,
     text::{DESCRIPTION_CHARS, displayable, without},
@@ -73,6 +74,8 @@ pub(crate) fn sentence(host: &str, kind: FailureKind, error: &OAuthError, secret
         FailureKind::InteractionRequired => "wants you to sign in again",
         FailureKind::ServerError => "cannot serve now",
         FailureKind::RateLimited => "asks to slow down",
+        // It was given the one that it named, or named none.
+        _ if error.error == dpop::USE_NONCE => "asks for a nonce and takes none",
         _ => "refused the request",
     };
     let code = displayable(&without(secrets, &error.error), CODE_CHARS);

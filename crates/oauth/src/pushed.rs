@@ -39,7 +39,7 @@ pub(crate) async fn push(
     let pairs: Vec<_> = url.query_pairs().skip(own).filter(|(name, _)| name != "client_id").collect();
     let parameters: Vec<_> = pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
     let form = Form { url: endpoint, place: PLACE, parameters: &parameters, secrets: &[] };
-    let answer = backchannel.post(form).await?;
+    let answer = backchannel.post_bound(form).await?;
     if !answer.status.is_success() || answer.oauth_error().is_some() {
         let failure = answer.oauth_failure(endpoint, PLACE, Carried::NoToken, backchannel.clock.now());
         if backchannel.metadata.pushed_required || failure.is_transient() {

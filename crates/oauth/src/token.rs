@@ -108,7 +108,7 @@ impl Backchannel<'_> {
         self.tokens_in(&answer, grant)
     }
 
-    /// Sends `grant`, once. `Ok` is an answer, whatever it says.
+    /// Sends `grant`, once as far as the provider can have acted on it. `Ok` is an answer, whatever it says.
     pub async fn present(&self, grant: &Grant<'_>) -> Result<Answer, ProviderFailure> {
         let mut parameters = grant.parameters();
         let scope = grant.target().map(Target::scope).unwrap_or_default();
@@ -120,7 +120,7 @@ impl Backchannel<'_> {
             parameters.extend(target.resource.as_deref().map(|resource| ("resource", resource)));
         }
         let url = &self.metadata.token_endpoint;
-        self.post(Form { url, place: PLACE, parameters: &parameters, secrets: &grant.secrets() }).await
+        self.post_bound(Form { url, place: PLACE, parameters: &parameters, secrets: &grant.secrets() }).await
     }
 
     /// The tokens in the answer to `grant`, or why there are none.
@@ -132,6 +132,7 @@ impl Backchannel<'_> {
         // First as any object: what is none gets its own words.
         answer.json::<IgnoredAny>(url, PLACE, "a token").map_err(ProviderFailure::that_may_have_acted)?;
         let arrival = Arrival { at, provider_clock: answer.date(), status: answer.status.as_u16() };
-        TokenAnswer::read(answer, url)?.into_grant(arrival, grant.carried(), &answer.carried())
+        let thumbprint = self.proof_key(PLACE)?.map(|key| key.thumbprint());
+        TokenAnswer::read(answer, url)?.into_grant(arrival, grant.carried(), thumbprint.as_deref(), &answer.carried())
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
+    dpop,
     http::{Answer, shown},
     jwt::{self, Life},
     number::lifetime,
@@ -53,7 +54,19 @@ pub(crate) enum TokenType {
     /// `Bearer`, in whatever case, or nothing at all: there is no other way to use such a token.
     #[default]
     Bearer,
+    /// `DPoP`, in whatever case: with a proof of the key that it is bound to.
+    Dpop,
     Other(String),
+}
+
+impl TokenType {
+    fn name(&self) -> &str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => dpop::SCHEME,
+            Self::Other(name) => name,
+        }
+    }
 }
 
 /// When and with what status the answer came.
@@ -114,8 +127,21 @@ impl TokenAnswer {
     /// client the refresh token is bound to the same unknown key
     /// ([RFC 9449 section 5](https://www.rfc-editor.org/rfc/rfc9449#section-5)), so keeping it would keep no session.
     ///
+    /// `thumbprint` is that of the key that was proved. With it a Bearer token, or one of no type, is a downgrade
+    /// (RFC 9449 section 5): whoever copies it can use it, and that is what the key is there to rule out. It is refused
+    /// after a refresh too, and the next refresh token with it. A provider that no longer binds gives the same for that one,
+    /// so keeping it would keep no session, only a secret that is bound to nothing any more; one that did it by mistake may
+    /// still take the token that was sent. The same goes for a JWT that names another key (section 6.1): nothing could be
+    /// proved with it.
+    ///
     /// `secrets` were in the request and must not come back in a message.
-    pub fn into_grant(self, arrival: Arrival, carried: Carried, secrets: &[&str]) -> Result<Granted, ProviderFailure> {
+    pub fn into_grant(
+        self,
+        arrival: Arrival,
+        carried: Carried,
+        thumbprint: Option<&str>,
+        secrets: &[&str],
+    ) -> Result<Granted, ProviderFailure> {
         let fail = |kind, detail: String| {
             Err(ProviderFailure::new(kind, PLACE, detail).with_status(arrival.status).that_may_have_acted())
         };
@@ -128,10 +154,23 @@ impl TokenAnswer {
             let detail = "The provider sent a token with control characters in it. Holdfast did not store it.";
             return fail(FailureKind::MalformedAnswer, detail.into());
         }
-        if let TokenType::Other(name) = self.token_type {
-            let name = displayable(&without(secrets, &name), TYPE_CHARS);
-            let detail = format!("The provider sent a token of the type \"{name}\". Holdfast asked for Bearer.");
+        let wanted = if thumbprint.is_some() { TokenType::Dpop } else { TokenType::Bearer };
+        if self.token_type == TokenType::Bearer && wanted == TokenType::Dpop {
+            let detail = "The provider sent a token that is bound to no key, although Holdfast proved the key of this account. \
+                          Holdfast did not store it. Have DPoP turned on for this client at the provider, or turn it off here.";
+            return fail(FailureKind::MalformedAnswer, detail.into());
+        }
+        if self.token_type != wanted {
+            let (name, wanted) = (without(secrets, self.token_type.name()), wanted.name());
+            let name = displayable(&name, TYPE_CHARS);
+            let detail = format!("The provider sent a token of the type \"{name}\". Holdfast asked for {wanted}.");
             return fail(FailureKind::MalformedAnswer, detail);
+        }
+        let bound_to = jwt::unverified_thumbprint(access_token.expose_secret());
+        if thumbprint.is_some() && bound_to.is_some_and(|bound_to| bound_to.as_str() != thumbprint) {
+            let detail = "The provider sent a token that is bound to another key than this account's. Holdfast did not store \
+                          it. Sign in again.";
+            return fail(FailureKind::MalformedAnswer, detail.into());
         }
         let life = jwt::unverified_life(access_token.expose_secret());
         let clock = arrival.provider_clock.or(self.expires_in.is_none().then_some(arrival.at));
@@ -147,7 +186,7 @@ impl TokenAnswer {
         let scopes = self.scope.filter(|scopes| !scopes.is_empty());
         let grant = TokenGrant {
             access_token: AccessToken::from(access_token),
-            token_type: "Bearer".into(),
+            token_type: wanted.name().to_owned(),
             expires_in_s: self.expires_in.filter(|_| !over),
             access_exp: life.map(|life| arrival.end_of(life)),
             refresh_token: self.refresh_token.map(RefreshToken::from),
@@ -187,6 +226,7 @@ impl From<Value> for TokenType {
             Value::Null => Self::Bearer,
             Value::String(name) if name.is_empty() => Self::Bearer,
             Value::String(name) if name.eq_ignore_ascii_case("bearer") => Self::Bearer,
+            Value::String(name) if name.eq_ignore_ascii_case(dpop::SCHEME) => Self::Dpop,
             Value::String(name) => Self::Other(name),
             _ => Self::Other("?".into()),
         }
@@ -202,7 +242,7 @@ mod tests {
     fn refusal(body: &str) -> ProviderFailure {
         let answer: TokenAnswer = serde_json::from_str(body).unwrap();
         let arrival = Arrival { at: UnixMillis::from_secs(1_900_000_000), provider_clock: None, status: 200 };
-        answer.into_grant(arrival, Carried::RefreshToken, &[SENT]).err().unwrap()
+        answer.into_grant(arrival, Carried::RefreshToken, None, &[SENT]).err().unwrap()
     }
 
     /// Found by fuzzing.

@@ -5,9 +5,11 @@ use holdfast_model::{AccessToken, FailureKind, PersonPointers, ProviderFailure, 
 use http::header::{ACCEPT, AUTHORIZATION};
 use serde_json::Value;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::{
-    http::{Http, shown},
+    dpop::{Call, ProofKey, wanted_nonce},
+    http::{Answer, Http, shown},
     id_token::username_of,
 };
 
@@ -19,7 +21,8 @@ const LONGEST_SUBJECT: usize = 255;
 /// What never changes of somebody, and what they are called.
 type Person = (String, Option<String>);
 
-/// Subject and name of the person. A signed answer (`application/jwt`) is not read.
+/// Subject and name of the person. A signed answer (`application/jwt`) is not read. `key` is the one that the token is bound
+/// to, if it is.
 ///
 /// # Errors
 /// What keeps the endpoint from saying it.
@@ -27,22 +30,15 @@ pub(crate) async fn ask(
     http: &Http,
     endpoint: &Url,
     token: &AccessToken,
+    key: Option<&ProofKey>,
     person: Option<&PersonPointers>,
     now: impl Fn() -> UnixMillis,
 ) -> Result<Person, ProviderFailure> {
-    let unsendable = || {
-        let detail = "The access token cannot be sent to the provider. Holdfast stored nothing.";
-        ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail)
-    };
-    let mut bearer =
-        http::HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| unsendable())?;
-    bearer.set_sensitive(true);
-    let request = http::Request::get(endpoint.as_str())
-        .header(ACCEPT, "application/json")
-        .header(AUTHORIZATION, bearer)
-        .body(Vec::new())
-        .map_err(|_| unsendable())?;
-    let answer = http.send(request, PLACE).await?;
+    let nonce = http.origins.nonce(endpoint);
+    let mut answer = present(http, endpoint, token, key.map(|key| (key, nonce.as_deref())), now()).await?;
+    if let (Some(key), Some(nonce)) = (key, wanted_nonce(&answer, nonce.as_deref())) {
+        answer = present(http, endpoint, token, Some((key, Some(&nonce))), now()).await?;
+    }
     if !answer.status.is_success() {
         return Err(answer.status_failure(endpoint, PLACE, now()));
     }
@@ -51,6 +47,35 @@ pub(crate) async fn ask(
         let detail = format!("{} does not say whose account it is. Holdfast stored nothing.", shown(endpoint));
         ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail)
     })
+}
+
+/// Presents the token once: with a proof of its key and a nonce (RFC 9449 section 7.1), or as Bearer (RFC 6750 section 2.1).
+async fn present(
+    http: &Http,
+    endpoint: &Url,
+    token: &AccessToken,
+    bound: Option<(&ProofKey, Option<&str>)>,
+    now: UnixMillis,
+) -> Result<Answer, ProviderFailure> {
+    let unsendable = || {
+        let detail = "The access token cannot be sent to the provider. Holdfast stored nothing.";
+        ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail)
+    };
+    let mut request = http::Request::get(endpoint.as_str())
+        .header(ACCEPT, "application/json")
+        .body(Vec::new())
+        .map_err(|_| unsendable())?;
+    if let Some((key, nonce)) = bound {
+        let at = http.origins.their_time(endpoint, now);
+        let call = Call { method: "GET", url: endpoint, nonce, access_token: Some(token), at };
+        key.put_on(&mut request, &call).map_err(|_| unsendable())?;
+    } else {
+        let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
+        let mut bearer = http::HeaderValue::from_str(&text).map_err(|_| unsendable())?;
+        bearer.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, bearer);
+    }
+    http.send(request, PLACE).await
 }
 
 fn person_in(claims: &Value, person: Option<&PersonPointers>) -> Option<Person> {

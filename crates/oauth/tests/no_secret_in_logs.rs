@@ -11,7 +11,7 @@ use std::{
 
 use holdfast_model::{
     AuthorizationCode, ClientAuthentication, SecretValue, TokenTypeHint,
-    ports::{AuthorizationServer, RedirectReceiver, SignInPage},
+    ports::{AuthorizationServer, ProofOfPossession, RedirectReceiver, SignInPage},
 };
 use holdfast_oauth::LoopbackReceiver;
 use serde_json::json;
@@ -67,7 +67,7 @@ async fn a_sign_in_a_refresh_and_a_revocation_leave_no_secret_in_the_log() {
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(LevelFilter::TRACE).with(spans))
         .unwrap();
 
-    let world = World::new().await.with_secret(ClientAuthentication::ClientSecretBasic, "client-MARK-secret");
+    let mut world = World::new().await.with_secret(ClientAuthentication::ClientSecretBasic, "client-MARK-secret");
     let pending = world.start().await;
     let (state, nonce) = (pending.state.clone(), pending.nonce.clone());
     let verifier = pending.verifier.expose_secret().to_owned();
@@ -91,11 +91,19 @@ async fn a_sign_in_a_refresh_and_a_revocation_leave_no_secret_in_the_log() {
     world.server.reply("/revoke", Reply::json(400, &json!({"error": "x", "error_description": REFRESH_TOKEN})));
     world.oauth.revoke(&world.client, &token, TokenTypeHint::RefreshToken).await.unwrap();
 
+    let key = world.oauth.make_key().unwrap();
+    world.client.dpop_key = Some(key.clone());
+    let wanted = [("Content-Type", "application/json"), ("DPoP-Nonce", "nonce-MARK-1")];
+    world.server.reply("/token", Reply::of(400, &wanted, br#"{"error":"use_dpop_nonce"}"#));
+    world.refresh().await.unwrap_err();
+    let proof = world.server.requests("/token").pop().unwrap().headers["dpop"].clone();
+
     let text = String::from_utf8_lossy(&captured.0.lock().unwrap()).into_owned();
     for expected in ["provider answered", "sign_in", "refresh", "revoke", "reqwest::connect", "/token", "left out"] {
         assert!(text.contains(expected), "the capture works: {expected} in\n{text}");
     }
-    for secret in ["MARK", &state, &nonce, &verifier, &id_token, &stranger, "Basic "] {
+    let key = key.expose_secret();
+    for secret in ["MARK", &state, &nonce, &verifier, &id_token, &stranger, "Basic ", key, &proof] {
         assert!(!text.contains(secret), "{secret} in the log:\n{text}");
     }
 }

@@ -119,7 +119,7 @@ mod tests {
             ..Account::new(AccountId::make(UnixMillis::from_secs(100)), &provider, "ann", UnixMillis::from_secs(100))
         };
         let set = credentials_of(account.id, &provider, &account.scopes, None, &grant(100, Some("rt-1")));
-        (Client { provider, secret: None }, account, set.into_iter().map(|(credential, _)| credential).collect())
+        (Client::new(provider, None), account, set.into_iter().map(|(credential, _)| credential).collect())
     }
 
     async fn next(

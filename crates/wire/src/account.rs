@@ -86,6 +86,8 @@ pub enum CredentialKind {
     RefreshToken,
     /// What the provider said about the person.
     IdToken,
+    /// The private key to which the tokens are bound. Nobody gets it.
+    DpopKey,
 }
 
 /// A credential without its value.

@@ -124,6 +124,8 @@ codes! {
     ImportUnderWay = "import_under_way", exit 7, http 409;
     /// The token was entered by hand, and nothing can renew it.
     NotRenewable = "not_renewable", exit 1, http 422;
+    /// The account's tokens are bound to no key (RFC 9449), so there is nothing to prove.
+    NotBound = "not_bound", exit 1, http 422;
     /// There is no sign-in of that id.
     SignInNotFound = "sign_in_not_found", exit 6, http 404;
 

@@ -42,7 +42,7 @@ pub use provider::{
 pub use sign_in::{DevicePrompt, SignInStage, SignInView, StartSignIn};
 pub use sign_out::{RevocationResult, SignOutOutcome, SignOutReport};
 pub use status::{InitVault, LockReason, Status, UnlockMethod, UnlockVault, VaultState, VaultStatus};
-pub use token::{TokenReply, TokenRequest};
+pub use token::{ProofReply, ProofRequest, TokenReply, TokenRequest};
 
 /// A secret on its way over the socket: wiped when dropped, never shown by `Debug`.
 #[derive(Clone, Default, serde::Serialize, serde::Deserialize)]

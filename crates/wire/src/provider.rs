@@ -125,6 +125,8 @@ pub struct ProviderView {
     pub endpoints: Endpoints,
     /// Where its userinfo answers name the person; `null` when as OpenID Connect says.
     pub person: Option<PersonPointers>,
+    /// Whether tokens are bound to a key of the account (DPoP, RFC 9449).
+    pub dpop: bool,
     /// The profile that it was made with.
     pub profile: Option<String>,
     /// Who put it here.
@@ -174,6 +176,9 @@ pub struct AddProvider {
     /// How the client proves itself; when missing, as the profile has it, or `client_secret_basic` when there is a secret.
     #[serde(default)]
     pub client_authentication: Option<ClientAuthentication>,
+    /// Whether tokens shall be bound to a key of the account (DPoP, RFC 9449); when missing as the profile has it, or not.
+    #[serde(default)]
+    pub dpop: Option<bool>,
     /// For whom client assertions are meant (`aud`); the token endpoint when missing.
     #[serde(default)]
     pub assertion_audience: Option<String>,

@@ -23,6 +23,30 @@ pub struct TokenRequest {
     pub resource: Option<String>,
 }
 
+/// `POST /v1/accounts/{account}/dpop-proof`: a proof for one request with the account's access token (RFC 9449 section 7).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProofRequest {
+    /// The method of the request, in capitals.
+    pub method: String,
+    /// Its address; query and fragment do not count.
+    pub url: String,
+    /// The nonce that the server asked for (`DPoP-Nonce`).
+    #[serde(default)]
+    pub nonce: Option<String>,
+}
+
+/// A proof that the key of an account is at hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProofReply {
+    /// The value of the `DPoP` header; good for one request, and at once.
+    pub proof: String,
+    /// The fingerprint of the access token that has to go with it, as the `token` call gives it now.
+    pub fingerprint: String,
+}
+
 /// A valid access token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

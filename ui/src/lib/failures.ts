@@ -55,6 +55,7 @@ const errors: Record<ErrorCode, Words> = {
   import_invalid: ['This does not fit', KEPT_NOTHING, 'Correct the place that is named, then try again.'],
   import_wrong_password: ['That password does not open the file', KEPT_NOTHING, 'Try again.'],
   import_under_way: ['This file is being imported already', 'Started nothing.', 'Wait for it to end.'],
+  not_bound: ['This token is bound to no key', 'Changed nothing.', 'Present it as Bearer, without a proof.'],
   not_renewable: ['Nothing can renew this token', 'Changed nothing.', 'Make a new one at the service, and enter it.'],
   sign_in_not_found: ['This sign-in is over', KEPT_NOTHING, 'Start again.', 'HF-AUTH-01'],
   needs_sign_in: ['This account needs you', 'Stopped trying, and kept the account.', 'Sign in again.', 'HF-REF-01'],

@@ -18,13 +18,13 @@ use holdfast_api::{Files, Stop};
 use holdfast_engine::{Caller, Engine, Ports};
 use holdfast_memory_vault::MemoryVault;
 use holdfast_model::{
-    Account, AuthorizationCode, Clock, CredentialSet, FailureKind, KeyringSecret, Passphrase, ProviderFailure,
-    RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, Timer, TokenGrant, TokenTypeHint, UnixMillis,
-    VaultId,
+    AccessToken, Account, AuthorizationCode, Clock, CredentialSet, DpopKey, FailureKind, KeyringSecret, Passphrase,
+    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, Timer, TokenGrant, TokenTypeHint,
+    UnixMillis, VaultId,
     ports::{
         AuthorizationRequest, AuthorizationServer, BackupSummary, Client, CredentialSource, CredentialWrite,
-        DeviceAnswer, Keyring, KeyringError, Listening, PendingAuthorization, PendingDevice, RedirectReceiver,
-        UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader, VaultStore, WhichSecret,
+        DeviceAnswer, Keyring, KeyringError, Listening, PendingAuthorization, PendingDevice, ProofOfPossession,
+        RedirectReceiver, UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader, VaultStore, WhichSecret,
     },
 };
 use tokio::{
@@ -81,7 +81,8 @@ impl Agent {
             keyring: keyring.clone(),
             server: world.clone(),
             receiver: world.clone(),
-            source: world,
+            source: world.clone(),
+            proof: world,
         });
         let stop = Stop::default();
         let own_uid = rustix::process::geteuid().as_raw();
@@ -268,6 +269,25 @@ impl AuthorizationServer for Nothing {
         _: &SecretValue,
         _: TokenTypeHint,
     ) -> Result<RevocationOutcome, ProviderFailure> {
+        offline()
+    }
+}
+
+impl ProofOfPossession for Nothing {
+    fn make_key(&self) -> Result<DpopKey, ProviderFailure> {
+        offline()
+    }
+    fn proof(
+        &self,
+        _: &DpopKey,
+        _: &str,
+        _: &str,
+        _: Option<&str>,
+        _: Option<&AccessToken>,
+    ) -> Result<String, ProviderFailure> {
+        offline()
+    }
+    fn thumbprint(&self, _: &DpopKey) -> Result<String, ProviderFailure> {
         offline()
     }
 }

@@ -1,11 +1,11 @@
 //! Accounts: listing, tokens, renewal, sign-out.
 
 use holdfast_client::{Client, HandOut, LogLines};
-use holdfast_wire::{SignOutReport, Timestamp, TokenRequest};
+use holdfast_wire::{ProofRequest, SignOutReport, Timestamp, TokenRequest};
 
 use super::show;
-use crate::arguments::Token;
 use crate::arguments::care::Log;
+use crate::arguments::{DpopProof, Token};
 use crate::output::{self, Failure};
 use crate::text::plain;
 use crate::time::{When, countdown};
@@ -41,6 +41,12 @@ pub fn token(client: &Client, options: Token, json: bool) -> Result<(), Failure>
         output::secret(reply.access_token.expose_secret())?;
     }
     Ok(())
+}
+
+/// `holdfast dpop-proof A`
+pub fn dpop_proof(client: &Client, options: DpopProof, json: bool) -> Result<(), Failure> {
+    let request = ProofRequest { method: options.method, url: options.url, nonce: options.nonce };
+    show(&client.dpop_proof(&options.account, &request)?, json, |reply| vec![reply.proof.clone()])
 }
 
 /// `holdfast refresh A`

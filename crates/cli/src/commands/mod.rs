@@ -34,6 +34,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::List => account::list(&client, json),
         Command::Show(which) => account::show_account(&client, &which.account, json),
         Command::Token(options) => account::token(&client, options, json),
+        Command::DpopProof(options) => account::dpop_proof(&client, options, json),
         Command::Refresh(which) => account::refresh(&client, &which.account, json),
         Command::Revoke(which) => account::ended(vec![client.revoke(&which.account)?], false, json),
         Command::SignOut(which) => account::sign_out(&client, which.account.as_deref(), json),

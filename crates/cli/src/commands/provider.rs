@@ -68,6 +68,7 @@ fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
         client_secret,
         client_authentication: options.client_authentication.map(Into::into),
         assertion_audience: options.assertion_audience,
+        dpop: options.dpop.then_some(true),
         redirect_uri: options.redirect_uri,
         scopes: options.scopes,
         refresh_absolute_s: options.refresh_absolute,

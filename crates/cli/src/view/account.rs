@@ -169,6 +169,7 @@ fn credential_row(credential: &CredentialView, now: Timestamp) -> [String; 6] {
         CredentialKind::AccessToken => "access token",
         CredentialKind::RefreshToken => "refresh token",
         CredentialKind::IdToken => "ID token",
+        CredentialKind::DpopKey => "DPoP key",
     };
     let said_by = |origin: Option<Origin>| match origin {
         Some(Origin::Reported) => " (reported)",

@@ -55,6 +55,9 @@ pub fn provider(provider: &ProviderView) -> Vec<String> {
     if provider.protocol == Protocol::Oauth2 {
         rows.push(("speaks", "OAuth 2 without OpenID Connect".to_owned()));
     }
+    if provider.dpop {
+        rows.push(("tokens", "bound to a key of the account (DPoP)".to_owned()));
+    }
     if let Some(profile) = &provider.profile {
         rows.push(("profile", plain(profile)));
     }

@@ -254,6 +254,7 @@ fn engine(
         server: provider.clone(),
         receiver: provider.clone(),
         source: Arc::new(holdfast_sources::AuthorizationCode::new(provider.clone())),
+        proof: provider.clone(),
     })
 }
 

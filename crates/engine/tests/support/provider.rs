@@ -5,12 +5,12 @@ use std::{
 
 use async_trait::async_trait;
 use holdfast_model::{
-    AccessToken, AuthorizationCode, Clock, DeviceCode, FailureKind, IdentityClaims, PkceVerifier, Provider,
+    AccessToken, AuthorizationCode, Clock, DeviceCode, DpopKey, FailureKind, IdentityClaims, PkceVerifier, Provider,
     ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint,
     UnixMillis,
     ports::{
         AuthorizationRequest, AuthorizationServer, BrowserPage, Client, DeviceAnswer, Listening, PendingAuthorization,
-        PendingDevice, RedirectReceiver, SignInPage,
+        PendingDevice, ProofOfPossession, RedirectReceiver, SignInPage,
     },
 };
 use tokio::sync::Semaphore;
@@ -44,6 +44,8 @@ struct Inside {
     /// What a device is told, one answer a question; then the person has allowed it.
     device_says: VecDeque<Result<DeviceAnswer, ProviderFailure>>,
     device_asked_at: Vec<UnixMillis>,
+    /// The key that each exchange and each refresh came with.
+    keys_used: Vec<Option<String>>,
     /// As what it was asked last to refresh or to revoke.
     asked_as: Option<Provider>,
 }
@@ -123,6 +125,11 @@ impl FakeProvider {
         self.inside.lock().unwrap().device_says.extend(says);
     }
 
+    /// The key that each exchange and each refresh came with.
+    pub fn keys_used(&self) -> Vec<Option<String>> {
+        self.inside.lock().unwrap().keys_used.clone()
+    }
+
     /// When a device asked.
     pub fn device_asked_at(&self) -> Vec<UnixMillis> {
         self.inside.lock().unwrap().device_asked_at.clone()
@@ -188,6 +195,34 @@ impl FakeProvider {
     }
 }
 
+fn key_of(client: &Client) -> Option<String> {
+    client.dpop_key.as_ref().map(|key| key.expose_secret().to_owned())
+}
+
+impl ProofOfPossession for FakeProvider {
+    fn make_key(&self) -> Result<DpopKey, ProviderFailure> {
+        let mut inside = self.inside.lock().unwrap();
+        inside.serial += 1;
+        Ok(DpopKey::new(format!("key-{}", inside.serial)))
+    }
+
+    fn proof(
+        &self,
+        key: &DpopKey,
+        method: &str,
+        url: &str,
+        nonce: Option<&str>,
+        token: Option<&AccessToken>,
+    ) -> Result<String, ProviderFailure> {
+        let token = token.map(AccessToken::expose_secret).unwrap_or_default();
+        Ok(format!("{} proves {method} {url} {} {token}", key.expose_secret(), nonce.unwrap_or_default()))
+    }
+
+    fn thumbprint(&self, key: &DpopKey) -> Result<String, ProviderFailure> {
+        Ok(format!("thumbprint of {}", key.expose_secret()))
+    }
+}
+
 #[async_trait]
 impl AuthorizationServer for FakeProvider {
     async fn discover(&self, _: &Client) -> Result<(), ProviderFailure> {
@@ -218,6 +253,7 @@ impl AuthorizationServer for FakeProvider {
     ) -> Result<SignedIn, ProviderFailure> {
         let _pass = self.exchanges.acquire().await.expect("never closed");
         let mut inside = self.inside.lock().unwrap();
+        inside.keys_used.push(key_of(client));
         let family = inside.serial;
         let grant = self.grant(&mut inside, family);
         let person = inside.person.clone();
@@ -262,6 +298,7 @@ impl AuthorizationServer for FakeProvider {
             let mut inside = self.inside.lock().unwrap();
             inside.refreshes += 1;
             inside.asked_as = Some(client.provider.clone());
+            inside.keys_used.push(key_of(client));
         }
         let _pass = self.gate.acquire().await.expect("never closed");
         let mut inside = self.inside.lock().unwrap();

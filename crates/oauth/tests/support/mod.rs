@@ -153,7 +153,7 @@ pub fn client_of(issuer: &str) -> Client {
         scopes: vec!["openid".into()],
         ..Provider::new("hostile".parse().unwrap(), issuer, CLIENT_ID)
     };
-    Client { provider, secret: None }
+    Client::new(provider, None)
 }
 
 /// What every failure owes the person who reads it, and must not tell.

@@ -38,7 +38,7 @@ export function sketch(now: number, of: Sketch): AccountView {
   const end = ends.length ? Math.min(...ends) : null;
   const credential = (kind: CredentialView['kind'], more: Partial<CredentialView>): CredentialView => ({
     id: `${id}-${kind}`, kind, source: 'authorization_code', generation: 7,
-    fingerprint: ((made * 2654435761) >>> 0).toString(16).padStart(8, '0') + { access_token: '90ab', refresh_token: '98fc', id_token: '7e13' }[kind],
+    fingerprint: ((made * 2654435761) >>> 0).toString(16).padStart(8, '0') + { access_token: '90ab', refresh_token: '98fc', id_token: '7e13', dpop_key: '5c40' }[kind],
     token_type: 'Bearer', scopes: ['openid', 'profile', 'offline_access'],
     issued_at: iso(now + of.issued), last_used_at: iso(now + of.renewed),
     absolute_expires_at: null, absolute_origin: null, sliding_window_s: null, sliding_origin: null,

@@ -46,6 +46,10 @@ client_secret: string | null,
  */
 client_authentication: ClientAuthentication | null, 
 /**
+ * Whether tokens shall be bound to a key of the account (DPoP, RFC 9449); when missing as the profile has it, or not.
+ */
+dpop: boolean | null, 
+/**
  * For whom client assertions are meant (`aud`); the token endpoint when missing.
  */
 assertion_audience: string | null, 

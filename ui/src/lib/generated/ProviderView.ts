@@ -70,6 +70,10 @@ endpoints: Endpoints,
  */
 person: PersonPointers | null, 
 /**
+ * Whether tokens are bound to a key of the account (DPoP, RFC 9449).
+ */
+dpop: boolean, 
+/**
  * The profile that it was made with.
  */
 profile: string | null, 
