@@ -188,7 +188,7 @@ fn tokens_that_are_bound_to_a_key_serve_whoever_has_the_proof_and_nobody_else() 
         cli::run(&home, &arguments.into_iter().chain(nonce).collect::<Vec<_>>()).ok().stdout.trim().to_owned()
     };
     assert_eq!(ask("Bearer", None).status, 401, "a bound token is no bearer token");
-    assert_eq!(ask("DPoP", None).status, 401, "and nothing without a proof");
+    assert_eq!(ask("DPoP", None).status, 400, "and nothing without a proof");
     let refused = ask("DPoP", Some(&prove(None)));
     assert_eq!(refused.status, 401, "{}", refused.text());
     let nonce = refused.header("dpop-nonce").expect("the server asks for its nonce").to_owned();
