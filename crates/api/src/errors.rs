@@ -57,7 +57,8 @@ pub const fn code_of(kind: FailureKind) -> ErrorCode {
         F::InvalidScope => C::InvalidScope,
         F::AccessDenied => C::AccessDenied,
         F::InteractionRequired => C::InteractionRequired,
-        F::OAuthError => C::OAuthError,
+        // The engine renews the token once before anybody hears of it; what is left is the provider's error.
+        F::AccessTokenRefused | F::OAuthError => C::OAuthError,
         F::IdTokenInvalid => C::IdTokenInvalid,
         F::ResponseMismatch => C::ResponseMismatch,
         F::ExpiredOnArrival => C::ExpiredOnArrival,
@@ -88,7 +89,7 @@ pub const fn hint_of(kind: FailureKind) -> &'static str {
         F::InvalidClient => "Check client id, client secret and client authentication of the provider.",
         F::InvalidScope => "Ask for other scopes with --scope.",
         F::AccessDenied => "Sign in again and allow it, or ask the provider's administrator.",
-        F::OAuthError => "If it repeats, show the message to the provider's administrator.",
+        F::AccessTokenRefused | F::OAuthError => "If it repeats, show the message to the provider's administrator.",
         F::IdTokenInvalid => {
             "Check this computer's clock and the provider's client id; if it repeats, tell the provider."
         }

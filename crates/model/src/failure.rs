@@ -40,11 +40,13 @@ pub enum FailureKind {
     AccessDenied,
     /// The provider wants the person to act (`interaction_required`, `login_required`, `consent_required`).
     InteractionRequired,
+    /// The provider does not accept the access token (401 of a protected resource, RFC 6750 section 3.1).
+    AccessTokenRefused,
     /// Another OAuth error.
     OAuthError,
     /// The ID token failed validation (OpenID Connect Core section 3.1.3.7).
     IdTokenInvalid,
-    /// The authorization response does not belong to this sign-in (state, `iss`, RFC 9207).
+    /// The authorization response does not belong to this sign-in (state, `iss`, RFC 9207), or another answer to this account.
     ResponseMismatch,
     /// The new token was over before it arrived.
     ExpiredOnArrival,
@@ -73,7 +75,8 @@ pub enum Disposition {
 pub struct ProviderFailure {
     /// What went wrong.
     pub kind: FailureKind,
-    /// Where: `discovery`, `authorization`, `token`, `jwks`, `revocation`, `redirect`, `dpop`.
+    /// Where: `discovery`, `authorization`, `device_authorization`, `token`, `jwks`, `revocation`, `introspection`, `userinfo`,
+    /// `registration`, `redirect`, `dpop`.
     pub place: &'static str,
     /// The HTTP status, when there was an answer.
     pub status: Option<u16>,
@@ -131,6 +134,7 @@ impl ProviderFailure {
             | F::MalformedAnswer
             | F::IssuerMismatch
             | F::EndpointMissing
+            | F::AccessTokenRefused
             | F::OAuthError
             | F::IdTokenInvalid
             | F::ResponseMismatch

@@ -8,7 +8,12 @@ use crate::{
     TokenGrant, TokenTypeHint, VaultId,
 };
 
+mod inspection;
 mod vault;
+pub use inspection::{
+    ClientRegistrar, Introspection, Registered, Registration, RegistrationAccess, SessionEnd, SessionEndRequest,
+    TokenInspector, UserInfo,
+};
 pub use vault::{
     AuditFilter, AuditLine, BackupSummary, CheckReport, CredentialWrite, Damage, RefreshIntent, Standing, StillWanted,
     UnlockMaterial, UnlockMethod, VaultContents, VaultError, VaultFile, VaultHeader, VaultStore, Witness,

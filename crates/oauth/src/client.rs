@@ -22,10 +22,11 @@ use crate::{
     discovery::Discovery,
     dpop::{self, Call, ProofKey},
     http::{Http, HttpSetupError, Limits, parse},
-    id_token::{self, Checked, Expected, Fault, Occasion, Signature, invalid},
+    id_token::{self, Checked, Expected, Fault, Occasion, invalid},
     keys::{KeySet, Keys},
     metadata::Metadata,
     revoke,
+    signed::Signature,
     single_flight::{Kept, Want},
     token::Grant,
     token_answer::Granted,
@@ -34,10 +35,10 @@ use crate::{
 
 /// An OAuth 2 and OpenID Connect client for all providers. Keeps their metadata and signing keys in memory, and no token.
 pub struct OAuthClient {
-    http: Http,
+    pub(crate) http: Http,
     clock: Arc<dyn Clock>,
     discovery: Discovery,
-    keys: Keys,
+    pub(crate) keys: Keys,
 }
 
 impl OAuthClient {
@@ -51,19 +52,19 @@ impl OAuthClient {
         Ok(Self { http: Http::new(limits, Arc::clone(&clock))?, clock, discovery: Discovery::new(), keys: Keys::new() })
     }
 
-    fn now(&self) -> UnixMillis {
+    pub(crate) fn now(&self) -> UnixMillis {
         self.clock.now()
     }
 
-    async fn metadata(&self, provider: &Provider) -> Result<Arc<Metadata>, ProviderFailure> {
+    pub(crate) async fn metadata(&self, provider: &Provider) -> Result<Arc<Metadata>, ProviderFailure> {
         self.discovery.metadata(&self.http, provider, Want::Usable, || self.now()).await
     }
 
-    async fn keys(&self, metadata: &Metadata) -> Result<Kept<KeySet>, ProviderFailure> {
+    pub(crate) async fn keys(&self, metadata: &Metadata) -> Result<Kept<KeySet>, ProviderFailure> {
         self.keys.at(&self.http, metadata.keys_at()?, || self.now()).await
     }
 
-    fn backchannel<'a>(&'a self, metadata: &'a Metadata, client: &'a Client) -> Backchannel<'a> {
+    pub(crate) fn backchannel<'a>(&'a self, metadata: &'a Metadata, client: &'a Client) -> Backchannel<'a> {
         Backchannel { http: &self.http, clock: self.clock.as_ref(), metadata, client }
     }
 
@@ -99,10 +100,8 @@ impl OAuthClient {
     ) -> Result<IdentityClaims, ProviderFailure> {
         let (subject, username) = match &metadata.userinfo_endpoint {
             Some(endpoint) => {
-                let person = client.provider.person.as_ref();
-                // Grants are of one kind or the other: a bound one comes with the key that was proved for it.
-                let key = self.backchannel(metadata, client).proof_key("userinfo")?;
-                userinfo::ask(&self.http, endpoint, &grant.access_token, key.as_ref(), person, || self.now()).await?
+                let info = userinfo::ask(self, client, metadata, endpoint, &grant.access_token).await?;
+                (info.subject, info.username)
             }
             None => Default::default(),
         };
@@ -125,8 +124,7 @@ impl OAuthClient {
         Ok(self.backchannel(&metadata, client).redeem(grant).await?.grant)
     }
 
-    /// Checks the signature. When it fits no key at hand, the keys are fetched again once: the provider may have changed
-    /// them since, a few even under the old name.
+    /// Checks the signature.
     async fn verify(
         &self,
         token: &IdToken,
@@ -134,13 +132,7 @@ impl OAuthClient {
         metadata: &Metadata,
         keys: Kept<KeySet>,
     ) -> Result<(), Fault> {
-        let mut signature = id_token::verify(token, checked, &keys.document);
-        if signature != Signature::Good
-            && let Some(later) = self.keys.later_than(&keys, &self.http, metadata.keys_at()?, || self.now()).await?
-        {
-            signature = id_token::verify(token, checked, &later.document);
-        }
-        match signature {
+        match self.signature(metadata, keys, |keys| id_token::verify(token, checked, keys)).await? {
             Signature::Good => Ok(()),
             Signature::Bad => Err(Fault::Contradiction("its signature does not fit".into())),
             Signature::NoKey => Err(Fault::Unproven("the provider publishes no key that can have signed it".into())),
@@ -200,10 +192,18 @@ impl AuthorizationServer for OAuthClient {
     #[tracing::instrument(name = "sign_in", skip_all, fields(provider = %client.provider.name))]
     async fn ask_device(&self, client: &Client, pending: &PendingDevice) -> Result<DeviceAnswer, ProviderFailure> {
         same_issuer(client, &pending.issuer)?;
-        let metadata = self.metadata(&client.provider).await?;
         let oidc = client.provider.protocol == Protocol::Oidc;
         // Before the code is spent, as at a sign-in with the browser.
-        let keys = if oidc { Some(self.keys(&metadata).await?) } else { None };
+        let prepared = async {
+            let metadata = self.metadata(&client.provider).await?;
+            let keys = if oidc { Some(self.keys(&metadata).await?) } else { None };
+            Ok::<_, ProviderFailure>((metadata, keys))
+        };
+        let (metadata, keys) = match prepared.await {
+            // A person is under way on another device: what is down for a moment must not end that.
+            Err(failure) if failure.is_transient() => return Ok(DeviceAnswer::SlowDown),
+            prepared => prepared?,
+        };
         match device::ask(self.backchannel(&metadata, client), &pending.device_code).await? {
             Said::Wait(answer) => Ok(answer),
             Said::Tokens(granted) => {
@@ -352,7 +352,7 @@ impl DirectGrants for OAuthClient {
         };
         let signed = assertion::by_key(asked.key.expose_secret(), &[], &statement, self.now()).map_err(|_| {
             let detail = "The key of this account is none that Holdfast can sign with. Enter an RSA, P-256, P-384 or Ed25519 key \
-                          in PEM.";
+                          in PEM (PKCS #8, \"BEGIN PRIVATE KEY\").";
             ProviderFailure::new(FailureKind::InvalidClient, "token", detail)
         })?;
         self.direct(client, &Grant::Assertion { assertion: &signed, target: &asked.target }).await

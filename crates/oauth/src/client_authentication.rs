@@ -55,8 +55,12 @@ pub(crate) fn prove(
         ],
     };
     Ok(match provider.client_authentication {
-        // The certificate goes with the connection.
-        A::None | A::TlsClientAuth => Proof { authorization: None, parameters: vec![id()] },
+        A::None => Proof { authorization: None, parameters: vec![id()] },
+        A::TlsClientAuth => {
+            // The certificate goes with the connection.
+            secret()?;
+            Proof { authorization: None, parameters: vec![id()] }
+        }
         A::ClientSecretBasic => {
             Proof { authorization: Some(basic(&provider.client_id, secret()?)), parameters: Vec::new() }
         }
@@ -108,7 +112,7 @@ fn no_secret(place: &'static str) -> ProviderFailure {
 
 fn no_key(place: &'static str) -> ProviderFailure {
     let detail = "What is stored as this client's private key is no key that Holdfast can sign with. Add the provider again with \
-                  an RSA, P-256, P-384 or Ed25519 key in PEM.";
+                  an RSA, P-256, P-384 or Ed25519 key in PEM (PKCS #8, \"BEGIN PRIVATE KEY\").";
     ProviderFailure::new(FailureKind::InvalidClient, place, detail)
 }
 

@@ -29,6 +29,8 @@ const LONGEST_LIFE_S: u64 = 1800;
 const USUAL_LIFE_S: u64 = 600;
 /// What people are asked to type is short (section 6.1).
 const LONGEST_CODE: usize = 64;
+/// In bytes. An address that people type or scan is short too (section 3.3).
+const LONGEST_ADDRESS: usize = 2048;
 
 /// The answer as it stands on the wire.
 #[derive(Deserialize)]
@@ -37,11 +39,15 @@ struct Answer {
     device_code: Value,
     #[serde(default)]
     user_code: Value,
-    /// Google still writes it with an L.
-    #[serde(default, alias = "verification_url")]
+    #[serde(default)]
     verification_uri: Value,
-    #[serde(default, alias = "verification_url_complete")]
+    #[serde(default)]
     verification_uri_complete: Value,
+    /// Google still writes it with an L, and servers that want to please everybody write both.
+    #[serde(default)]
+    verification_url: Value,
+    #[serde(default)]
+    verification_url_complete: Value,
     #[serde(default, deserialize_with = "lifetime")]
     expires_in: Option<u64>,
     #[serde(default, deserialize_with = "lifetime")]
@@ -72,12 +78,17 @@ pub(crate) async fn start(backchannel: Backchannel<'_>, scopes: &[&str]) -> Resu
     if displayable(user_code, LONGEST_CODE) != user_code {
         return Err(malformed("gave a code that nobody can type"));
     }
-    let verification_uri =
-        codes.verification_uri.as_str().ok_or_else(|| malformed("does not say where to type the code"))?;
+    let either = |uri: &Value, url: &Value| {
+        let named = [uri, url].into_iter().find_map(Value::as_str).map(str::trim);
+        named.filter(|address| !address.is_empty() && address.len() <= LONGEST_ADDRESS).map(str::to_owned)
+    };
+    let page = either(&codes.verification_uri, &codes.verification_url);
+    let page = page.ok_or_else(|| malformed("does not say where to type the code"))?;
     // A person or a browser opens these: nothing but a web page, and none that others can change on its way.
-    let page = parse(verification_uri, PLACE)?;
+    let page = parse(&page, PLACE)?;
     require_protected(&page, PLACE)?;
-    let complete = codes.verification_uri_complete.as_str().and_then(|uri| parse(uri, PLACE).ok());
+    let complete = either(&codes.verification_uri_complete, &codes.verification_url_complete);
+    let complete = complete.and_then(|uri| parse(&uri, PLACE).ok());
     let complete = complete.filter(|uri| require_protected(uri, PLACE).is_ok() && uri.origin() == page.origin());
     Ok(PendingDevice {
         device_code,

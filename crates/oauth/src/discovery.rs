@@ -67,6 +67,11 @@ async fn fetch(http: &Http, provider: &Provider, now: UnixMillis) -> Result<Meta
             found => found,
         },
     };
+    // Where tokens are to be had is all that a client needs to ask in its own name, and such services seldom say more.
+    let names_no_person = provider.protocol == Protocol::Oauth2 && provider.endpoints.token.is_some();
+    if answer.status == http::StatusCode::NOT_FOUND && names_no_person && provider.metadata_url.is_none() {
+        return Document::default().metadata(&issuer, &issuer, provider);
+    }
     if !answer.status.is_success() {
         return Err(refused(&answer, &url, provider, now));
     }

@@ -12,9 +12,10 @@ use crate::{
     callback::{Address, Expectation},
     discovery::metadata_in,
     http::Answer,
-    id_token::{self, Expected, Fault, Occasion, Signature},
+    id_token::{self, Expected, Fault, Occasion},
     keys::keys_in,
     oauth_error::Carried,
+    signed::Signature,
     token_answer::{Arrival, TokenAnswer},
 };
 

@@ -186,9 +186,10 @@ impl Document {
             |name: &str, value: &Value| endpoint(name, value.as_str().map(str::to_owned)).unwrap_or_default();
         let by_device = optional("device_authorization_endpoint", &document.device_authorization_endpoint);
         Ok(Metadata {
-            // A device has no browser to send there.
+            // A device has no browser to send there, and a client that asks in its own name nobody.
             authorization_endpoint: match (&by_device, document.authorization_endpoint) {
                 (Some(_), None) => None,
+                (None, None) if provider.protocol == Protocol::Oauth2 => None,
                 (_, value) => required("authorization_endpoint", value).map(Some)?,
             },
             token_endpoint: required("token_endpoint", document.token_endpoint)?,

@@ -66,7 +66,11 @@ pub(crate) fn kind_of(code: &str) -> Option<FailureKind> {
 
 /// The sentence for an error code, with the provider's own words quoted after it.
 pub(crate) fn sentence(host: &str, kind: FailureKind, error: &OAuthError, secrets: &[&str]) -> String {
-    let plain = match kind {
+    quoting(host, plain(kind), error, secrets)
+}
+
+const fn plain(kind: FailureKind) -> &'static str {
+    match kind {
         FailureKind::InvalidGrant => "no longer accepts this sign-in",
         FailureKind::InvalidClient => "refuses this client; check its client ID, secret and authentication method",
         FailureKind::InvalidScope => "does not grant the scopes that were asked for",
@@ -74,10 +78,11 @@ pub(crate) fn sentence(host: &str, kind: FailureKind, error: &OAuthError, secret
         FailureKind::InteractionRequired => "wants you to sign in again",
         FailureKind::ServerError => "cannot serve now",
         FailureKind::RateLimited => "asks to slow down",
-        // It was given the one that it named, or named none.
-        _ if error.error == dpop::USE_NONCE => "asks for a nonce and takes none",
         _ => "refused the request",
-    };
+    }
+}
+
+fn quoting(host: &str, plain: &str, error: &OAuthError, secrets: &[&str]) -> String {
     let code = displayable(&without(secrets, &error.error), CODE_CHARS);
     match error.error_description.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         Some(description) => {
@@ -114,7 +119,16 @@ impl Answer {
                     None if refresh && error.error == "invalid_request" => FailureKind::InvalidGrant,
                     None => FailureKind::OAuthError,
                 };
-                failure(kind, sentence(host, kind, &error, &self.carried()))
+                let plain = match kind {
+                    // There was no sign-in that could have ended.
+                    FailureKind::InvalidGrant if carried == Carried::NoToken => {
+                        "does not accept what it was asked with"
+                    }
+                    // It was given the one that it named, or named none.
+                    _ if error.error == dpop::USE_NONCE => "asks for a nonce and takes none",
+                    kind => plain(kind),
+                };
+                failure(kind, quoting(host, plain, &error, &self.carried()))
             }
             (None, 400) if refresh && self.text().trim_ascii().is_empty() => failure(
                 FailureKind::InvalidGrant,

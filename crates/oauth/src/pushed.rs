@@ -1,7 +1,7 @@
 //! Pushed authorization requests ([RFC 9126](https://www.rfc-editor.org/rfc/rfc9126)): what is asked for goes to the provider
 //! directly and proved, and the browser carries nothing but a reference to it.
 
-use holdfast_model::{FailureKind, ProviderFailure};
+use holdfast_model::{ClientAuthentication, FailureKind, ProviderFailure};
 use serde::Deserialize;
 use url::Url;
 
@@ -16,6 +16,8 @@ const PLACE: &str = "authorization";
 /// A reference is opaque, and no longer than what fits into an address everywhere.
 const LONGEST_REFERENCE: usize = 2048;
 
+/// How long the reference lives (`expires_in`) is not read: the browser brings it back at once, and servers that write 0
+/// there, which section 2.2 does not allow, take it all the same. One that is over the provider's own page tells.
 #[derive(Deserialize)]
 struct Pushed {
     request_uri: Option<String>,
@@ -36,7 +38,9 @@ pub(crate) async fn push(
     url: Url,
 ) -> Result<Url, ProviderFailure> {
     let own = authorize_at.query_pairs().count();
-    let pairs: Vec<_> = url.query_pairs().skip(own).filter(|(name, _)| name != "client_id").collect();
+    // Every other proof brings the client ID along. A header does not, and here it is required beside it (section 2.1).
+    let named = backchannel.client.provider.client_authentication != ClientAuthentication::ClientSecretBasic;
+    let pairs: Vec<_> = url.query_pairs().skip(own).filter(|(name, _)| !named || name != "client_id").collect();
     let parameters: Vec<_> = pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
     let form = Form { url: endpoint, place: PLACE, parameters: &parameters, secrets: &[] };
     let answer = backchannel.post_bound(form).await?;

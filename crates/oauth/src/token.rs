@@ -133,6 +133,11 @@ impl Backchannel<'_> {
         answer.json::<IgnoredAny>(url, PLACE, "a token").map_err(ProviderFailure::that_may_have_acted)?;
         let arrival = Arrival { at, provider_clock: answer.date(), status: answer.status.as_u16() };
         let thumbprint = self.proof_key(PLACE)?.map(|key| key.thumbprint());
-        TokenAnswer::read(answer, url)?.into_grant(arrival, grant.carried(), thumbprint.as_deref(), &answer.carried())
+        let tokens = TokenAnswer::read(answer, url)?;
+        let tokens = match grant {
+            Grant::Exchange { requested_type, .. } => tokens.exchanged_for(*requested_type)?,
+            _ => tokens,
+        };
+        tokens.into_grant(arrival, grant.carried(), thumbprint.as_deref(), &answer.carried())
     }
 }

@@ -21,6 +21,11 @@ use crate::{
 /// Token types are short words (`DPoP`, `N_A`); what is longer is not one, and may be a token in the wrong place.
 const TYPE_CHARS: usize = 20;
 
+/// Names of token types (RFC 8693 section 3).
+const TYPE_NAMES: &str = "urn:ietf:params:oauth:token-type:";
+const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
+const JWT_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
+
 /// A token may arrive this much after its end before it counts as over: our own tolerance, in milliseconds.
 const ARRIVAL_SKEW_MS: i64 = 30_000;
 
@@ -45,6 +50,9 @@ pub(crate) struct TokenAnswer {
     id_token: Option<SecretValue>,
     #[serde(default, deserialize_with = "scopes")]
     scope: Option<Vec<String>>,
+    /// What an exchange gave.
+    #[serde(default)]
+    issued_token_type: Value,
 }
 
 /// How the token wants to be presented.
@@ -113,6 +121,28 @@ impl TokenAnswer {
             let detail = format!("{at} answered with JSON that is no token response. Holdfast stored nothing of it.");
             ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail).that_may_have_acted()
         })
+    }
+
+    /// The same, if it is what an exchange asked for ([RFC 8693 section 2.2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.2.1)).
+    /// What is given without having been asked for could be a token that no resource server must see, a refresh token say.
+    /// A JWT and an access token are no contradiction: most access tokens are one.
+    pub fn exchanged_for(mut self, requested: Option<&str>) -> Result<Self, ProviderFailure> {
+        let requested = requested.unwrap_or(ACCESS_TOKEN_TYPE);
+        let issued = self.issued_token_type.as_str().unwrap_or(requested);
+        let alike = |kind: &str| matches!(kind, ACCESS_TOKEN_TYPE | JWT_TYPE);
+        if issued != requested && !(alike(issued) && alike(requested)) {
+            let name = issued.strip_prefix(TYPE_NAMES).filter(|name| name.len() <= TYPE_CHARS);
+            let name = name.map(|name| format!(", \"{}\"", displayable(name, TYPE_CHARS))).unwrap_or_default();
+            let detail = format!(
+                "The provider exchanged the token for another kind than asked for{name}. Holdfast stored nothing."
+            );
+            return Err(ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail).that_may_have_acted());
+        }
+        // So such an answer says that its token is none to be presented at all; whoever asked for it knows what for.
+        if requested != ACCESS_TOKEN_TYPE && self.token_type == TokenType::Other("N_A".into()) {
+            self.token_type = TokenType::Bearer;
+        }
+        Ok(self)
     }
 
     /// Takes what is good enough.

@@ -1,52 +1,107 @@
 //! Asking who an access token belongs to ([OpenID Connect Core section
 //! 5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)).
 
-use holdfast_model::{AccessToken, FailureKind, PersonPointers, ProviderFailure, UnixMillis};
-use http::header::{ACCEPT, AUTHORIZATION};
+use holdfast_model::{
+    AccessToken, FailureKind, PersonPointers, ProviderFailure, UnixMillis,
+    ports::{Client, UserInfo},
+};
+use http::{
+    StatusCode,
+    header::{ACCEPT, AUTHORIZATION, WWW_AUTHENTICATE},
+};
 use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
+    client::OAuthClient,
     dpop::{Call, ProofKey, wanted_nonce},
     http::{Answer, Http, shown},
-    id_token::username_of,
+    id_token::{LONGEST_SUBJECT, username_of},
+    metadata::Metadata,
+    signed::Kind,
+    text::without,
 };
 
-const PLACE: &str = "userinfo";
+pub(crate) const PLACE: &str = "userinfo";
 
-/// In bytes (OpenID Connect Core section 2, `sub`).
-const LONGEST_SUBJECT: usize = 255;
+/// A signed answer. It should name issuer and audience (section 5.3.2), and several providers do not.
+const SIGNED: Kind = Kind { place: PLACE, media_type: "application/jwt", typ: None, names_both: false };
+
+/// Which of them comes the client's registration decides; this is for those that look here.
+const EITHER: &str = "application/json, application/jwt;q=0.9";
 
 /// What never changes of somebody, and what they are called.
 type Person = (String, Option<String>);
 
-/// Subject and name of the person. A signed answer (`application/jwt`) is not read. `key` is the one that the token is bound
-/// to, if it is.
+/// What `endpoint` says of the person to whom `token` belongs, signed or not. A token that is bound to a key goes with a proof.
 ///
 /// # Errors
 /// What keeps the endpoint from saying it.
 pub(crate) async fn ask(
-    http: &Http,
+    oauth: &OAuthClient,
+    client: &Client,
+    metadata: &Metadata,
     endpoint: &Url,
     token: &AccessToken,
-    key: Option<&ProofKey>,
-    person: Option<&PersonPointers>,
-    now: impl Fn() -> UnixMillis,
-) -> Result<Person, ProviderFailure> {
-    let nonce = http.origins.nonce(endpoint);
-    let mut answer = present(http, endpoint, token, key.map(|key| (key, nonce.as_deref())), now()).await?;
-    if let (Some(key), Some(nonce)) = (key, wanted_nonce(&answer, nonce.as_deref())) {
-        answer = present(http, endpoint, token, Some((key, Some(&nonce))), now()).await?;
-    }
+) -> Result<UserInfo, ProviderFailure> {
+    let answer = get(oauth, client, metadata, endpoint, token).await?;
     if !answer.status.is_success() {
-        return Err(answer.status_failure(endpoint, PLACE, now()));
+        return Err(refused(&answer, endpoint).unwrap_or_else(|| answer.status_failure(endpoint, PLACE, oauth.now())));
     }
-    let claims: Value = answer.json(endpoint, PLACE, "claims about a person")?;
-    person_in(&claims, person).ok_or_else(|| {
+    let signed = SIGNED.is(&answer);
+    let claims = if signed {
+        oauth.signed_claims(metadata, &client.provider.client_id, endpoint, &answer, &SIGNED).await?
+    } else {
+        answer.json(endpoint, PLACE, "claims about a person")?
+    };
+    let claims = Value::Object(claims);
+    let (subject, username) = person_in(&claims, client.provider.person.as_ref()).ok_or_else(|| {
         let detail = format!("{} does not say whose account it is. Holdfast stored nothing.", shown(endpoint));
         ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail)
-    })
+    })?;
+    let claims = without(&[token.expose_secret()], &claims.to_string());
+    Ok(UserInfo { subject, username, claims, signed })
+}
+
+/// Asks, and once more where the server wants its nonce in the proof.
+async fn get(
+    oauth: &OAuthClient,
+    client: &Client,
+    metadata: &Metadata,
+    endpoint: &Url,
+    token: &AccessToken,
+) -> Result<Answer, ProviderFailure> {
+    let http = &oauth.http;
+    // Grants are of one kind or the other: a bound one comes with the key that was proved for it.
+    let key = oauth.backchannel(metadata, client).proof_key(PLACE)?;
+    let nonce = http.origins.nonce(endpoint);
+    let bound = key.as_ref().map(|key| (key, nonce.as_deref()));
+    let answer = present(http, endpoint, token, bound, oauth.now()).await?;
+    match (&key, wanted_nonce(&answer, nonce.as_deref())) {
+        (Some(key), Some(nonce)) => present(http, endpoint, token, Some((key, Some(&nonce))), oauth.now()).await,
+        _ => Ok(answer),
+    }
+}
+
+/// What the endpoint has against the token ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+fn refused(answer: &Answer, endpoint: &Url) -> Option<ProviderFailure> {
+    let challenge = |word: &str| {
+        let mut values = answer.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        values.any(|value| value.contains(word))
+    };
+    let at = shown(endpoint);
+    let (kind, detail) = match answer.status {
+        StatusCode::FORBIDDEN if challenge("insufficient_scope") => (
+            FailureKind::InvalidScope,
+            format!("{at} does not name a person to a token with these scopes (status 403)."),
+        ),
+        StatusCode::UNAUTHORIZED => {
+            (FailureKind::AccessTokenRefused, format!("{at} does not accept the access token (status 401)."))
+        }
+        _ => return None,
+    };
+    Some(ProviderFailure::new(kind, PLACE, detail).with_status(answer.status.as_u16()))
 }
 
 /// Presents the token once: with a proof of its key and a nonce (RFC 9449 section 7.1), or as Bearer (RFC 6750 section 2.1).
@@ -61,10 +116,8 @@ async fn present(
         let detail = "The access token cannot be sent to the provider. Holdfast stored nothing.";
         ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail)
     };
-    let mut request = http::Request::get(endpoint.as_str())
-        .header(ACCEPT, "application/json")
-        .body(Vec::new())
-        .map_err(|_| unsendable())?;
+    let mut request =
+        http::Request::get(endpoint.as_str()).header(ACCEPT, EITHER).body(Vec::new()).map_err(|_| unsendable())?;
     if let Some((key, nonce)) = bound {
         let at = http.origins.their_time(endpoint, now);
         let call = Call { method: "GET", url: endpoint, nonce, access_token: Some(token), at };

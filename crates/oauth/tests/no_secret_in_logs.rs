@@ -10,12 +10,15 @@ use std::{
 };
 
 use holdfast_model::{
-    AuthorizationCode, ClientAuthentication, SecretValue, TokenTypeHint,
-    ports::{AuthorizationServer, ProofOfPossession, RedirectReceiver, SignInPage},
+    AccessToken, AuthorizationCode, ClientAuthentication, ClientSecret, IdToken, SecretValue, Target, TokenTypeHint,
+    ports::{
+        Assertion, AuthorizationServer, ClientRegistrar, DirectGrants, Exchange, ProofOfPossession, RedirectReceiver,
+        Registration, SessionEnd, SessionEndRequest, SignInPage, TokenInspector,
+    },
 };
 use holdfast_oauth::LoopbackReceiver;
 use serde_json::json;
-use support::{CODE, REFRESH_TOKEN, World, hostile::Reply, signing::SigningKey, token_answer};
+use support::{CODE, REFRESH_TOKEN, World, client_keys::ClientKey, hostile::Reply, signing::SigningKey, token_answer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -58,7 +61,7 @@ impl log::Log for Captured {
 }
 
 #[tokio::test]
-async fn a_sign_in_a_refresh_and_a_revocation_leave_no_secret_in_the_log() {
+async fn no_request_and_no_answer_leaves_a_secret_in_the_log() {
     let captured = Captured::default();
     log::set_logger(Box::leak(Box::new(captured.clone()))).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
@@ -97,15 +100,108 @@ async fn a_sign_in_a_refresh_and_a_revocation_leave_no_secret_in_the_log() {
     world.server.reply("/token", Reply::of(400, &wanted, br#"{"error":"use_dpop_nonce"}"#));
     world.refresh().await.unwrap_err();
     let proof = world.server.requests("/token").pop().unwrap().headers["dpop"].clone();
+    world.client.dpop_key = None;
+
+    let (device_code, assertions) = every_other_request(world).await;
 
     let text = String::from_utf8_lossy(&captured.0.lock().unwrap()).into_owned();
-    for expected in ["provider answered", "sign_in", "refresh", "revoke", "reqwest::connect", "/token", "left out"] {
+    for expected in [
+        "provider answered",
+        "sign_in",
+        "refresh",
+        "revoke",
+        "reqwest::connect",
+        "/token",
+        "left out",
+        "introspect",
+        "/me",
+        "register",
+        "jwt_bearer",
+        "token_exchange",
+        "/device",
+        "/par",
+        "end_session",
+    ] {
         assert!(text.contains(expected), "the capture works: {expected} in\n{text}");
     }
     let key = key.expose_secret();
-    for secret in ["MARK", &state, &nonce, &verifier, &id_token, &stranger, "Basic ", key, &proof] {
+    for secret in ["MARK", &state, &nonce, &verifier, &id_token, &stranger, &device_code, "Basic ", key, &proof] {
         assert!(!text.contains(secret), "{secret} in the log:\n{text}");
     }
+    assert!(assertions.len() >= 6, "the requests were signed");
+    for assertion in &assertions {
+        assert!(!text.contains(assertion.as_str()), "{assertion} in the log:\n{text}");
+    }
+}
+
+/// Every request that a sign-in with the browser does not need, from a client that signs what it sends. Tells the device code,
+/// and all that was signed.
+async fn every_other_request(mut world: World) -> (String, Vec<String>) {
+    let key = ClientKey::p256();
+    world.client.provider.client_authentication = ClientAuthentication::PrivateKeyJwt;
+    world.client.secret = Some(ClientSecret::new(key.pem.clone()));
+    let world = world.with_every_endpoint();
+    // Above was the metadata without all this.
+    world.oauth.discover(&world.client).await.unwrap();
+    let echo = Reply::json(400, &json!({"error": "x", "error_description": "access-MARK-1d2e initial-MARK"}));
+
+    world.server.reply("/par", Reply::json(201, &json!({"request_uri": "urn:example:request-MARK"})));
+    world.start().await;
+    let (code, page) = ("device-MARK-code", format!("{}/activate", world.server.issuer()));
+    let codes = json!({"device_code": code, "user_code": "user-MARK", "verification_uri": page});
+    world.server.reply("/device", Reply::json(200, &codes));
+    let pending = world.oauth.start_device(&world.client, &[]).await.unwrap();
+    world.server.reply("/token", Reply::json(400, &json!({"error": "slow_down", "error_description": code})));
+    world.oauth.ask_device(&world.client, &pending).await.unwrap();
+
+    let statement = Assertion {
+        key: SecretValue::new(key.pem.clone()),
+        key_id: None,
+        issuer: None,
+        subject: None,
+        audience: None,
+        target: Target::default(),
+    };
+    world.oauth.assert(&world.client, &statement).await.unwrap_err();
+    let exchange = Exchange {
+        subject: SecretValue::new("access-MARK-1d2e".into()),
+        subject_type: "urn:ietf:params:oauth:token-type:access_token".into(),
+        requested_type: None,
+        target: Target::default(),
+    };
+    world.server.reply("/token", echo.clone());
+    world.oauth.exchange(&world.client, &exchange).await.unwrap_err();
+
+    let token = SecretValue::new("access-MARK-1d2e".into());
+    world.server.reply("/introspect", Reply::json(200, &json!({"active": true, "jti": "access-MARK-1d2e"})));
+    world.oauth.introspect(&world.client, &token, TokenTypeHint::AccessToken).await.unwrap();
+    world.server.reply("/introspect", echo.clone());
+    world.oauth.introspect(&world.client, &token, TokenTypeHint::AccessToken).await.unwrap_err();
+    let access = AccessToken::new("access-MARK-1d2e".into());
+    world.server.reply("/me", Reply::json(200, &json!({"sub": "person-MARK"})));
+    world.oauth.userinfo(&world.client, &access, "").await.unwrap();
+    let request = SessionEndRequest { id_token: Some(IdToken::new("id-MARK".into())), ..SessionEndRequest::default() };
+    world.oauth.end_session_url(&world.client, &request).await.unwrap();
+
+    let asked = Registration {
+        client_name: "Holdfast".into(),
+        redirect_uris: Vec::new(),
+        client_authentication: ClientAuthentication::ClientSecretPost,
+        grant_types: Vec::new(),
+        scopes: Vec::new(),
+        initial_access_token: Some(SecretValue::new("initial-MARK".into())),
+    };
+    world.server.reply("/register", Reply::json(201, &json!({"client_id": "c", "client_secret": "secret-MARK"})));
+    world.oauth.register(&world.client.provider, &asked).await.unwrap();
+    world.server.reply("/register", echo);
+    world.oauth.register(&world.client.provider, &asked).await.unwrap_err();
+
+    let forms = ["/par", "/device", "/token", "/introspect"].map(|path| world.server.requests(path));
+    let signed = forms.iter().flatten().flat_map(|request| {
+        let form = request.form();
+        ["client_assertion", "assertion"].map(|name| form.get(name).cloned())
+    });
+    (code.to_owned(), signed.flatten().collect())
 }
 
 /// The code comes in the way it really does.

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+pub mod client_keys;
 pub mod hostile;
 pub mod signing;
 
@@ -72,6 +73,24 @@ impl World {
         self.client.provider.client_authentication = how;
         self.client.secret = Some(ClientSecret::new(secret.into()));
         self
+    }
+
+    /// The metadata says this as well.
+    pub fn that_says(self, members: Value) -> Self {
+        let document = changed(metadata(&self.server.issuer()), members);
+        self.server.reply("/.well-known/openid-configuration", Reply::json(200, &document));
+        self
+    }
+
+    /// The metadata names an endpoint for everything.
+    pub fn with_every_endpoint(self) -> Self {
+        let at = |path: &str| format!("{}/{path}", self.server.issuer());
+        let members = json!({
+            "pushed_authorization_request_endpoint": at("par"), "device_authorization_endpoint": at("device"),
+            "introspection_endpoint": at("introspect"), "userinfo_endpoint": at("me"),
+            "end_session_endpoint": at("logout"), "registration_endpoint": at("register"),
+        });
+        self.that_says(members)
     }
 
     pub async fn start(&self) -> PendingAuthorization {
