@@ -163,10 +163,10 @@ pub async fn start_sign_in(agent: State<'_, Agent>, request: StartSignIn) -> Ans
     .await
 }
 
-/// Opens the browser again, and says whether that worked.
+/// Opens the browser once more, or at the page for the code, and says whether that worked.
 #[tauri::command]
 pub async fn open_sign_in(agent: State<'_, Agent>, id: String) -> Answer<bool> {
-    blocking(agent, move |agent| agent.sign_in(&id).map(|sign_in| open(sign_in.authorization_url.as_deref()))).await
+    blocking(agent, move |agent| agent.sign_in(&id).map(|sign_in| open(page_of(&sign_in)))).await
 }
 
 /// Puts the address on the clipboard, and says whether that worked.
@@ -218,6 +218,15 @@ fn from_home(path: &str, home: Option<&Path>) -> String {
     }
 }
 
+/// Where a person finishes a sign-in: the address for the browser here, or the page for the code, with the code in it where
+/// the provider has such a page (RFC 8628 section 3.3.1). It is what the agent says of that sign-in; the window names none.
+fn page_of(sign_in: &SignInView) -> Option<&str> {
+    let device = sign_in.device.as_ref();
+    let complete = device.and_then(|prompt| prompt.verification_uri_complete.as_deref());
+    let plain = device.map(|prompt| prompt.verification_uri.as_str());
+    [sign_in.authorization_url.as_deref(), complete, plain].into_iter().find_map(web_address)
+}
+
 /// Opens the system browser at an address, and says whether that worked.
 fn open(address: Option<&str>) -> bool {
     web_address(address).is_some_and(|url| tauri_plugin_opener::open_url(url, None::<&str>).is_ok())
@@ -249,6 +258,30 @@ mod tests {
             ("https://login.example/\u{1b}", false),
         ] {
             assert_eq!(web_address(Some(url)).is_some(), allowed, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_page_for_a_code_has_the_code_in_it_where_that_is_a_page_for_a_browser() {
+        let sign_in = |authorization_url: Option<&str>, complete: Option<&str>, plain: &str| -> SignInView {
+            serde_json::from_value(serde_json::json!({
+                "id": "s1", "provider": "local", "stage": "waiting",
+                "authorization_url": authorization_url, "redirect_uri": null,
+                "device": {"verification_uri": plain, "verification_uri_complete": complete, "user_code": "WDJB-MJHT"},
+                "started_at": "2026-05-14T13:58:20Z", "expires_at": "2026-05-14T14:08:20Z",
+                "account": null, "label": null, "error": null
+            }))
+            .unwrap()
+        };
+        let (plain, complete) = ("https://id.example/device", "https://id.example/device?user_code=WDJB-MJHT");
+        for (sign_in, page) in [
+            (sign_in(None, Some(complete), plain), Some(complete)),
+            (sign_in(None, None, plain), Some(plain)),
+            (sign_in(None, Some("file:///etc/passwd"), plain), Some(plain)),
+            (sign_in(None, Some("--version"), "tel:+4700000000"), None),
+            (sign_in(Some("https://id.example/auth"), None, plain), Some("https://id.example/auth")),
+        ] {
+            assert_eq!(page_of(&sign_in), page);
         }
     }
 

@@ -8,7 +8,8 @@ use holdfast_wire::{
 };
 
 /// Takes the address for the browser out: the window needs only to know that it waits. The address holds `state` and the
-/// PKCE challenge; opening and copying it is done here.
+/// PKCE challenge; opening and copying it is done here. The code for another device stays: a person has to see it, and
+/// nothing is reached with it alone.
 pub fn redacted_sign_in(mut sign_in: SignInView) -> SignInView {
     sign_in.authorization_url = None;
     sign_in
@@ -159,6 +160,8 @@ impl Mirror {
 pub mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
+    use holdfast_wire::DevicePrompt;
+
     use super::*;
 
     pub fn account(id: &str, state: &str) -> AccountView {
@@ -209,6 +212,17 @@ pub mod tests {
             let text = serde_json::to_string(&redacted(event)).unwrap();
             assert!(text.contains("127.0.0.1:2/callback") && !text.contains("marked"), "{text}");
         }
+    }
+
+    #[test]
+    fn the_code_for_another_device_reaches_the_window_that_shows_it() {
+        let device = DevicePrompt {
+            verification_uri: "https://id.example/device".to_owned(),
+            verification_uri_complete: None,
+            user_code: "WDJB-MJHT".to_owned(),
+        };
+        let sign_in = SignInView { device: Some(device.clone()), redirect_uri: None, ..sign_in("waiting") };
+        assert_eq!(redacted_sign_in(sign_in).device, Some(device));
     }
 
     #[test]

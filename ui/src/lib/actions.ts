@@ -1,5 +1,5 @@
 /* What buttons do: ask the backend, and say in the window how that ended. */
-import { type Backend, type ErrorBody, errorBody, type RemoveDamaged, type SignOutReport } from './backend/backend';
+import { type Backend, type ErrorBody, errorBody, type RemoveDamaged, type SignInView, type SignOutReport } from './backend/backend';
 import { check } from './care-words';
 import { clock } from './clock.svelte';
 import { route } from './route.svelte';
@@ -55,10 +55,36 @@ export async function signIn(provider: string, label: string | null = null, scop
   try {
     const { sign_in, browser_opened } = await backend().startSignIn({ provider, label, scopes });
     vault.noteSignIn(sign_in);
-    route.go({ at: 'sign-in', id: sign_in.id, browserOpened: browser_opened });
+    route.go({ at: 'sign-in', id: sign_in.id, label, browserOpened: browser_opened });
   } catch (thrown) {
     sayFailure(thrown);
   }
+}
+
+/**
+ * Goes from the page of one sign-in to a new one: with the browser here, or with a code for another device. The one before is
+ * given up only when the new one has begun; if it was finished or left meanwhile, the new one is. Resolves to `false` when
+ * the provider offers no codes.
+ */
+export async function signInBy(way: 'browser' | 'code', before: SignInView, label: string | null): Promise<boolean> {
+  if (undecided()) return true;
+  try {
+    const started = await backend().startSignIn({ provider: before.provider, label, scopes: [], device: way === 'code' });
+    const { stage } = vault.signIns.get(before.id) ?? before;
+    const here = route.now.at === 'sign-in' && route.now.id === before.id;
+    const { id } = started.sign_in;
+    if (!here || stage === 'exchanging' || stage === 'done') {
+      await backend().cancelSignIn(id);
+      return true;
+    }
+    vault.noteSignIn(started.sign_in);
+    route.go({ at: 'sign-in', id, label, browserOpened: started.browser_opened });
+    if (stage === 'waiting') await backend().cancelSignIn(before.id);
+  } catch (thrown) {
+    if (way === 'code' && errorBody(thrown).code === 'endpoint_missing') return false;
+    sayFailure(thrown);
+  }
+  return true;
 }
 
 export async function lock(): Promise<void> {

@@ -11,7 +11,8 @@ export type Route =
   /** With the profile of a service, or with the issuer of one that has none. */
   | { at: 'add-provider'; issuer: string; profile: ProfileView | null }
   | { at: 'import' }
-  | { at: 'sign-in'; id: string; browserOpened: boolean }
+  /** `label` is what the account is called already, or shall be. */
+  | { at: 'sign-in'; id: string; label: string | null; browserOpened: boolean }
   | { at: 'sign-out-all' }
   /** `check` begins a check; `recovered` says that the recovery code opened the vault. */
   | { at: 'vault'; check?: true; recovered?: true };

@@ -30,6 +30,7 @@ export type { CheckReport } from '../generated/CheckReport';
 export type { CredentialView } from '../generated/CredentialView';
 export type { DamagedRecord } from '../generated/DamagedRecord';
 export type { DamageKind } from '../generated/DamageKind';
+export type { DevicePrompt } from '../generated/DevicePrompt';
 export type { EnterOutcome } from '../generated/EnterOutcome';
 export type { ErrorBody } from '../generated/ErrorBody';
 export type { ErrorCode } from '../generated/ErrorCode';
@@ -114,10 +115,10 @@ export interface Backend {
   openRegistration(profile: string, variables: Record<string, string>): Promise<boolean>;
   addProvider(request: NewProvider): Promise<void>;
 
-  /** Begins a sign-in and opens the system browser. */
-  startSignIn(request: { provider: string; label: string | null; scopes: string[] }): Promise<StartedSignIn>;
-  /** Opens the browser again; resolves to whether that worked. */
-  openSignInAgain(id: string): Promise<boolean>;
+  /** Begins a sign-in and opens the system browser; with `device` it asks for a code for another device instead. */
+  startSignIn(request: { provider: string; label: string | null; scopes: string[]; device?: boolean }): Promise<StartedSignIn>;
+  /** Opens the browser: once more, or at the page for the code. Resolves to whether that worked. */
+  openSignIn(id: string): Promise<boolean>;
   /** Has the desktop write the link to the clipboard; resolves to whether that worked. */
   copySignInLink(id: string): Promise<boolean>;
   cancelSignIn(id: string): Promise<void>;

@@ -3,7 +3,7 @@
  * serves tests and work on the views; production builds leave it out (index.ts).
  */
 import type {
-  AccountView, Backend, BackupReport, ChangeKey, CheckReport, Connection, DraggedFiles, ErrorBody, ErrorCode, Event,
+  AccountView, Backend, BackupReport, ChangeKey, CheckReport, Connection, DevicePrompt, DraggedFiles, ErrorBody, ErrorCode, Event,
   ImportedFile, ImportFile, MakeBackup, NewProvider, ProfileView, ProviderView, RemoveDamaged, RestoreVault, SignInView, SignOutReport,
   Standing, State, Status, UnlockMethod,
 } from './backend';
@@ -38,6 +38,8 @@ export interface MockOptions {
   profiles?: ProfileView[] | ErrorBody;
   connection?: Connection['state'];
   browserOpens?: boolean;
+  /** Whether providers have codes for other devices, and such a page with the code in it. */
+  codes?: 'complete' | 'plain' | 'none';
   /** The agent's clock; the computer's when missing. */
   now?: () => number;
   /** Milliseconds that slow things take; 0 for tests. */
@@ -65,6 +67,9 @@ export class MockBackend implements Backend {
   readonly #now: () => number;
   readonly #pace: number;
   readonly #browserOpens: boolean;
+  readonly #codes: NonNullable<MockOptions['codes']>;
+  /** What sign-ins were asked to be called; their views do not say it before they are done. */
+  readonly #labels = new Map<string, string>();
   #connection: Connection;
   readonly #files: NonNullable<MockOptions['files']>;
   readonly #chosen: string[];
@@ -82,6 +87,7 @@ export class MockBackend implements Backend {
     this.#files = options.files ?? {};
     this.#chosen = options.chosen ?? [];
     this.#browserOpens = options.browserOpens ?? true;
+    this.#codes = options.codes ?? 'complete';
     this.#connection = { state: options.connection ?? 'connected' };
     const state = options.vault ?? 'unlocked';
     this.#vault = {
@@ -94,7 +100,7 @@ export class MockBackend implements Backend {
     this.profiles = options.profiles ?? PROFILES;
   }
 
-  /** For `vite dev`: `?vault=locked&unlock=keyring&problem=keyring_locked&standing=older&damaged&n=300&connection=lost&browser=no`. */
+  /** For `vite dev`: `?vault=locked&unlock=keyring&problem=keyring_locked&standing=older&damaged&n=300&connection=lost&browser=no&codes=none`. */
   static fromAddress(query: URLSearchParams): MockBackend {
     const n = Number(query.get('n') ?? 15);
     const options: MockOptions = {
@@ -102,6 +108,7 @@ export class MockBackend implements Backend {
       accounts: n === 0 ? [] : n <= 15 ? sampleAccounts(Date.now()) : manyAccounts(Date.now(), n),
       connection: (query.get('connection') as Connection['state'] | null) ?? 'connected',
       browserOpens: query.get('browser') !== 'no',
+      codes: (query.get('codes') as MockOptions['codes'] | null) ?? 'complete',
       pace: Number(query.get('pace') ?? 700),
     };
     if (query.has('standing')) Object.assign(options, { standing: query.get('standing'), behindBy: 12 });
@@ -148,18 +155,25 @@ export class MockBackend implements Backend {
     const signIn = this.signIns.get(id);
     if (!signIn) return;
     const of = this.providers.find(({ name }) => name === signIn.provider);
-    const again = [...this.accounts.values()].find(({ label }) => label === signIn.label);
+    const called = this.#labels.get(id);
+    const again = [...this.accounts.values()].find(({ label }) => label === called);
     const account = {
-      ...sketch(this.#now(), { label: signIn.label ?? of?.display_name ?? signIn.provider, provider: signIn.provider, providerName: of?.display_name ?? signIn.provider, issued: 0, renewed: 0, sliding: H, absolute: 8 * H, next: 18 * M, accessEnds: 20 * M }),
+      ...sketch(this.#now(), { label: called ?? of?.display_name ?? signIn.provider, provider: signIn.provider, providerName: of?.display_name ?? signIn.provider, issued: 0, renewed: 0, sliding: H, absolute: 8 * H, next: 18 * M, accessEnds: 20 * M }),
       ...(again ? { id: again.id } : {}),
     };
     this.put(account);
-    this.#signIn({ ...signIn, stage: 'done', authorization_url: null, account: account.id, label: account.label });
+    this.#signIn({ ...signIn, stage: 'done', authorization_url: null, device: null, account: account.id, label: account.label });
   }
 
   failSignIn(id: string, error: ErrorBody, stage: SignInView['stage'] = 'failed'): void {
     const signIn = this.signIns.get(id);
-    if (signIn) this.#signIn({ ...signIn, stage, authorization_url: null, error });
+    if (signIn) this.#signIn({ ...signIn, stage, authorization_url: null, device: null, error });
+  }
+
+  /** The browser came back, or the code was typed. */
+  exchange(id: string): void {
+    const signIn = this.signIns.get(id);
+    if (signIn) this.#signIn({ ...signIn, stage: 'exchanging', authorization_url: null, device: null });
   }
 
   status(): Status {
@@ -332,23 +346,28 @@ export class MockBackend implements Backend {
     this.#send({ type: 'provider_changed', provider: added });
   }
 
-  async startSignIn(request: { provider: string; label: string | null; scopes: string[] }) {
-    this.asked.push(`sign in ${request.provider}${request.label ? ` as ${request.label}` : ''}`);
+  async startSignIn(request: { provider: string; label: string | null; scopes: string[]; device?: boolean }) {
+    this.asked.push(`sign in ${request.provider}${request.label ? ` as ${request.label}` : ''}${request.device ? ' by code' : ''}`);
     const of = this.providers.find(({ name }) => name === request.provider);
     if (!of && ![...this.accounts.values()].some(({ provider: name }) => name === request.provider)) {
       throw failure('provider_not_found', `There is no provider “${request.provider}”.`);
     }
+    if (request.device) {
+      await this.#slowly();
+      if (this.#codes === 'none') throw failure('endpoint_missing', `${of?.issuer ?? 'The provider'} has no device_authorization_endpoint.`);
+    }
     const now = this.#now();
     const signIn: SignInView = {
-      id: `sign-in-${this.signIns.size + 1}`, provider: request.provider, stage: 'waiting', authorization_url: null, device: null,
-      redirect_uri: 'http://127.0.0.1:49213/callback', started_at: iso(now), expires_at: iso(now + 10 * M),
-      account: null, label: request.label, error: null,
+      id: `sign-in-${this.signIns.size + 1}`, provider: request.provider, stage: 'waiting', authorization_url: null,
+      device: request.device ? this.#prompt(of) : null, redirect_uri: request.device ? null : 'http://127.0.0.1:49213/callback',
+      started_at: iso(now), expires_at: iso(now + (request.device ? 15 : 10) * M), account: null, label: null, error: null,
     };
+    if (request.label !== null) this.#labels.set(signIn.id, request.label);
     this.#signIn(signIn);
-    return { sign_in: signIn, browser_opened: this.#browserOpens };
+    return { sign_in: signIn, browser_opened: !request.device && this.#browserOpens };
   }
 
-  async openSignInAgain(id: string): Promise<boolean> {
+  async openSignIn(id: string): Promise<boolean> {
     this.asked.push(`open ${id}`);
     return this.#browserOpens;
   }
@@ -361,7 +380,7 @@ export class MockBackend implements Backend {
   async cancelSignIn(id: string): Promise<void> {
     this.asked.push(`cancel ${id}`);
     const signIn = this.signIns.get(id);
-    if (signIn) this.#signIn({ ...signIn, stage: 'cancelled' });
+    if (signIn) this.#signIn({ ...signIn, stage: 'cancelled', device: null });
   }
 
   async refreshAccount(id: string): Promise<void> {
@@ -457,6 +476,12 @@ export class MockBackend implements Backend {
       access_expires_at: null, window_closes_at: null, absolute_expires_at: null, effective_end: null, limited_by: null,
     });
     return report;
+  }
+
+  #prompt(of: ProviderView | undefined): DevicePrompt {
+    const verification_uri = new URL('/device', of?.issuer ?? 'https://login.example').href;
+    const complete = this.#codes === 'complete' ? `${verification_uri}?user_code=WDJB-MJHT` : null;
+    return { verification_uri, verification_uri_complete: complete, user_code: 'WDJB-MJHT' };
   }
 
   #signIn(signIn: SignInView): void {

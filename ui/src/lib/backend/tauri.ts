@@ -65,7 +65,7 @@ export const tauriBackend: Backend = {
   addProvider: (request) => invoke('add_provider', { request }),
 
   startSignIn: (request) => invoke<StartedSignIn>('start_sign_in', { request }),
-  openSignInAgain: (id) => done(invoke('open_sign_in', { id })),
+  openSignIn: (id) => done(invoke('open_sign_in', { id })),
   copySignInLink: (id) => done(invoke('copy_sign_in_link', { id })),
   cancelSignIn: (id) => invoke('cancel_sign_in', { id }),
 

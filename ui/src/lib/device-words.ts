@@ -1,0 +1,33 @@
+/* Every sentence about signing in by a code on another device. */
+
+export const device = {
+  offer: 'Use a code on another device',
+  offerText: 'Sign in on your phone or another computer, with a short code.',
+  use: 'Use a code',
+  notOffered: (name: string) => `${name} offers no codes for other devices`,
+  notOfferedText: 'No code was made. Sign in with the browser on this computer.',
+  title: (name: string) => `Sign in to ${name} on any device`,
+  scan: 'Scan the picture, or open',
+  open: 'Open',
+  scanRest: 'and type this code there.',
+  picture: 'QR code that opens the page for the code',
+  code: 'Code',
+  copy: 'Copy code',
+  copied: 'Code copied',
+  notCopied: 'The code could not be copied',
+  openHere: 'Open here',
+  notOpened: 'No browser opened',
+  notOpenedText: (page: string) => `Open ${page} yourself, here or on another device.`,
+  waiting: 'Waiting. The code ends in',
+  over: 'The code has ended.',
+  keeping: 'You signed in on the other device. Keeping the account.',
+  foreign: 'Never type a code that somebody else sent you',
+  foreignText: 'Whoever sent it would be signed in as you. Type only the code that you see here.',
+  browser: 'Back to the browser',
+  cancel: 'Cancel',
+  timedOut: {
+    what: 'Nobody typed the code in time.',
+    did: 'Stopped asking the provider, and kept nothing.',
+    you: 'Start again. The code of before does not work any more.',
+  },
+} as const;
