@@ -72,7 +72,7 @@ export function sketch(now: number, of: Sketch): AccountView {
 export const provider = (name: string, display_name: string): ProviderView => ({
   name, display_name, issuer: `https://login.${name}.example`, metadata_url: null, client_id: 'holdfast-desktop',
   client_authentication: 'none', redirect_uri: null, scopes: ['openid', 'offline_access'], refresh_absolute_s: null,
-  refresh_sliding_s: null, access_lifetime_s: null, extra: {}, protocol: 'oidc', person: null, profile: null, origin: 'file',
+  refresh_sliding_s: null, access_lifetime_s: null, extra: {}, protocol: 'oidc', person: null, dpop: false, profile: null, origin: 'file',
   endpoints: {
     authorization: null, token: null, device_authorization: null, revocation: null, introspection: null, userinfo: null, jwks: null,
     end_session: null,
