@@ -335,7 +335,9 @@ async fn token(
     let demand = TokenDemand {
         min_valid_s: request.min_valid_s,
         scopes: request.scope.iter().flat_map(|scope| scope.split_ascii_whitespace()).map(str::to_owned).collect(),
-        audience: request.audience.or(request.resource),
+        narrow: request.narrow,
+        audience: request.audience,
+        resource: request.resource,
     };
     let handed = match shared.engine.token(&account, &demand, &caller).await {
         Ok(handed) => handed,

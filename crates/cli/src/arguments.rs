@@ -309,6 +309,9 @@ pub struct Token {
     /// A scope that it must cover; may be repeated
     #[arg(long = "scope", value_name = "S")]
     pub scopes: Vec<String>,
+    /// With these scopes and no others
+    #[arg(long, requires = "scopes")]
+    pub narrow: bool,
     /// The audience that it must be for
     #[arg(long, value_name = "AUD")]
     pub audience: Option<String>,
@@ -396,6 +399,7 @@ mod tests {
             "holdfast watch --for 5",
             "holdfast token A --min-valid 60 --scope a --audience b --resource https://r.example --json",
             "holdfast dpop-proof A --method POST --url https://r.example/x --nonce n",
+            "holdfast token A --scope a --narrow",
             "holdfast refresh A",
             "holdfast revoke A",
             "holdfast sign-out A",

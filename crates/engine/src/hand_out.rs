@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_model::{AccessToken, Account, AuditAction, AuditEntry, Condition, Credential, UnixMillis};
+use holdfast_model::{
+    AccessToken, Account, AccountId, AuditAction, AuditEntry, Condition, Credential, Target, UnixMillis,
+};
 
 use crate::{
     Caller, Engine, EngineError,
@@ -23,8 +25,28 @@ pub struct TokenDemand {
     pub min_valid_s: u64,
     /// Scopes that it must cover.
     pub scopes: Vec<String>,
-    /// Audience or resource that it must be for.
+    /// Whether it shall cover these scopes and no others.
+    pub narrow: bool,
+    /// Audience that it must be for.
     pub audience: Option<String>,
+    /// Resource that it must be for (RFC 8707).
+    pub resource: Option<String>,
+}
+
+impl TokenDemand {
+    /// What has to be asked for beside the account's own token; empty where that one does.
+    fn target(&self, account: &Account) -> Target {
+        let elsewhere = self.audience.is_some() || self.resource.is_some();
+        let all = account.scopes.iter().all(|scope| self.scopes.contains(scope));
+        if !elsewhere && (!self.narrow || self.scopes.is_empty() || all) {
+            return Target::default();
+        }
+        let mut scopes = self.scopes.clone();
+        // One set of scopes is one token, in whatever order they are named.
+        scopes.sort();
+        scopes.dedup();
+        Target { scopes, audience: self.audience.clone(), resource: self.resource.clone() }
+    }
 }
 
 /// A token and what may be said of it.
@@ -40,7 +62,7 @@ pub struct HandedOut {
 enum Answer {
     Cached(HandedOut),
     Stored(Credential, std::sync::Arc<dyn holdfast_model::ports::VaultStore>),
-    Renew,
+    Renew(AccountId, Target),
 }
 
 impl Engine {
@@ -72,10 +94,7 @@ impl Engine {
                     }
                     // Renewed or signed out while the disk was read: look again.
                 }
-                Answer::Renew => {
-                    let id = self.state().session()?.find(id_or_label)?;
-                    self.renewed(id, Asked::Helper).await?;
-                }
+                Answer::Renew(id, target) => self.renewed(id, Asked::Helper, &target).await?,
             }
         }
         match self.look(id_or_label, demand, true)? {
@@ -84,7 +103,7 @@ impl Engine {
                 let token = AccessToken::from(store.secret(credential.id).await?);
                 Ok(HandedOut { token, credential })
             }
-            Answer::Renew => Err(EngineError::Internal("the token changed three times while it was asked for")),
+            Answer::Renew(..) => Err(EngineError::Internal("the token changed three times while it was asked for")),
         }
     }
 
@@ -93,11 +112,17 @@ impl Engine {
         let state = self.state();
         let session = state.session()?;
         let entry = session.entry(session.find(id_or_label)?)?;
-        granted(&entry.account, demand)?;
+        let target = demand.target(&entry.account);
+        // What another audience grants, only the provider knows.
+        if demand.audience.is_none() && demand.resource.is_none() {
+            granted(&entry.account, demand)?;
+        }
         let asked_ms = i64::try_from(demand.min_valid_s).unwrap_or(i64::MAX).saturating_mul(1000);
-        let Some(access) = &entry.credentials.access else {
+        let targeted = entry.targeted.get(&target).filter(|_| !target.is_empty());
+        let own = entry.credentials.access.as_ref().filter(|_| target.is_empty());
+        let Some(access) = targeted.map(|held| &held.credential).or(own) else {
             usable(&entry.account)?;
-            return Ok(Answer::Renew);
+            return Ok(Answer::Renew(entry.account.id, target));
         };
         let rest = access.lifetime.remaining_ms(now);
         let valid = rest.is_none_or(|rest| rest > 0);
@@ -107,7 +132,8 @@ impl Engine {
             if !matches!(entry.account.condition, Condition::SignedIn | Condition::NeedsSignIn { .. }) {
                 usable(&entry.account)?;
             }
-            return Ok(match &entry.access {
+            let held = targeted.map(|held| &held.memory).or(entry.access.as_ref());
+            return Ok(match held {
                 Some(held) if held.generation == access.generation => {
                     Answer::Cached(HandedOut { token: held.token.clone(), credential: access.clone() })
                 }
@@ -135,7 +161,7 @@ impl Engine {
                 retry_at: trouble.retry_at,
             });
         }
-        Ok(Answer::Renew)
+        Ok(Answer::Renew(entry.account.id, target))
     }
 
     /// Keeps a token in memory that was read from the vault; `false` when it is not the current one any more.
@@ -193,7 +219,9 @@ impl Engine {
             _ => usable(&entry.account)?,
         }
         // A renewal keeps its id, a new sign-in does not.
-        let is_its = entry.credentials.access.as_ref().is_some_and(|access| access.id == credential.id);
+        let own = entry.credentials.access.as_ref();
+        let mut theirs = own.into_iter().chain(entry.targeted.values().map(|held| &held.credential));
+        let is_its = theirs.any(|held| held.id == credential.id);
         if is_its { Ok(()) } else { Err(gone()) }
     }
 }
@@ -201,20 +229,20 @@ impl Engine {
 /// This token in memory, while it is the account's present one.
 fn held<'s>(session: &'s mut Session, credential: &Credential) -> Option<&'s mut InMemory> {
     let entry = session.entry_mut(credential.account).ok()?;
+    if let Some(held) = entry.targeted.values_mut().find(|held| held.credential.id == credential.id) {
+        return Some(&mut held.memory);
+    }
     let is_present = entry.credentials.access.as_ref().is_some_and(|access| access.id == credential.id);
     entry.access.as_mut().filter(|held| is_present && held.generation == credential.generation)
 }
 
 /// Whether the account's token covers what is asked for.
 fn granted(account: &Account, demand: &TokenDemand) -> Result<(), EngineError> {
-    let missing = demand
-        .scopes
-        .iter()
-        .find(|scope| !account.scopes.contains(scope))
-        .map(|scope| format!("the scope {scope}"))
-        .or_else(|| demand.audience.as_ref().map(|audience| format!("the audience or resource {audience}")));
+    let missing = demand.scopes.iter().find(|scope| !account.scopes.contains(scope));
     match missing {
-        Some(what) => Err(EngineError::ScopeNotGranted { label: account.label.clone(), what }),
+        Some(scope) => {
+            Err(EngineError::ScopeNotGranted { label: account.label.clone(), what: format!("the scope {scope}") })
+        }
         None => Ok(()),
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AccountId, AccountOrigin, AuditAction, AuditEntry, Change, Condition, CredentialSet, Disposition, DpopKey,
-    FailureKind, Limit, NeedsSignIn, Provider, ProviderFailure, RefreshToken, Trouble, UnixMillis,
+    AccessToken, Account, AccountId, AccountOrigin, AuditAction, AuditEntry, Change, Condition, Credential,
+    CredentialKind, CredentialSet, Disposition, DpopKey, FailureKind, Limit, NeedsSignIn, Provider, ProviderFailure,
+    RefreshToken, Target, Trouble, UnixMillis, displayable,
     ports::{Client, CredentialWrite, RefreshIntent, VaultError, VaultStore},
     retry_at,
 };
@@ -19,6 +20,9 @@ use crate::{
     session::{Entry, Flight, FlightEnd},
     storing::{STORE_RETRY_MS, StoreTries},
 };
+
+/// How much of a target the log tells, in characters.
+const TARGET_CHARS: usize = 200;
 
 /// Who wants an account renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,9 @@ pub(crate) enum Asked {
 pub(crate) enum Renewal {
     /// It is under way.
     Flight(watch::Receiver<FlightEnd>),
+    /// Another one is, whose access token is for something else; this one departs when it has ended, if it is asked for
+    /// again then. One refresh token serves them all, and it is sent once at a time.
+    Behind(watch::Receiver<FlightEnd>),
     /// It departs when this has ended, if it is asked for again then: see [`Entry::removal`].
     After(CancellationToken),
 }
@@ -47,6 +54,8 @@ struct Departure {
     account: Arc<Account>,
     credentials: Arc<CredentialSet>,
     provider: Provider,
+    /// What the access token shall be for; empty for the account's own.
+    target: Target,
     in_doubt: bool,
     attempts: u32,
     cancelled: CancellationToken,
@@ -69,6 +78,14 @@ enum Landing {
         retry_at: UnixMillis,
         in_doubt: bool,
     },
+    /// A token for a particular target is there, and the refresh token that followed is stored.
+    RenewedFor {
+        credential: Credential,
+        token: AccessToken,
+        writes: Vec<CredentialWrite>,
+    },
+    /// The provider gives none for this target. The account is as it was.
+    NotForThis(ProviderFailure),
     /// The account was signed out or signed in anew while the provider answered: nobody stored these.
     Orphaned {
         writes: Vec<CredentialWrite>,
@@ -83,8 +100,10 @@ impl Landing {
     /// The values that the provider gave.
     fn brought(self) -> Vec<CredentialWrite> {
         match self {
-            Self::Renewed { writes, .. } | Self::Orphaned { writes } => writes,
-            Self::Ended { .. } | Self::Failing { .. } | Self::Overtaken | Self::NotStarted(_) => Vec::new(),
+            Self::Renewed { writes, .. } | Self::RenewedFor { writes, .. } | Self::Orphaned { writes } => writes,
+            Self::NotForThis(_) | Self::Ended { .. } | Self::Failing { .. } | Self::Overtaken | Self::NotStarted(_) => {
+                Vec::new()
+            }
         }
     }
 }
@@ -93,14 +112,22 @@ impl Engine {
     /// Renews an account now, whatever its plan, and returns when that is done.
     pub async fn renew(&self, id_or_label: &str, _caller: &Caller) -> Result<(), EngineError> {
         let id = self.state().session()?.find(id_or_label)?;
-        self.renewed(id, Asked::Person).await
+        self.renewed(id, Asked::Person, &Target::default()).await
     }
 
     /// Waits for the renewal of an account that is under way, or for a new one.
-    pub(crate) async fn renewed(&self, id: AccountId, asked: Asked) -> Result<(), EngineError> {
+    pub(crate) async fn renewed(&self, id: AccountId, asked: Asked, target: &Target) -> Result<(), EngineError> {
         loop {
-            match self.join_or_start(id, asked)? {
+            match self.join_or_start(id, asked, target)? {
                 Renewal::Flight(flight) => return self.or_closed(wait_for(flight)).await,
+                Renewal::Behind(flight) => {
+                    // However it ends: whether this one can depart then is looked at anew.
+                    let over = async {
+                        let _ = wait_for(flight).await;
+                        Ok::<_, EngineError>(())
+                    };
+                    self.or_closed(over).await?;
+                }
                 Renewal::After(removal) => {
                     let over = async {
                         removal.cancelled().await;
@@ -113,12 +140,13 @@ impl Engine {
     }
 
     /// The renewal of an account that is under way, or a new one where nothing keeps it from departing.
-    pub(crate) fn join_or_start(&self, id: AccountId, asked: Asked) -> Result<Renewal, EngineError> {
+    pub(crate) fn join_or_start(&self, id: AccountId, asked: Asked, target: &Target) -> Result<Renewal, EngineError> {
         let now = self.now();
         let mut state = self.state();
         let entry = state.session()?.entry(id)?;
         if let Some(flight) = &entry.flight {
-            return Ok(Renewal::Flight(flight.end.clone()));
+            let (same, end) = (flight.target == *target, flight.end.clone());
+            return Ok(if same || flight.unstored { Renewal::Flight(end) } else { Renewal::Behind(end) });
         }
         if let Some(removal) = entry.removal.as_ref().filter(|removal| !removal.is_cancelled()) {
             return Ok(Renewal::After(removal.clone()));
@@ -172,13 +200,15 @@ impl Engine {
             account: entry.account.clone(),
             credentials: entry.credentials.clone(),
             provider,
+            target: target.clone(),
             in_doubt: entry.in_doubt,
             attempts: entry.trouble.as_ref().map_or(0, |trouble| trouble.attempts),
             cancelled,
             audit,
             waiting,
         };
-        entry.flight = Some(Flight { number: departure.number, end: end.clone(), unstored: false });
+        entry.flight =
+            Some(Flight { number: departure.number, end: end.clone(), target: target.clone(), unstored: false });
         session.replan(id, now, self.next_revision());
         let attempt = departure.attempts.saturating_add(1);
         let span = info_span!("refresh", account = %id, provider = %departure.provider.name, attempt);
@@ -224,7 +254,13 @@ impl Engine {
             Err(error) => return Landing::NotStarted(error.into()),
         };
         let answer = tokio::select! {
-            answer = self.shared.ports.source.next(&client, &flight.account, &flight.credentials, &token) => answer,
+            answer = self.shared.ports.source.next(
+                &client,
+                &flight.account,
+                &flight.credentials,
+                &token,
+                &flight.target,
+            ) => answer,
             // The journal line stays: after the next unlock the account is in doubt, and says so.
             () = flight.cancelled.cancelled() => return Landing::Overtaken,
         };
@@ -239,14 +275,20 @@ impl Engine {
     /// the vault is being closed. What is not stored then dies with the session; its journal line says so afterwards.
     async fn keep(&self, flight: &Departure, intent: &RefreshIntent, writes: Vec<CredentialWrite>) -> Landing {
         let mut account = Account::clone(&flight.account);
-        if let Some(access) = writes.first() {
+        let (writes, targeted) = if flight.target.is_empty() { (writes, None) } else { without_token(writes) };
+        if let Some(access) = writes.first().filter(|_| flight.target.is_empty()) {
             account.scopes.clone_from(&access.credential.scopes);
         }
         let mut tries = StoreTries::new(self, &flight.cancelled);
         loop {
             let copy = writes.iter().map(copy_of).collect();
             match flight.store.commit_refresh(intent, &account, copy).await {
-                Ok(()) => return Landing::Renewed { scopes: account.scopes, writes },
+                Ok(()) => {
+                    return match targeted {
+                        Some((credential, token)) => Landing::RenewedFor { credential, token, writes },
+                        None => Landing::Renewed { scopes: account.scopes, writes },
+                    };
+                }
                 Err(VaultError::StaleGeneration | VaultError::NotFound) => {
                     return Landing::Orphaned { writes };
                 }
@@ -267,6 +309,13 @@ impl Engine {
     async fn refused(&self, flight: &Departure, intent: &RefreshIntent, failure: ProviderFailure) -> Landing {
         warn!(kind = ?failure.kind, status = failure.status, "renewal failed");
         let now = self.now();
+        if !flight.target.is_empty() && is_about_the_target(&failure) {
+            // The provider answered, and the token was not spent.
+            if let Err(error) = flight.store.end_refresh(intent, &flight.account).await {
+                warn!(%error, "the journal keeps a renewal that the provider answered");
+            }
+            return Landing::NotForThis(failure);
+        }
         match failure.disposition() {
             Disposition::NeedsSignIn(reason) => {
                 let over = flight.credentials.refresh.as_ref().filter(|refresh| refresh.lifetime.is_over(now));
@@ -315,7 +364,11 @@ impl Engine {
                 info!("renewed");
                 line(AuditAction::Renewed, None);
             }
-            Landing::Ended { failure, .. } | Landing::Failing { failure, .. } => {
+            Landing::RenewedFor { .. } => {
+                info!("renewed for a target");
+                line(AuditAction::Renewed, Some(in_words(&flight.target)));
+            }
+            Landing::NotForThis(failure) | Landing::Ended { failure, .. } | Landing::Failing { failure, .. } => {
                 line(AuditAction::RenewalFailed, Some(failure.detail.clone()));
             }
             Landing::Orphaned { .. } | Landing::Overtaken | Landing::NotStarted(_) => {}
@@ -327,7 +380,8 @@ impl Engine {
             let session = state.session.as_mut().filter(|session| session.serial == flight.session);
             let Some(session) = session else {
                 // What was stored before the vault closed is there after the next unlock.
-                let end = if matches!(landing, Landing::Renewed { .. }) { Ok(()) } else { Err(gone) };
+                let stored = matches!(landing, Landing::Renewed { .. } | Landing::RenewedFor { .. });
+                let end = if stored { Ok(()) } else { Err(gone) };
                 return (end, Vec::new());
             };
             let entry = match session.entry_mut(id) {
@@ -360,6 +414,25 @@ impl Engine {
                     let over = entry.credentials.access.as_ref().is_some_and(|access| access.lifetime.is_over(now));
                     if over { Err(entry.arrived_over(now, attempts)) } else { Ok(()) }
                 }
+                Landing::RenewedFor { writes, .. } if entry.account.condition != Condition::SignedIn => {
+                    orphans = writes.iter().map(copy_of).collect();
+                    for write in writes {
+                        Arc::make_mut(&mut entry.credentials).insert(write.credential);
+                    }
+                    usable(&entry.account)
+                }
+                Landing::RenewedFor { credential, token, writes } => {
+                    for write in writes {
+                        Arc::make_mut(&mut entry.credentials).insert(write.credential);
+                    }
+                    // The refresh token serves: what went wrong before is over. The account's own access token is as it was.
+                    let access = entry.access.take();
+                    entry.forget_troubles();
+                    entry.access = access;
+                    entry.keep_targeted(flight.target.clone(), credential, token);
+                    Ok(())
+                }
+                Landing::NotForThis(failure) => Err(failure.into()),
                 Landing::Ended { condition, failure } => {
                     if entry.account.condition == Condition::SignedIn {
                         Arc::make_mut(&mut entry.account).condition = condition;
@@ -521,6 +594,33 @@ pub(crate) fn usable(account: &Account) -> Result<(), EngineError> {
         Condition::Revoked { .. } => Err(EngineError::Revoked { label, provider, entered }),
         Condition::SignedOut { .. } => Err(EngineError::SignedOut { label, provider, entered }),
     }
+}
+
+/// The token for a target, apart from what is stored.
+fn without_token(writes: Vec<CredentialWrite>) -> (Vec<CredentialWrite>, Option<(Credential, AccessToken)>) {
+    let mut token = None;
+    let mut others = Vec::new();
+    for write in writes {
+        match (write.credential.kind, write.value) {
+            (CredentialKind::AccessToken, Some(value)) => token = Some((write.credential, value.into())),
+            (_, value) => others.push(CredentialWrite { credential: write.credential, value }),
+        }
+    }
+    (others, token)
+}
+
+/// Whether the provider refuses what was asked for, and not the account. It says so in words of RFC 6749 section 5.2, RFC 8707
+/// section 2 (`invalid_target`) and of its own.
+const fn is_about_the_target(failure: &ProviderFailure) -> bool {
+    matches!(failure.kind, FailureKind::InvalidScope | FailureKind::OAuthError | FailureKind::AccessDenied)
+}
+
+/// What a token is for, for the log: names and addresses that a helper gave, and no secret.
+fn in_words(target: &Target) -> String {
+    let parts =
+        [target.scope(), target.audience.clone().unwrap_or_default(), target.resource.clone().unwrap_or_default()];
+    let words = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" for ");
+    displayable(&words, TARGET_CHARS)
 }
 
 fn copy_of(write: &CredentialWrite) -> CredentialWrite {

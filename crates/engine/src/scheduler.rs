@@ -3,7 +3,7 @@
 //! The timer is a hint: after every wake the clock is asked again, because the machine may have slept or the
 //! clock may have been set. So the scheduler never sleeps longer than half a minute.
 
-use holdfast_model::{Action, Change, UnixMillis};
+use holdfast_model::{Action, Change, Target, UnixMillis};
 use tracing::debug;
 
 use crate::{Engine, renewal::Asked};
@@ -51,7 +51,7 @@ impl Engine {
         for (id, action) in due {
             match action {
                 Action::Renew => {
-                    if let Err(error) = self.join_or_start(id, Asked::Plan) {
+                    if let Err(error) = self.join_or_start(id, Asked::Plan, &Target::default()) {
                         debug!(account = %id, %error, "a due renewal did not start");
                         self.replan(id);
                         self.announce(Change::Account(id));

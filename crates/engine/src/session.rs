@@ -7,13 +7,18 @@ use std::{
 
 use holdfast_model::{
     AccessToken, Account, AccountId, Action, Change, Condition, Credential, CredentialId, CredentialSet, FailureKind,
-    NeedsSignIn, Plan, Provider, ProviderName, Revocation, RevocationId, State, Trouble, UnixMillis, look_alike, plan,
+    NeedsSignIn, Plan, Provider, ProviderName, Revocation, RevocationId, State, Target, Trouble, UnixMillis,
+    look_alike, plan,
     ports::{RefreshIntent, Standing, UnlockMethod, VaultContents, VaultStore},
 };
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{EngineError, audit::Log, whose_account::taken};
+
+/// Targets of one account whose tokens are kept. Helpers ask for a handful; who asks for one after another takes no more
+/// memory than this.
+const TARGETS_MAX: usize = 32;
 
 /// How a renewal ended; `None` while it runs.
 pub(crate) type FlightEnd = Option<Result<(), EngineError>>;
@@ -52,6 +57,8 @@ pub(crate) struct Flight {
     /// Tells it from every other renewal: only this one may land here.
     pub number: u64,
     pub end: watch::Receiver<FlightEnd>,
+    /// What its access token is for; empty for the account's own.
+    pub target: Target,
     /// The provider has answered, and the vault does not take the answer: nothing is being asked any more, and the
     /// account shows what is wrong instead.
     pub unstored: bool,
@@ -63,6 +70,12 @@ pub(crate) struct InMemory {
     pub token: AccessToken,
     /// Programs that have it, as the audit log on the disk says.
     pub had_by: BTreeSet<String>,
+}
+
+/// An access token beside the account's own.
+pub(crate) struct Targeted {
+    pub credential: Credential,
+    pub memory: InMemory,
 }
 
 /// What the accounts were at one instant: what is another one since has changed since.
@@ -83,6 +96,8 @@ pub(crate) struct Entry {
     pub removal: Option<CancellationToken>,
     /// The access token of the present generation, once somebody asked for it.
     pub access: Option<InMemory>,
+    /// Tokens for particular targets. They are kept nowhere else: another one is a renewal away.
+    pub targeted: BTreeMap<Target, Targeted>,
     /// A renewal whose reply was lost: the next refusal means that, and not that the provider ended it.
     pub in_doubt: bool,
     /// It has more credentials than these: one of them is damaged.
@@ -319,6 +334,7 @@ impl Entry {
             flight: None,
             removal: None,
             access: None,
+            targeted: BTreeMap::new(),
             in_doubt: false,
             incomplete: false,
             planned: None,
@@ -374,5 +390,16 @@ impl Entry {
         self.failure = None;
         self.in_doubt = false;
         self.access = None;
+    }
+
+    /// Keeps a token for a particular target in memory; of many, the one that ends first goes.
+    pub fn keep_targeted(&mut self, target: Target, credential: Credential, token: AccessToken) {
+        if self.targeted.len() >= TARGETS_MAX && !self.targeted.contains_key(&target) {
+            let end = |held: &Targeted| held.credential.lifetime.effective_end().unwrap_or(UnixMillis::MAX);
+            let first = self.targeted.iter().min_by_key(|(_, held)| end(held)).map(|(target, _)| target.clone());
+            first.and_then(|first| self.targeted.remove(&first));
+        }
+        let memory = InMemory { generation: credential.generation, token, had_by: BTreeSet::new() };
+        self.targeted.insert(target, Targeted { credential, memory });
     }
 }

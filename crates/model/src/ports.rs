@@ -276,12 +276,15 @@ pub trait ProofOfPossession: Send + Sync {
 pub trait CredentialSource: Send + Sync {
     /// Asks for the next values and tells what to write. Nothing is stored yet, and a failure has changed nothing
     /// here; whether the provider spent the refresh token all the same, only its next answer tells.
+    ///
+    /// With a `target` the access token is one beside the account's own, which is left as it is.
     async fn next(
         &self,
         client: &Client,
         account: &Account,
         set: &CredentialSet,
         refresh_token: &RefreshToken,
+        target: &Target,
     ) -> Result<Vec<CredentialWrite>, ProviderFailure>;
 }
 

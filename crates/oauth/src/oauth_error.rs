@@ -33,6 +33,8 @@ fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 pub(crate) enum Carried {
     AuthorizationCode,
     RefreshToken,
+    /// A refresh token, and what its access token shall be good for: what is refused may be that.
+    TargetedRefresh,
     DeviceCode,
     TokenToRevoke,
     /// Nothing that could be spent.

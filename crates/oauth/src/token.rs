@@ -34,10 +34,11 @@ pub(crate) enum Grant<'a> {
 }
 
 impl Grant<'_> {
-    const fn carried(&self) -> Carried {
+    fn carried(&self) -> Carried {
         match self {
             Self::Code { .. } => Carried::AuthorizationCode,
-            Self::Refresh { .. } => Carried::RefreshToken,
+            Self::Refresh { target, .. } if target.is_empty() => Carried::RefreshToken,
+            Self::Refresh { .. } => Carried::TargetedRefresh,
             Self::Device { .. } => Carried::DeviceCode,
             Self::ClientCredentials { .. } | Self::Exchange { .. } | Self::Assertion { .. } => Carried::NoToken,
         }

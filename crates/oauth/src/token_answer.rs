@@ -205,7 +205,9 @@ impl TokenAnswer {
         let life = jwt::unverified_life(access_token.expose_secret());
         let clock = arrival.provider_clock.or(self.expires_in.is_none().then_some(arrival.at));
         let over = life.zip(clock).is_some_and(|(life, clock)| life.exp.plus_millis(ARRIVAL_SKEW_MS) < clock);
-        if over && !(carried == Carried::RefreshToken && self.refresh_token.is_some()) {
+        if over
+            && !(matches!(carried, Carried::RefreshToken | Carried::TargetedRefresh) && self.refresh_token.is_some())
+        {
             let detail =
                 "The new token was over before it arrived. Holdfast did not store it. Check the provider's clock.";
             return fail(FailureKind::ExpiredOnArrival, detail.into());

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use holdfast_model::{
-    Account, CredentialSet, ProviderFailure, RefreshToken, Target, credentials_of,
+    Account, Credential, CredentialKind, CredentialSet, ProviderFailure, RefreshToken, SecretValue, Target, TokenGrant,
+    credentials_of,
     ports::{AuthorizationServer, Client, CredentialSource, CredentialWrite},
 };
 
@@ -28,11 +29,37 @@ impl CredentialSource for AuthorizationCode {
         account: &Account,
         set: &CredentialSet,
         refresh_token: &RefreshToken,
+        target: &Target,
     ) -> Result<Vec<CredentialWrite>, ProviderFailure> {
-        let grant = self.server.refresh(client, refresh_token, &account.subject, &Target::default()).await?;
-        let made = credentials_of(account.id, &client.provider, &account.scopes, Some(set), &grant);
+        let grant = self.server.refresh(client, refresh_token, &account.subject, target).await?;
+        let made = if target.is_empty() {
+            credentials_of(account.id, &client.provider, &account.scopes, Some(set), &grant)
+        } else {
+            beside(account, client, set, &grant, target)
+        };
         Ok(made.into_iter().map(|(credential, value)| CredentialWrite { credential, value }).collect())
     }
+}
+
+/// An access token for `target` beside the account's own, and what became of the refresh token, which still stands for all
+/// that was granted (RFC 6749 section 6). An ID token in such an answer says nothing new.
+fn beside(
+    account: &Account,
+    client: &Client,
+    set: &CredentialSet,
+    grant: &TokenGrant,
+    target: &Target,
+) -> Vec<(Credential, Option<SecretValue>)> {
+    let others = CredentialSet { access: None, id: None, ..set.clone() };
+    let scopes = if target.scopes.is_empty() { &account.scopes } else { &target.scopes };
+    let mut made = credentials_of(account.id, &client.provider, scopes, Some(&others), grant);
+    made.retain(|(credential, _)| credential.kind != CredentialKind::IdToken);
+    for (credential, _) in &mut made {
+        if let (CredentialKind::RefreshToken, Some(refresh)) = (credential.kind, &set.refresh) {
+            credential.scopes.clone_from(&refresh.scopes);
+        }
+    }
+    made
 }
 
 #[cfg(test)]
@@ -127,7 +154,7 @@ mod tests {
     ) -> (CredentialSet, Result<Vec<CredentialWrite>, ProviderFailure>) {
         let (client, account, set) = world();
         let source = AuthorizationCode::new(Arc::new(Scripted(Mutex::new(vec![answer]))));
-        let writes = source.next(&client, &account, &set, &RefreshToken::new("rt-1".into())).await;
+        let writes = source.next(&client, &account, &set, &RefreshToken::new("rt-1".into()), &Target::default()).await;
         (set, writes)
     }
 

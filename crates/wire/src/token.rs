@@ -15,10 +15,14 @@ pub struct TokenRequest {
     /// Scopes that it must cover, separated by spaces.
     #[serde(default)]
     pub scope: Option<String>,
-    /// Audience that it must be for.
+    /// Whether it shall cover these scopes and no others: where the account's own token covers more, the provider is asked for
+    /// a narrower one (RFC 6749 section 6).
+    #[serde(default)]
+    pub narrow: bool,
+    /// Audience that it must be for: the provider is asked for a token for it (`audience`, RFC 8693 section 2.1 and vendors' own).
     #[serde(default)]
     pub audience: Option<String>,
-    /// Resource that it must be for (RFC 8707).
+    /// Resource that it must be for: the provider is asked for a token for it (RFC 8707).
     #[serde(default)]
     pub resource: Option<String>,
 }

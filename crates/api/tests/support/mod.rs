@@ -300,6 +300,7 @@ impl CredentialSource for Nothing {
         _: &Account,
         _: &CredentialSet,
         _: &RefreshToken,
+        _: &Target,
     ) -> Result<Vec<CredentialWrite>, ProviderFailure> {
         offline()
     }

@@ -31,8 +31,13 @@ pub fn show_account(client: &Client, account: &str, json: bool) -> Result<(), Fa
 /// `holdfast token A`
 pub fn token(client: &Client, options: Token, json: bool) -> Result<(), Failure> {
     let scope = (!options.scopes.is_empty()).then(|| options.scopes.join(" "));
-    let request =
-        TokenRequest { min_valid_s: options.min_valid, scope, audience: options.audience, resource: options.resource };
+    let request = TokenRequest {
+        min_valid_s: options.min_valid,
+        scope,
+        narrow: options.narrow,
+        audience: options.audience,
+        resource: options.resource,
+    };
     let reply = client.token(&options.account, &request)?;
     if json {
         let text = serde_json::to_string_pretty(&reply).map(zeroize::Zeroizing::new).map_err(std::io::Error::from)?;

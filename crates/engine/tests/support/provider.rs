@@ -46,6 +46,8 @@ struct Inside {
     device_asked_at: Vec<UnixMillis>,
     /// The key that each exchange and each refresh came with.
     keys_used: Vec<Option<String>>,
+    /// What refreshes asked for that was not the account's own token.
+    targets: Vec<Target>,
     /// As what it was asked last to refresh or to revoke.
     asked_as: Option<Provider>,
 }
@@ -128,6 +130,11 @@ impl FakeProvider {
     /// The key that each exchange and each refresh came with.
     pub fn keys_used(&self) -> Vec<Option<String>> {
         self.inside.lock().unwrap().keys_used.clone()
+    }
+
+    /// What refreshes asked for that was not the account's own token.
+    pub fn targets(&self) -> Vec<Target> {
+        self.inside.lock().unwrap().targets.clone()
     }
 
     /// When a device asked.
@@ -292,7 +299,7 @@ impl AuthorizationServer for FakeProvider {
         client: &Client,
         token: &RefreshToken,
         _: &str,
-        _: &Target,
+        target: &Target,
     ) -> Result<TokenGrant, ProviderFailure> {
         {
             let mut inside = self.inside.lock().unwrap();
@@ -306,6 +313,10 @@ impl AuthorizationServer for FakeProvider {
         if let Some(Says::No(failure)) = says {
             return Err(failure);
         }
+        if target.resource.as_deref() == Some("https://unknown.example") {
+            let refused = "refused the request: \"invalid_target\".";
+            return Err(ProviderFailure::new(FailureKind::OAuthError, "token", refused).with_status(400));
+        }
         let value = token.expose_secret();
         if let Some(family) = inside.spent.get(value).copied() {
             inside.reuses += 1;
@@ -317,7 +328,11 @@ impl AuthorizationServer for FakeProvider {
         };
         inside.valid.remove(value);
         inside.spent.insert(value.to_owned(), family);
-        let grant = self.grant(&mut inside, family);
+        let mut grant = self.grant(&mut inside, family);
+        if !target.is_empty() {
+            inside.targets.push(target.clone());
+            grant.scopes = Some(target.scopes.clone());
+        }
         match says {
             Some(Says::RotatesAndLosesTheReply) => {
                 Err(ProviderFailure::new(FailureKind::TimedOut, "token", "no answer").that_may_have_acted())

@@ -1,0 +1,108 @@
+//! Tokens for a particular audience, resource or set of scopes, beside the account's own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use holdfast_engine::{Caller, EngineError, HandedOut, SignOutKind, TokenDemand};
+use holdfast_model::{FailureKind, State};
+use support::World;
+
+fn resource(uri: &str) -> TokenDemand {
+    TokenDemand { resource: Some(uri.into()), ..TokenDemand::default() }
+}
+
+async fn token(world: &World, account: &str, demand: &TokenDemand) -> HandedOut {
+    world.engine.token(account, demand, &Caller::default()).await.unwrap()
+}
+
+fn value(handed: &HandedOut) -> &str {
+    handed.token.expose_secret()
+}
+
+#[tokio::test]
+async fn a_token_for_a_resource_is_asked_for_once_and_the_accounts_own_stays_as_it_is() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let own = token(&world, &account, &TokenDemand::default()).await;
+    let first = token(&world, &account, &resource("https://api.example")).await;
+    let again = token(&world, &account, &resource("https://api.example")).await;
+    let other = token(&world, &account, &resource("https://other.example")).await;
+    assert_eq!(value(&first), value(&again));
+    assert!(value(&first) != value(&own) && value(&first) != value(&other));
+    assert_eq!(value(&token(&world, &account, &TokenDemand::default()).await), value(&own));
+    let asked: Vec<_> = world.provider.targets().into_iter().map(|target| target.resource.unwrap()).collect();
+    assert_eq!(
+        (asked, world.provider.refreshes()),
+        (vec!["https://api.example".into(), "https://other.example".into()], 2)
+    );
+    // The refresh token that rotated twice is the one that renews the account.
+    world.engine.renew(&account, &Caller::default()).await.unwrap();
+    assert_eq!(world.provider.reuses(), 0);
+}
+
+#[tokio::test]
+async fn scopes_are_narrowed_only_where_that_is_asked_for_and_the_order_of_their_names_does_not_count() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let scopes = world.engine.account(&account).unwrap().account.scopes.clone();
+    let some = |names: &[&str], narrow| TokenDemand {
+        scopes: names.iter().map(|name| (*name).to_owned()).collect(),
+        narrow,
+        ..TokenDemand::default()
+    };
+    token(&world, &account, &some(&["openid"], false)).await;
+    let all: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    token(&world, &account, &some(&all, true)).await;
+    assert_eq!(world.provider.refreshes(), 0, "the account's own token does");
+    let narrowed = token(&world, &account, &some(&["openid"], true)).await;
+    assert_eq!(narrowed.credential.scopes, ["openid"]);
+    token(&world, &account, &some(&["openid", "openid"], true)).await;
+    assert_eq!(world.provider.refreshes(), 1);
+    assert_eq!(world.engine.account(&account).unwrap().account.scopes, scopes, "the account keeps what was granted");
+    let error = world.engine.token(&account, &some(&["admin"], true), &Caller::default()).await.unwrap_err();
+    assert!(matches!(error, EngineError::ScopeNotGranted { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_target_that_the_provider_refuses_is_told_to_who_asked_and_costs_the_account_nothing() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let error =
+        world.engine.token(&account, &resource("https://unknown.example"), &Caller::default()).await.unwrap_err();
+    assert!(matches!(&error, EngineError::Provider(failure) if failure.kind == FailureKind::OAuthError), "{error}");
+    assert_eq!(world.engine.account(&account).unwrap().state, State::Fresh);
+    token(&world, &account, &resource("https://api.example")).await;
+    world.engine.renew(&account, &Caller::default()).await.unwrap();
+    assert_eq!(world.provider.reuses(), 0);
+}
+
+#[tokio::test]
+async fn callers_with_different_targets_wait_for_one_refresh_token_in_turn() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let asked: Vec<_> = (0..20)
+        .map(|n| {
+            let (engine, account) = (world.engine.clone(), account.clone());
+            let demand = resource(&format!("https://api-{}.example", n % 5));
+            tokio::spawn(async move { engine.token(&account, &demand, &Caller::default()).await.map(|_| ()) })
+        })
+        .collect();
+    for asked in asked {
+        asked.await.unwrap().unwrap();
+    }
+    assert_eq!((world.provider.refreshes(), world.provider.reuses()), (5, 0));
+}
+
+#[tokio::test]
+async fn a_token_that_is_over_is_asked_for_again_and_a_sign_out_forgets_it() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let first = token(&world, &account, &resource("https://api.example")).await;
+    world.time.advance_ms(301_000);
+    let second = token(&world, &account, &resource("https://api.example")).await;
+    assert_ne!(value(&first), value(&second));
+    world.engine.sign_out(&account, SignOutKind::SignOut, &Caller::default()).await.unwrap();
+    let error = world.engine.token(&account, &resource("https://api.example"), &Caller::default()).await.unwrap_err();
+    assert!(matches!(error, EngineError::SignedOut { .. }), "{error}");
+}
