@@ -51,6 +51,7 @@ const MAY_EXPOSE: &[(&str, &str)] = &[
     ("crates/oauth/src/session_end.rs", "names the session to end by its ID token"),
     ("crates/oauth/src/token.rs", "sends codes and refresh tokens to the token endpoint"),
     ("crates/oauth/src/userinfo.rs", "asks with an access token whose it is"),
+    ("crates/oauth/src/vendor_revocation.rs", "sends a token, and GitHub's client secret, to where a vendor ends it"),
     ("crates/vault/src/copy.rs", "moves a value into a backup or under a new key"),
     ("crates/vault/src/credentials.rs", "seals a token"),
     ("crates/vault/src/providers.rs", "seals a client secret"),

@@ -18,6 +18,7 @@ mod profiles;
 mod request;
 mod routes;
 mod server;
+mod sign_outs;
 mod views;
 
 pub use files::{Files, ReadFile};

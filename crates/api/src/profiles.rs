@@ -38,7 +38,7 @@ fn profile(profile: &engine::Profile) -> wire::ProfileView {
         name: profile.name.to_string(),
         display_name: profile.display_name.clone(),
         protocol: views::protocol(profile.protocol),
-        unsupported: profile.unsupported.clone(),
+        unsupported: profile.why_unsupported().map(str::to_owned),
         issuer: profile.issuer.clone(),
         register_url: profile.register_url.clone(),
         client_authentication: views::client_authentication(profile.client_authentication),

@@ -25,7 +25,7 @@ use crate::{
     in_parts::Parts,
     limits::{EVENT_READERS_MAX, LOG_MAX, WAIT_MAX_S},
     request::{Body, InPath, InQuery},
-    views,
+    sign_outs, views,
 };
 
 pub(crate) type Reply<T> = Result<Json<T>, ApiError>;
@@ -199,6 +199,8 @@ fn new_provider(request: wire::AddProvider) -> Result<NewProvider, ApiError> {
             end_session: request.endpoints.end_session,
         },
         person: request.person.map(|wire::PersonPointers { subject, username }| PersonPointers { subject, username }),
+        // As the profile knows it.
+        revoking: None,
     };
     Ok(NewProvider { provider: wanted.provider(name, ProviderOrigin::Added)?, secret })
 }
@@ -319,7 +321,7 @@ async fn remove_account(
 ) -> Reply<wire::SignOutReport> {
     let report =
         to_its_end(&shared.engine, move |engine| async move { engine.remove(&account, &caller).await }).await?;
-    Ok(Json(views::sign_out(report, shared.engine.now())))
+    Ok(Json(sign_outs::report(report, shared.engine.now())))
 }
 
 /// An access token that is valid for at least `min_valid_s` seconds.
@@ -401,7 +403,7 @@ async fn revoke(
         engine.sign_out(&account, SignOutKind::Revoke, &caller).await
     })
     .await?;
-    Ok(Json(views::sign_out(report, shared.engine.now())))
+    Ok(Json(sign_outs::report(report, shared.engine.now())))
 }
 
 /// Signs out of one account.
@@ -416,7 +418,7 @@ async fn sign_out(
         engine.sign_out(&account, SignOutKind::SignOut, &caller).await
     })
     .await?;
-    Ok(Json(views::sign_out(report, shared.engine.now())))
+    Ok(Json(sign_outs::report(report, shared.engine.now())))
 }
 
 /// Signs out of every account.
@@ -428,7 +430,7 @@ async fn sign_out_all(
 ) -> Reply<Vec<wire::SignOutReport>> {
     let reports = to_its_end(&shared.engine, move |engine| async move { engine.sign_out_all(&caller).await }).await?;
     let now = shared.engine.now();
-    Ok(Json(reports.into_iter().map(|report| views::sign_out(report, now)).collect()))
+    Ok(Json(reports.into_iter().map(|report| sign_outs::report(report, now)).collect()))
 }
 
 /// Runs an operation that changes something in a task of its own: a client that hangs up must not stop it halfway.

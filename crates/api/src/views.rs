@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_engine::{AccountSnapshot, EngineStatus, LockReason, SignInSnapshot, SignOutReport as Report, TokenEnd};
+use holdfast_engine::{AccountSnapshot, EngineStatus, LockReason, SignInSnapshot};
 use holdfast_model::{
     AccountOrigin, Action, AuditEntry, ClientAuthentication, Condition, Credential, CredentialKind, Limit, NeedsSignIn,
-    Origin, PersonPointers, Protocol, Provider, ProviderOrigin, RevokedBy, SignInState, Source, State, TokenTypeHint,
-    UnixMillis, VaultState,
+    Origin, PersonPointers, Protocol, Provider, ProviderOrigin, RevokedBy, SignInState, Source, State, UnixMillis,
+    VaultState,
     ports::{AuditLine, BackupSummary, CheckReport, Damage, Standing, UnlockMethod, VaultError},
 };
 use holdfast_wire as wire;
@@ -375,81 +375,12 @@ pub fn sign_in(snapshot: SignInSnapshot) -> wire::SignInView {
             verification_uri_complete: prompt.verification_uri_complete,
             user_code: prompt.user_code,
         }),
+        notices: snapshot.notices,
         started_at: instant(snapshot.started_at),
         expires_at: instant(snapshot.expires_at),
         account,
         label: snapshot.label,
         error,
-    }
-}
-
-pub fn sign_out(report: Report, now: UnixMillis) -> wire::SignOutReport {
-    use wire::SignOutOutcome as O;
-    let tokens: Vec<_> = report
-        .tokens
-        .iter()
-        .map(|token| {
-            let (outcome, detail) = match &token.end {
-                TokenEnd::Revoked => (O::Revoked, None),
-                TokenEnd::EndedHereOnly | TokenEnd::OnlyItsPerson => (O::EndedHereOnly, None),
-                TokenEnd::Queued(detail) => (O::Queued, Some(detail.clone())),
-            };
-            wire::RevocationResult { token: token.hint.as_str().to_owned(), outcome, detail }
-        })
-        .collect();
-    let any = |outcome| tokens.iter().any(|token| token.outcome == outcome);
-    let refresh_alive =
-        report.tokens.iter().any(|token| token.hint == TokenTypeHint::RefreshToken && token.end != TokenEnd::Revoked);
-    let outcome = if tokens.is_empty() {
-        O::NothingToRevoke
-    } else if any(O::Queued) {
-        O::Queued
-    } else if refresh_alive || !any(O::Revoked) {
-        O::EndedHereOnly
-    } else if any(O::EndedHereOnly) {
-        // The session is over there; an access token that cannot be revoked lives until its end.
-        O::EndedHereOnly
-    } else {
-        O::Revoked
-    };
-    let still = report
-        .tokens
-        .iter()
-        .filter(|token| token.end != TokenEnd::Revoked)
-        .filter_map(|token| token.expires_at)
-        .filter(|end| *end > now)
-        .max()
-        .map(instant);
-    let until = still.map_or_else(String::new, |end| format!(" What is left there ends by itself at {end:.0}."));
-    let only_you = report.tokens.iter().any(|token| token.end == TokenEnd::OnlyItsPerson);
-    let text = match outcome {
-        O::EndedHereOnly if only_you => {
-            let at = match &report.account.origin {
-                AccountOrigin::Entered { url: Some(url), .. } => format!("End it at {url}"),
-                _ => format!("End it where you made it, at {}", report.account.provider),
-            };
-            format!("Deleted here. It was entered by hand, and only you can end it. {at}, or it works on.{until}")
-        }
-        O::Revoked => "Revoked at the provider. Nothing of it works any more.".to_owned(),
-        O::EndedHereOnly if !refresh_alive => {
-            format!("The session is revoked at the provider; its access token cannot be.{until}")
-        }
-        O::EndedHereOnly => format!(
-            "Ended here only: the provider does not revoke these tokens. Open the provider to end the session there.{until}"
-        ),
-        O::Queued => format!(
-            "Gone here. The provider did not answer; Holdfast keeps the tokens sealed only to revoke them, and tries again.{until}"
-        ),
-        O::NothingToRevoke => "There was nothing to revoke.".to_owned(),
-    };
-    wire::SignOutReport {
-        account: report.account.id.to_string(),
-        label: report.account.label.clone(),
-        provider: report.account.provider.to_string(),
-        outcome,
-        still_valid_until: still,
-        tokens,
-        text,
     }
 }
 

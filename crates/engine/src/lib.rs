@@ -15,10 +15,13 @@ mod care;
 mod dpop;
 mod engine;
 mod error;
+mod give_up;
 mod grace;
 mod hand_out;
 mod import;
 mod import_provider;
+mod landing;
+mod notices;
 mod outbox;
 mod profile;
 mod profiles;
@@ -30,6 +33,7 @@ mod session;
 mod sign_in;
 mod sign_in_device;
 mod sign_out;
+mod sign_out_report;
 mod static_tokens;
 mod storing;
 mod tries;
@@ -51,14 +55,13 @@ pub use holdfast_import::{
     static_tokens::{FieldError, Secret as WrittenSecret, StaticTokensError, Written as WrittenToken},
 };
 pub use import::{ImportOidcAgent, ImportOutcome, ImportReport};
-pub use profile::{
-    Confidence, FactSource, Pkce, Profile, RedirectRule, RevocationCall, RevocationWay, Rotation, Variable,
-};
+pub use profile::{Confidence, FactSource, KnownRevocation, Pkce, Profile, RedirectRule, Rotation, Variable};
 pub use profiles::profiles;
 pub use provider_file::{ProviderFileError, parse_provider_file, scopes_or_default};
 pub use providers::NewProvider;
 pub use sign_in::{DevicePrompt, SignInSnapshot, StartSignIn};
-pub use sign_out::{SignOutKind, SignOutReport, TokenEnd, TokenReport};
+pub use sign_out::SignOutKind;
+pub use sign_out_report::{SignOutReport, TokenEnd, TokenReport};
 pub use static_tokens::{EnteredToken, TokenListFormat};
 pub use unlock::Typed;
 pub use view::{AccountSnapshot, EngineStatus};

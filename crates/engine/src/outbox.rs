@@ -25,25 +25,35 @@ const TRY_MS: i64 = 10_000;
 pub(crate) enum Tried {
     Revoked,
     Impossible,
+    /// Why, in words.
+    Refused(String),
     Queued(ProviderFailure),
 }
 
-/// The outbox rows for these tokens: refresh token first (RFC 7009 section 2.1 lets it take the access tokens along).
-/// ID tokens and keys are not revocable and are left out.
+/// What a provider is told that a token is; `None` for what cannot be revoked.
+pub(crate) const fn hint_of(kind: CredentialKind) -> Option<TokenTypeHint> {
+    match kind {
+        CredentialKind::RefreshToken => Some(TokenTypeHint::RefreshToken),
+        CredentialKind::AccessToken => Some(TokenTypeHint::AccessToken),
+        CredentialKind::IdToken | CredentialKind::DpopKey => None,
+    }
+}
+
+/// The outbox rows for these tokens, in the order in which the provider is asked: those that its way of revocation sends.
 pub(crate) fn revocations(
     provider: &Provider,
     mut tokens: Vec<(Credential, SecretValue)>,
     now: UnixMillis,
 ) -> Vec<(Revocation, SecretValue)> {
+    let way = provider.revoking.way;
+    let held: Vec<_> = tokens.iter().filter_map(|(credential, _)| hint_of(credential.kind)).collect();
+    let sent = way.sent(&held);
     tokens.sort_by_key(|(credential, _)| credential.kind != CredentialKind::RefreshToken);
     tokens
         .into_iter()
+        .filter(|(credential, _)| way.may_be_used_with(&credential.scopes))
         .filter_map(|(credential, value)| {
-            let hint = match credential.kind {
-                CredentialKind::RefreshToken => TokenTypeHint::RefreshToken,
-                CredentialKind::AccessToken => TokenTypeHint::AccessToken,
-                CredentialKind::IdToken | CredentialKind::DpopKey => return None,
-            };
+            let hint = hint_of(credential.kind).filter(|hint| sent.contains(hint))?;
             let revocation = Revocation {
                 id: RevocationId::make(now),
                 account: credential.account,
@@ -57,6 +67,19 @@ pub(crate) fn revocations(
             Some((revocation, value))
         })
         .collect()
+}
+
+/// What the log says of a revocation that ended so.
+fn in_the_log(revocation: &Revocation, tried: &Tried) -> String {
+    let (way, sent) = (revocation.provider.revoking.way, revocation.hint);
+    let ended = [TokenTypeHint::RefreshToken, TokenTypeHint::AccessToken].into_iter();
+    let ended: Vec<_> = ended.filter(|token| way.ends(sent, *token)).map(TokenTypeHint::as_str).collect();
+    let ended = ended.join(" and ");
+    match tried {
+        Tried::Revoked => format!("{ended}: revoked at the provider"),
+        Tried::Refused(why) => format!("{ended}: not revoked at the provider. {why}"),
+        Tried::Impossible | Tried::Queued(_) => format!("{ended}: the provider cannot revoke it"),
+    }
 }
 
 impl Engine {
@@ -129,11 +152,12 @@ impl Engine {
             match answer {
                 Ok(RevocationOutcome::Revoked) => Tried::Revoked,
                 Ok(RevocationOutcome::Impossible) => Tried::Impossible,
+                Ok(RevocationOutcome::Refused(why)) => Tried::Refused(why),
                 Err(failure) => Tried::Queued(failure),
             }
         };
         match &tried {
-            Tried::Revoked | Tried::Impossible => {
+            Tried::Revoked | Tried::Impossible | Tried::Refused(_) => {
                 store.delete_revocation(id).await?;
                 let done = matches!(tried, Tried::Revoked);
                 info!(account = %revocation.account, provider = %revocation.provider.name, done, "revocation ended");
@@ -142,11 +166,7 @@ impl Engine {
                     action: AuditAction::Revoked,
                     account: Some(revocation.account),
                     program: None,
-                    detail: Some(format!(
-                        "{}: {}",
-                        revocation.hint.as_str(),
-                        if done { "revoked at the provider" } else { "the provider cannot revoke it" }
-                    )),
+                    detail: Some(in_the_log(&revocation, &tried)),
                 };
                 audit.put(entry);
             }

@@ -2,10 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_model::{ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName};
+use holdfast_model::{
+    ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, RevocationWay, Revoking,
+};
 use serde::Deserialize;
 
 use crate::{EngineError, providers::check, scopes_or_default};
+
+/// Why a service that takes no redirect of this machine cannot be used.
+const HTTPS_ONLY: &str = "It sends people back to an https address only, and Holdfast waits for them on this computer, where it \
+                          has no certificate.";
 
 /// A service as the file of its profile describes it (docs/providers.md, "Profiles"). Text may hold `{variables}`.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,7 +66,7 @@ pub struct Profile {
     #[serde(default)]
     pub variables: BTreeMap<String, Variable>,
     /// How an account is ended there.
-    pub revocation: Option<RevocationWay>,
+    pub revocation: Option<KnownRevocation>,
     /// Where each fact comes from.
     pub sources: Vec<FactSource>,
 }
@@ -114,36 +120,16 @@ pub struct Variable {
     pub choices: Vec<String>,
 }
 
-/// How an account is ended at a service.
+/// How an account is ended at a service. The address of the call is among the endpoints, or in the metadata.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RevocationWay {
+pub struct KnownRevocation {
     /// The call for it.
-    pub way: RevocationCall,
+    pub way: RevocationWay,
     /// What ends by it, and what stays valid until when, for people.
     pub effect: String,
     /// The page where the person can end it.
     pub user_url: Option<String>,
-}
-
-/// The call that ends an account's tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RevocationCall {
-    /// RFC 7009.
-    Rfc7009,
-    /// GitHub's REST interface for apps.
-    Github,
-    /// Google's endpoint.
-    Google,
-    /// Slack's `auth.revoke`.
-    Slack,
-    /// Microsoft Graph's `revokeSignInSessions`.
-    MicrosoftGraph,
-    /// Dropbox's `token/revoke`.
-    Dropbox,
-    /// There is none.
-    None,
 }
 
 /// Where facts come from.
@@ -171,10 +157,16 @@ pub enum Confidence {
 }
 
 impl Profile {
+    /// Why nobody can sign in there with this version.
+    pub fn why_unsupported(&self) -> Option<&str> {
+        let by_redirect = (self.redirect == Some(RedirectRule::HttpsOnly)).then_some(HTTPS_ONLY);
+        self.unsupported.as_deref().or(by_redirect)
+    }
+
     /// The provider that a client registered there is.
     ///
     /// # Errors
-    /// [`EngineError::ProviderInvalid`] when a variable has no value, one that is none of its choices, or one that makes no address;
+    /// [`EngineError::ProviderInvalid`] when nobody can sign in there with this version; when a variable has no value, one that is none of its choices, or one that makes no address;
     /// or when there is no variable of a name.
     pub fn provider(
         &self,
@@ -182,7 +174,7 @@ impl Profile {
         client_id: &str,
         values: &BTreeMap<String, String>,
     ) -> Result<Provider, EngineError> {
-        if let Some(why) = &self.unsupported {
+        if let Some(why) = self.why_unsupported() {
             return Err(EngineError::ProviderInvalid(format!("{} cannot be added yet: {why}", self.display_name)));
         }
         let values = self.values(values)?;
@@ -212,6 +204,7 @@ impl Profile {
                 end_session: given.end_session.as_ref().map(filled),
             },
             person: self.userinfo.clone(),
+            revoking: self.revocation.as_ref().map(KnownRevocation::revoking).unwrap_or_default(),
             profile: Some(self.name.clone()),
             ..Provider::new(name, filled(&self.issuer), client_id)
         };
@@ -279,6 +272,12 @@ impl Profile {
             values.insert(name.as_str(), value.clone());
         }
         Ok(values)
+    }
+}
+
+impl KnownRevocation {
+    fn revoking(&self) -> Revoking {
+        Revoking { way: self.way, effect: Some(self.effect.clone()), user_url: self.user_url.clone() }
     }
 }
 

@@ -87,6 +87,18 @@ fn a_service_that_is_known_and_not_supported_yet_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_service_that_sends_people_to_https_only_is_refused_with_the_reason() {
+    let text = SERVICE.replace("scopes =", "redirect = \"https_only\"\nscopes =");
+    let service: Profile = toml::from_str(&text).expect("a profile");
+    let values = [("host".to_owned(), "a.example".to_owned())].into();
+    let refused =
+        service.provider("mine".parse().expect("a name"), "client", &values).expect_err("refused").to_string();
+    assert!(refused.contains("cannot be added yet") && refused.contains("https address only"), "{refused}");
+    let yahoo = crate::profiles::find("yahoo").expect("built in");
+    assert!(yahoo.why_unsupported().is_some());
+}
+
+#[test]
 fn a_key_that_is_not_known_is_an_error() {
     assert!(toml::from_str::<Profile>(&SERVICE.replace("scopes", "scope")).is_err());
 }

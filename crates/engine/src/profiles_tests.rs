@@ -63,7 +63,7 @@ fn every_variable_that_is_written_is_declared_and_every_declared_one_is_used() {
 
 #[test]
 fn every_profile_makes_a_provider_of_nothing_but_a_client_id_and_its_variables() {
-    for profile in profiles().iter().filter(|profile| profile.unsupported.is_none()) {
+    for profile in profiles().iter().filter(|profile| profile.why_unsupported().is_none()) {
         let whole = |name: &str| {
             let whole = format!("{{{name}}}");
             profile.issuer == whole || profile.endpoints.iter().any(|(_, address)| address == whole)

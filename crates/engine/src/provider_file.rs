@@ -13,7 +13,8 @@
 use std::collections::BTreeMap;
 
 use holdfast_model::{
-    ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderOrigin, displayable,
+    ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderOrigin, Revoking,
+    displayable,
 };
 use serde::Deserialize;
 
@@ -70,6 +71,7 @@ struct Entry {
     #[serde(default)]
     endpoints: Endpoints,
     userinfo: Option<PersonPointers>,
+    revocation: Option<Revoking>,
 }
 
 /// Reads the text of a provider file; the error names line, column and reason.
@@ -118,6 +120,7 @@ impl Entry {
             protocol: self.protocol,
             endpoints: self.endpoints,
             person: self.userinfo,
+            revoking: self.revocation,
         };
         let by_profile = wanted.profile.is_some() && wanted.client_authentication.is_none();
         let provider = wanted.provider(self.name, ProviderOrigin::File)?;
@@ -223,6 +226,24 @@ mod tests {
             assert!(!error.contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)), "{error:?}");
             assert!(error.len() < 2_000, "{} bytes", error.len());
         }
+    }
+
+    #[test]
+    fn a_file_says_how_tokens_are_revoked_and_where_only_the_person_can() {
+        let way = "[provider.revocation]\nway = \"slack\"\nuser_url = \"https://a.example/apps\"\n";
+        let endpoint = "[provider.endpoints]\nrevocation = \"http://127.0.0.1:4000/end\"\n";
+        let providers = parse_provider_file(&format!("{GOOD}{way}{endpoint}")).expect("valid");
+        assert_eq!(providers[0].revoking.way, holdfast_model::RevocationWay::Slack);
+        assert_eq!(providers[0].revoking.user_url.as_deref(), Some("https://a.example/apps"));
+        let nowhere = parse_provider_file(&format!("{GOOD}{way}")).expect_err("no address").to_string();
+        assert!(nowhere.contains("give the revocation endpoint too"), "{nowhere}");
+        let page = way.replace("https://a.example/apps", "javascript:MARK");
+        let odd = parse_provider_file(&format!("{GOOD}{page}{endpoint}")).expect_err("no page").to_string();
+        assert!(odd.contains("page where a person ends the access") && !odd.contains("MARK"), "{odd}");
+        assert!(
+            parse_provider_file(&format!("{GOOD}[provider.revocation]\nwey = \"slack\"\n")).is_err(),
+            "a misspelt key"
+        );
     }
 
     #[test]

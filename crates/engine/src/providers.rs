@@ -1,8 +1,8 @@
 //! The list of providers: what people add, and what files provide.
 
 use holdfast_model::{
-    Change, ClientAuthentication, ClientSecret, Condition, Provider, ProviderName, ProviderOrigin, displayable,
-    ports::Client,
+    Change, ClientAuthentication, ClientSecret, Condition, Provider, ProviderName, ProviderOrigin, RevocationWay,
+    Revoking, displayable, ports::Client,
 };
 use url::{Host, Url};
 
@@ -10,6 +10,9 @@ use crate::{Engine, EngineError, parse_provider_file};
 
 /// How much of an address an error quotes, in characters: as much as tells it apart.
 const SHOWN_CHARS: usize = 200;
+
+/// The longest sentence about what a revocation ends, in characters: it stands in every report.
+const EFFECT_CHARS: usize = 600;
 
 /// A provider to add, with the secret of its client.
 #[derive(Debug)]
@@ -164,6 +167,7 @@ pub(crate) fn check(provider: &Provider) -> Result<(), EngineError> {
             return wrong(format!("The {what} {shown} is not https although the issuer is."));
         }
     }
+    check_revoking(provider)?;
     if let Some(person) = &provider.person {
         let pointers = [("subject", Some(&person.subject)), ("username", person.username.as_ref())];
         for (what, pointer) in pointers {
@@ -184,6 +188,20 @@ pub(crate) fn check(provider: &Provider) -> Result<(), EngineError> {
         }
     }
     Ok(())
+}
+
+/// How tokens are revoked: a call that no metadata names has its address here, and a page for people is one for a browser.
+fn check_revoking(provider: &Provider) -> Result<(), EngineError> {
+    let wrong = |text: &str| Err(EngineError::ProviderInvalid(text.into()));
+    let Revoking { way, effect, user_url } = &provider.revoking;
+    let needs_address = !way.is_in_metadata() && *way != RevocationWay::None;
+    if needs_address && provider.endpoints.revocation.is_none() {
+        return wrong("This way of revocation needs an address: give the revocation endpoint too.");
+    }
+    if effect.as_ref().is_some_and(|effect| effect.chars().count() > EFFECT_CHARS) {
+        return wrong("What a revocation ends has to be said in a few sentences.");
+    }
+    user_url.as_deref().map_or(Ok(()), |url| checked("page where a person ends the access", url).map(drop))
 }
 
 /// The address, if secrets may go to such a one. What is none is not quoted: something else may have been pasted.

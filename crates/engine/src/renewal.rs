@@ -3,26 +3,23 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    AccessToken, Account, AccountId, AccountOrigin, AuditAction, AuditEntry, Change, Condition, Credential,
-    CredentialKind, CredentialSet, Disposition, DpopKey, FailureKind, Limit, NeedsSignIn, Provider, ProviderFailure,
-    RefreshToken, Target, Trouble, UnixMillis, displayable,
+    AccessToken, Account, AccountId, AccountOrigin, Change, Condition, Credential, CredentialKind, CredentialSet,
+    Disposition, DpopKey, FailureKind, Limit, NeedsSignIn, Provider, ProviderFailure, RefreshToken, Target,
     ports::{Client, CredentialWrite, RefreshIntent, VaultError, VaultStore},
     retry_at,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, info_span, warn};
 
 use crate::{
     Caller, Engine, EngineError,
     audit::Log,
+    landing::Landing,
     outbox::revocations,
-    session::{Entry, Flight, FlightEnd},
+    session::{Flight, FlightEnd},
     storing::{STORE_RETRY_MS, StoreTries},
 };
-
-/// How much of a target the log tells, in characters.
-const TARGET_CHARS: usize = 200;
 
 /// Who wants an account renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,65 +44,20 @@ pub(crate) enum Renewal {
 }
 
 /// What a flight takes along.
-struct Departure {
-    number: u64,
-    session: u64,
-    store: Arc<dyn VaultStore>,
-    account: Arc<Account>,
-    credentials: Arc<CredentialSet>,
-    provider: Provider,
+pub(crate) struct Departure {
+    pub number: u64,
+    pub session: u64,
+    pub store: Arc<dyn VaultStore>,
+    pub account: Arc<Account>,
+    pub credentials: Arc<CredentialSet>,
+    pub provider: Provider,
     /// What the access token shall be for; empty for the account's own.
-    target: Target,
-    in_doubt: bool,
-    attempts: u32,
-    cancelled: CancellationToken,
-    audit: Log,
-    waiting: watch::Sender<FlightEnd>,
-}
-
-/// How a flight ended, for the account in memory.
-enum Landing {
-    Renewed {
-        scopes: Vec<String>,
-        writes: Vec<CredentialWrite>,
-    },
-    Ended {
-        condition: Condition,
-        failure: ProviderFailure,
-    },
-    Failing {
-        failure: ProviderFailure,
-        retry_at: UnixMillis,
-        in_doubt: bool,
-    },
-    /// A token for a particular target is there, and the refresh token that followed is stored.
-    RenewedFor {
-        credential: Credential,
-        token: AccessToken,
-        writes: Vec<CredentialWrite>,
-    },
-    /// The provider gives none for this target. The account is as it was.
-    NotForThis(ProviderFailure),
-    /// The account was signed out or signed in anew while the provider answered: nobody stored these.
-    Orphaned {
-        writes: Vec<CredentialWrite>,
-    },
-    /// The vault was closed while the provider answered.
-    Overtaken,
-    /// The vault did not give what the renewal needs.
-    NotStarted(EngineError),
-}
-
-impl Landing {
-    /// The values that the provider gave.
-    fn brought(self) -> Vec<CredentialWrite> {
-        match self {
-            Self::Renewed { writes, .. } | Self::RenewedFor { writes, .. } | Self::Orphaned { writes } => writes,
-            Self::NotForThis(_) | Self::Ended { .. } | Self::Failing { .. } | Self::Overtaken | Self::NotStarted(_) => {
-                Vec::new()
-            }
-        }
-    }
+    pub target: Target,
+    pub in_doubt: bool,
+    pub attempts: u32,
+    pub cancelled: CancellationToken,
+    pub audit: Log,
+    pub waiting: watch::Sender<FlightEnd>,
 }
 
 impl Engine {
@@ -346,134 +298,6 @@ impl Engine {
         }
     }
 
-    /// Takes the result into memory, announces it, and tells those who wait. Only the renewal that the account still
-    /// waits for may land: one that was overtaken by a sign-out, a new sign-in or a lock changes nothing, and what it
-    /// brought comes back as orphans.
-    fn land(
-        &self,
-        id: AccountId,
-        flight: &Departure,
-        landing: Landing,
-    ) -> (Result<(), EngineError>, Vec<CredentialWrite>) {
-        let now = self.now();
-        let line = |action, detail| {
-            flight.audit.put(AuditEntry { at: now, action, account: Some(id), program: None, detail });
-        };
-        match &landing {
-            Landing::Renewed { .. } => {
-                info!("renewed");
-                line(AuditAction::Renewed, None);
-            }
-            Landing::RenewedFor { .. } => {
-                info!("renewed for a target");
-                line(AuditAction::Renewed, Some(in_words(&flight.target)));
-            }
-            Landing::NotForThis(failure) | Landing::Ended { failure, .. } | Landing::Failing { failure, .. } => {
-                line(AuditAction::RenewalFailed, Some(failure.detail.clone()));
-            }
-            Landing::Orphaned { .. } | Landing::Overtaken | Landing::NotStarted(_) => {}
-        }
-        let mut orphans = Vec::new();
-        let end = {
-            let mut state = self.state();
-            let gone = state.no_session();
-            let session = state.session.as_mut().filter(|session| session.serial == flight.session);
-            let Some(session) = session else {
-                // What was stored before the vault closed is there after the next unlock.
-                let stored = matches!(landing, Landing::Renewed { .. } | Landing::RenewedFor { .. });
-                let end = if stored { Ok(()) } else { Err(gone) };
-                return (end, Vec::new());
-            };
-            let entry = match session.entry_mut(id) {
-                Ok(entry) => entry,
-                Err(error) => return (Err(error), landing.brought()),
-            };
-            if entry.flight.as_ref().map(|current| current.number) != Some(flight.number) {
-                // Whoever waited looks again at what there is now.
-                return (usable(&entry.account), landing.brought());
-            }
-            entry.flight = None;
-            let end = match landing {
-                Landing::Renewed { scopes, writes } if entry.account.condition != Condition::SignedIn => {
-                    // A sign-out is just sealing what it read before this was stored: it deletes the new tokens without
-                    // having queued them. Should it fail, they are what there is.
-                    orphans = writes.iter().map(copy_of).collect();
-                    Arc::make_mut(&mut entry.account).scopes = scopes;
-                    for write in writes {
-                        Arc::make_mut(&mut entry.credentials).insert(write.credential);
-                    }
-                    usable(&entry.account)
-                }
-                Landing::Renewed { scopes, writes } => {
-                    let attempts = entry.trouble.as_ref().map_or(0, |trouble| trouble.attempts);
-                    entry.forget_troubles();
-                    Arc::make_mut(&mut entry.account).scopes = scopes;
-                    for write in writes {
-                        Arc::make_mut(&mut entry.credentials).insert(write.credential);
-                    }
-                    let over = entry.credentials.access.as_ref().is_some_and(|access| access.lifetime.is_over(now));
-                    if over { Err(entry.arrived_over(now, attempts)) } else { Ok(()) }
-                }
-                Landing::RenewedFor { writes, .. } if entry.account.condition != Condition::SignedIn => {
-                    orphans = writes.iter().map(copy_of).collect();
-                    for write in writes {
-                        Arc::make_mut(&mut entry.credentials).insert(write.credential);
-                    }
-                    usable(&entry.account)
-                }
-                Landing::RenewedFor { credential, token, writes } => {
-                    for write in writes {
-                        Arc::make_mut(&mut entry.credentials).insert(write.credential);
-                    }
-                    // The refresh token serves: what went wrong before is over. The account's own access token is as it was.
-                    let access = entry.access.take();
-                    entry.forget_troubles();
-                    entry.access = access;
-                    entry.keep_targeted(flight.target.clone(), credential, token);
-                    Ok(())
-                }
-                Landing::NotForThis(failure) => Err(failure.into()),
-                Landing::Ended { condition, failure } => {
-                    if entry.account.condition == Condition::SignedIn {
-                        Arc::make_mut(&mut entry.account).condition = condition;
-                    }
-                    entry.trouble = None;
-                    entry.failure = Some(failure);
-                    usable(&entry.account)
-                }
-                Landing::Failing { failure, retry_at, in_doubt } => {
-                    entry.fail(failure.clone(), now, Some(retry_at), in_doubt);
-                    Err(EngineError::RenewalFailing { label: entry.account.label.clone(), failure, retry_at })
-                }
-                Landing::Orphaned { writes } => {
-                    orphans = writes;
-                    usable(&entry.account).and_then(|()| Err(entry.out_of_step(now)))
-                }
-                Landing::Overtaken => usable(&entry.account).and_then(|()| Err(entry.out_of_step(now))),
-                Landing::NotStarted(error) => {
-                    let kind = match &error {
-                        EngineError::Vault(vault) if matches!(**vault, VaultError::Damaged { .. }) => {
-                            FailureKind::VaultDamaged
-                        }
-                        _ => FailureKind::VaultFailed,
-                    };
-                    let failure = ProviderFailure::new(
-                        kind,
-                        "vault",
-                        format!("The renewal did not begin, and nothing was sent to the provider: {error}."),
-                    );
-                    entry.fail(failure, now, None, entry.in_doubt);
-                    Err(error)
-                }
-            };
-            session.replan(id, now, self.next_revision());
-            end
-        };
-        self.announce(Change::Account(id));
-        self.shared.replanned.notify_one();
-        (end, orphans)
-    }
-
     /// Tells those who wait, and the faces, that the provider has answered and the vault does not take the answer.
     fn tell_unstored(&self, flight: &Departure, error: &VaultError) {
         let id = flight.account.id;
@@ -530,50 +354,6 @@ impl Engine {
     }
 }
 
-impl Entry {
-    /// Notes a failed renewal, and returns when to try again.
-    fn fail(
-        &mut self,
-        failure: ProviderFailure,
-        now: UnixMillis,
-        at: Option<UnixMillis>,
-        in_doubt: bool,
-    ) -> UnixMillis {
-        let attempts = self.trouble.as_ref().map_or(0, |trouble| trouble.attempts).saturating_add(1);
-        let at = at.unwrap_or_else(|| retry_at(now, &failure, attempts, None, jitter(self.account.id, attempts)));
-        self.trouble = Some(Trouble { failure: failure.kind, detail: failure.detail.clone(), attempts, retry_at: at });
-        self.failure = Some(failure);
-        self.in_doubt = in_doubt;
-        at
-    }
-
-    /// Notes that the vault holds other credentials than the memory: waits before it is tried again.
-    fn out_of_step(&mut self, now: UnixMillis) -> EngineError {
-        let failure = ProviderFailure::new(
-            FailureKind::VaultFailed,
-            "vault",
-            "The vault holds other credentials for this account than expected. Nothing was sent; unlocking again reads them.",
-        );
-        let retry_at = self.fail(failure.clone(), now, None, self.in_doubt);
-        EngineError::RenewalFailing { label: self.account.label.clone(), failure, retry_at }
-    }
-
-    /// Notes a renewal that was stored, and whose access token is over all the same: the next one waits.
-    fn arrived_over(&mut self, now: UnixMillis, attempts: u32) -> EngineError {
-        let failure = ProviderFailure::new(
-            FailureKind::ExpiredOnArrival,
-            "token",
-            "The provider's new access token was over when it arrived. Holdfast stored it and asks again later.",
-        );
-        let next = attempts.saturating_add(1);
-        let at = retry_at(now, &failure, next, None, jitter(self.account.id, next));
-        self.trouble =
-            Some(Trouble { failure: failure.kind, detail: failure.detail.clone(), attempts: next, retry_at: at });
-        self.failure = Some(failure.clone());
-        EngineError::RenewalFailing { label: self.account.label.clone(), failure, retry_at: at }
-    }
-}
-
 /// Waits for a renewal that somebody else may have started.
 pub(crate) async fn wait_for(mut flight: watch::Receiver<FlightEnd>) -> Result<(), EngineError> {
     match flight.wait_for(Option::is_some).await {
@@ -615,21 +395,13 @@ const fn is_about_the_target(failure: &ProviderFailure) -> bool {
     matches!(failure.kind, FailureKind::InvalidScope | FailureKind::OAuthError | FailureKind::AccessDenied)
 }
 
-/// What a token is for, for the log: names and addresses that a helper gave, and no secret.
-fn in_words(target: &Target) -> String {
-    let parts =
-        [target.scope(), target.audience.clone().unwrap_or_default(), target.resource.clone().unwrap_or_default()];
-    let words = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" for ");
-    displayable(&words, TARGET_CHARS)
-}
-
-fn copy_of(write: &CredentialWrite) -> CredentialWrite {
+pub(crate) fn copy_of(write: &CredentialWrite) -> CredentialWrite {
     CredentialWrite { credential: write.credential.clone(), value: write.value.clone() }
 }
 
 /// 0..=1000, different for each account and try, the same each time it is asked: retries of many accounts spread
 /// without a random source in the plan.
-fn jitter(id: AccountId, attempts: u32) -> u16 {
+pub(crate) fn jitter(id: AccountId, attempts: u32) -> u16 {
     let mixed = id.as_bytes().iter().fold(u64::from(attempts) ^ 0x9E37_79B9_7F4A_7C15, |mix, byte| {
         (mix ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3)
     });

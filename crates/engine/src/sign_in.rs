@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AuditAction, Change, Condition, Credential, CredentialSet, FailureKind, IdentityClaims, ProviderFailure,
-    SecretValue, SignInId, SignInState, SignedIn, TokenGrant, TokenTypeHint, UnixMillis, credentials_of,
-    dpop_credential,
+    Account, AuditAction, Change, Credential, CredentialSet, FailureKind, IdentityClaims, ProviderFailure, SecretValue,
+    SignInId, SignInState, SignedIn, TokenGrant, UnixMillis, credentials_of, dpop_credential,
     ports::{
         AuthorizationRequest, Client, CredentialWrite, Listening, PendingAuthorization, SignInPage, VaultError,
         VaultStore,
@@ -14,10 +13,10 @@ use holdfast_model::{
 };
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, info, info_span};
 
 use crate::{
-    Caller, Engine, EngineError,
+    Caller, Engine, EngineError, notices,
     session::Entry,
     whose_account::{account_for, check_label},
 };
@@ -28,8 +27,6 @@ const WAIT_MAX_MS: i64 = 600_000;
 const WAIT_MIN_MS: i64 = 1_000;
 /// What the browser says of a sign-in that was cancelled too late to stop it.
 const CANCELLED: &str = "The sign-in was cancelled in Holdfast. Nothing was kept.";
-/// How long the revocation of a token that is not kept may take.
-const GIVE_UP_MS: i64 = 5_000;
 /// Sign-ins that may wait at once. Each holds a port.
 pub(crate) const WAITING_MAX: usize = 16;
 /// How long an ended sign-in can still be asked about, and how many of them at most.
@@ -77,6 +74,8 @@ pub struct SignInSnapshot {
     pub redirect_uri: Option<String>,
     /// The code for another device; `None` for the browser, and once it cannot be used any more.
     pub device: Option<DevicePrompt>,
+    /// What the person should know before they go there, in words.
+    pub notices: Vec<String>,
     /// When it was started.
     pub started_at: UnixMillis,
     /// When it times out.
@@ -106,9 +105,10 @@ pub(crate) struct Asked {
     pub scopes: Vec<String>,
     pub label: Option<String>,
     pub cancel: CancellationToken,
+    notices: Vec<String>,
     caller: Caller,
     /// Who was signed in there when this began: their grants are spared when this one is given up.
-    signed_in: Vec<(String, String)>,
+    pub signed_in: Vec<(String, String)>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -135,7 +135,9 @@ impl Engine {
         })?;
         let scopes = if start.scopes.is_empty() { provider.scopes.clone() } else { start.scopes };
         let dpop_key = if provider.dpop { Some(self.shared.ports.proof.make_key()?) } else { None };
+        let notices = notices::before_sign_in(self.state().session()?, &provider, start.label.as_deref());
         let asked = Asked {
+            notices,
             signed_in: self.signed_in_at(provider.name.as_str()),
             client: Client { secret: store.client_secret(&provider.name).await?, provider, dpop_key },
             scopes,
@@ -208,6 +210,7 @@ impl Engine {
             authorization_url: None,
             redirect_uri: None,
             device: None,
+            notices: asked.notices.clone(),
             started_at: now,
             expires_at: now.plus_millis(wait_ms),
             label: None,
@@ -346,41 +349,6 @@ impl Engine {
                 let detail = sentence(&error);
                 self.not_kept(id, detail.clone(), error);
                 SignInPage::NotSignedIn(detail)
-            }
-        }
-    }
-
-    /// Issuer and subject of those who are signed in at a provider.
-    fn signed_in_at(&self, provider: &str) -> Vec<(String, String)> {
-        let state = self.state();
-        let accounts = state.session.iter().flat_map(|session| session.accounts.values()).map(|entry| &entry.account);
-        accounts
-            .filter(|account| account.provider.as_str() == provider && account.condition == Condition::SignedIn)
-            .map(|account| (account.issuer.clone(), account.subject.clone()))
-            .collect()
-    }
-
-    /// Has the provider revoke tokens that nobody keeps. When the person is signed in here already, the new tokens are
-    /// only dropped: many providers keep both under one grant, and revoking these would end that session.
-    async fn give_up_grant(&self, asked: &Asked, claims: &IdentityClaims, grant: &TokenGrant) {
-        let Asked { client, signed_in, .. } = asked;
-        let person = (claims.issuer.clone(), claims.subject.clone());
-        let now = self.signed_in_at(client.provider.name.as_str());
-        // Tokens of somebody whom nobody names may be those of anybody who is signed in.
-        let may_be_anybodys = claims.subject.is_empty() && !(signed_in.is_empty() && now.is_empty());
-        if signed_in.contains(&person) || now.contains(&person) || may_be_anybodys {
-            return;
-        }
-        let refresh = grant.refresh_token.clone().map(|token| (TokenTypeHint::RefreshToken, token.into()));
-        let access = (TokenTypeHint::AccessToken, grant.access_token.clone().into());
-        for (hint, token) in refresh.into_iter().chain([access]) {
-            let limit = self.shared.ports.timer.sleep_until(self.now().plus_millis(GIVE_UP_MS));
-            let answer = tokio::select! {
-                answer = self.shared.ports.server.revoke(client, &token, hint) => answer.is_ok(),
-                () = limit => false,
-            };
-            if !answer {
-                warn!(hint = hint.as_str(), "a token that was not kept could not be revoked; it ends by itself");
             }
         }
     }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    Account, AccountId, AuditAction, Change, Condition, Credential, CredentialKind, Provider, ProviderOrigin,
-    RevokedBy, SecretValue, TokenTypeHint, UnixMillis, ports::VaultError,
+    Account, AccountId, AuditAction, Change, Condition, Credential, Provider, ProviderOrigin, RevokedBy, Revoking,
+    SecretValue, ports::VaultError,
 };
 use tracing::{info, warn};
 
 use crate::{
-    Caller, Engine, EngineError,
-    outbox::{Tried, revocations},
+    Caller, Engine, EngineError, SignOutReport, TokenEnd, TokenReport,
+    outbox::{hint_of, revocations},
     renewal::wait_for,
 };
 
@@ -25,39 +25,6 @@ pub enum SignOutKind {
     SignOut,
     /// Revoke: the row stays as `revoked`.
     Revoke,
-}
-
-/// What became of a token at its provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenEnd {
-    /// The provider has revoked it.
-    Revoked,
-    /// The provider cannot revoke it.
-    EndedHereOnly,
-    /// The provider did not answer; it is tried again. What it said instead.
-    Queued(String),
-    /// It was entered by hand: it is deleted here, and only its person can end it at the service.
-    OnlyItsPerson,
-}
-
-/// What became of one token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenReport {
-    /// Which kind.
-    pub hint: TokenTypeHint,
-    /// What became of it.
-    pub end: TokenEnd,
-    /// When it ends by itself, when that is known.
-    pub expires_at: Option<UnixMillis>,
-}
-
-/// What ended for one account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignOutReport {
-    /// The account as it is now.
-    pub account: Arc<Account>,
-    /// Each token that there was.
-    pub tokens: Vec<TokenReport>,
 }
 
 impl Engine {
@@ -150,6 +117,7 @@ impl Engine {
         };
 
         let mut unreadable: Vec<(AccountId, TokenReport)> = Vec::new();
+        let mut given_up: Vec<Credential> = Vec::new();
         let sealed = async {
             let mut outbox = Vec::new();
             for (account, provider, credentials) in &held {
@@ -161,7 +129,10 @@ impl Engine {
                     let over = credential.lifetime.certain_end().is_some_and(|end| now >= end);
                     let Some(hint) = hint_of(credential.kind).filter(|_| !over) else { continue };
                     match store.secret(credential.id).await {
-                        Ok(token) => tokens.push((credential.clone(), token)),
+                        Ok(token) => {
+                            given_up.push(credential.clone());
+                            tokens.push((credential.clone(), token));
+                        }
                         // It cannot be shown to the provider; that is no reason to keep everything else signed in.
                         Err(error @ (VaultError::Damaged { .. } | VaultError::NotFound)) => {
                             warn!(account = %credential.account, %error, "a token cannot be read, and so not be revoked");
@@ -225,33 +196,25 @@ impl Engine {
         }
 
         // At the providers: all accounts beside each other, the tokens of one in order.
-        let tries = held.into_iter().map(|(account, _, credentials)| {
+        let tries = held.into_iter().map(|(account, provider, credentials)| {
             let mine: Vec<_> = queued.iter().filter(|revocation| revocation.account == account.id).cloned().collect();
+            let given_up: Vec<_> = given_up.iter().filter(|token| token.account == account.id).cloned().collect();
             let entered = credentials.iter().filter(|_| account.is_entered()).filter_map(|credential| {
                 let (hint, expires_at) = (hint_of(credential.kind)?, credential.lifetime.effective_end());
                 Some(TokenReport { hint, end: TokenEnd::OnlyItsPerson, expires_at })
             });
-            let mut tokens: Vec<_> = entered.collect();
-            let unreadable: Vec<_> =
-                unreadable.iter().filter(|(of, _)| *of == account.id).map(|(_, report)| report.clone()).collect();
-            tokens.extend(unreadable);
+            let unreadable = unreadable.iter().filter(|(of, _)| *of == account.id).map(|(_, report)| report.clone());
+            let tokens: Vec<_> = entered.chain(unreadable).collect();
             async move {
+                let mut tried = Vec::new();
                 for revocation in mine {
-                    let end = match self.try_revocation(revocation.id).await {
-                        Ok(Tried::Revoked) => TokenEnd::Revoked,
-                        Ok(Tried::Impossible) => TokenEnd::EndedHereOnly,
-                        Ok(Tried::Queued(failure)) => TokenEnd::Queued(failure.detail),
-                        Err(error) => {
-                            self.put_off(revocation.id);
-                            TokenEnd::Queued(error.to_string())
-                        }
-                    };
-                    let credential =
-                        credentials.iter().find(|credential| hint_of(credential.kind) == Some(revocation.hint));
-                    let expires_at = credential.and_then(|credential| credential.lifetime.effective_end());
-                    tokens.push(TokenReport { hint: revocation.hint, end, expires_at });
+                    let end = self.try_revocation(revocation.id).await.map_err(|error| {
+                        self.put_off(revocation.id);
+                        error.to_string()
+                    });
+                    tried.push((revocation.hint, end));
                 }
-                SignOutReport { account, tokens }
+                SignOutReport::of(account, &provider, tokens, &given_up, &tried)
             }
         });
         Ok(futures_util::future::join_all(tries).await)
@@ -274,15 +237,6 @@ impl Engine {
     }
 }
 
-/// What a provider is told that a token is; `None` for what cannot be revoked.
-const fn hint_of(kind: CredentialKind) -> Option<TokenTypeHint> {
-    match kind {
-        CredentialKind::RefreshToken => Some(TokenTypeHint::RefreshToken),
-        CredentialKind::AccessToken => Some(TokenTypeHint::AccessToken),
-        CredentialKind::IdToken | CredentialKind::DpopKey => None,
-    }
-}
-
 /// What is known of a provider that left the list, or became another one: enough to ask the server that the account
 /// was signed in at, as a public client.
 fn as_signed_in(account: &Account) -> Provider {
@@ -292,6 +246,7 @@ fn as_signed_in(account: &Account) -> Provider {
         metadata_url: server.metadata_url,
         protocol: server.protocol,
         endpoints: server.endpoints,
+        revoking: Revoking { way: server.revocation_way, ..Revoking::default() },
         origin: ProviderOrigin::File,
         ..Provider::new(account.provider.clone(), account.issuer.clone(), account.client_id.clone())
     }

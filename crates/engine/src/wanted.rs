@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use holdfast_model::{
-    ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderOrigin,
+    ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderOrigin, Revoking,
 };
 
 use crate::{EngineError, Profile, profiles, providers::check, scopes_or_default};
@@ -49,6 +49,8 @@ pub struct Wanted {
     pub endpoints: Endpoints,
     /// Where its userinfo answers name the person.
     pub person: Option<PersonPointers>,
+    /// How tokens are revoked there.
+    pub revoking: Option<Revoking>,
 }
 
 impl Wanted {
@@ -75,6 +77,9 @@ impl Wanted {
             (None, usual) => usual,
         };
         let protocol = self.protocol.unwrap_or(base.protocol);
+        let elsewhere = self.issuer.as_ref().is_some_and(|issuer| *issuer != base.issuer);
+        // The page of the profile's own service is none of another one.
+        let page = base.revoking.user_url.filter(|_| !elsewhere);
         let mut extra = base.extra;
         extra.extend(self.extra);
         let provider = Provider {
@@ -97,6 +102,7 @@ impl Wanted {
             dpop: self.dpop.unwrap_or(base.dpop),
             endpoints: self.endpoints.or(base.endpoints),
             person: self.person.or(base.person),
+            revoking: self.revoking.unwrap_or(Revoking { user_url: page, ..base.revoking }),
             profile: base.profile,
             origin,
             name: base.name,

@@ -1,3 +1,5 @@
+use holdfast_model::RevocationWay;
+
 use super::*;
 
 fn made(wanted: Wanted) -> Result<Provider, String> {
@@ -35,7 +37,7 @@ fn an_issuer_by_hand_counts_for_more_than_the_profiles() {
 fn a_profile_with_addresses_of_its_own_is_refused_for_another_issuer() {
     let told = made(of("github-app", "https://forge.example")).expect_err("refused");
     assert!(told.contains("The profile github-app has its own addresses"), "{told}");
-    assert!(told.contains("authorization, token, device_authorization, userinfo"), "{told}");
+    assert!(told.contains("authorization, token, device_authorization, revocation, userinfo"), "{told}");
     let told = made(of("superoffice", "https://crm.example")).expect_err("refused");
     assert!(told.contains("metadata"), "{told}");
     made(of("github-app", "https://github.com/login/oauth")).expect("the issuer is its own too");
@@ -48,10 +50,26 @@ fn whoever_says_each_address_of_another_issuer_gets_the_rest_of_the_profile() {
         authorization: address("authorize"),
         token: address("token"),
         device_authorization: address("device"),
+        revocation: address("applications"),
         userinfo: address("user"),
         ..Endpoints::default()
     };
     let provider = made(Wanted { endpoints: endpoints.clone(), ..of("github-app", "https://forge.example") });
     let provider = provider.expect("a provider");
     assert_eq!((provider.endpoints, provider.person.expect("pointers").subject), (endpoints, "/id".to_owned()));
+    assert_eq!(provider.revoking.way, RevocationWay::GithubGrant, "so it is asked at the address that was said");
+    assert_eq!(provider.revoking.user_url, None, "the page of the profile's own service is none of this one");
+}
+
+#[test]
+fn a_profile_says_how_tokens_are_revoked_there_and_whoever_says_it_too_counts_for_more() {
+    let wanted = || Wanted { profile: Some("github-oauth-app".into()), has_secret: true, ..Wanted::default() };
+    let provider = made(wanted()).expect("a provider");
+    assert_eq!(provider.revoking.way, RevocationWay::Github);
+    assert_eq!(provider.endpoints.revocation.as_deref(), Some("https://api.github.com/applications"));
+    assert_eq!(provider.revoking.user_url.as_deref(), Some("https://github.com/settings/applications"));
+    assert!(provider.revoking.effect.is_some());
+    let revoking = Some(Revoking { way: RevocationWay::None, ..Revoking::default() });
+    let by_hand = made(Wanted { revoking: revoking.clone(), ..wanted() }).expect("a provider");
+    assert_eq!(Some(by_hand.revoking), revoking);
 }

@@ -39,7 +39,7 @@ pub use provider::{
     ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderNameError,
     ProviderOrigin,
 };
-pub use revocation::{Revocation, RevocationOutcome, TokenTypeHint};
+pub use revocation::{Revocation, RevocationOutcome, RevocationWay, Revoking, TokenTypeHint};
 pub use secret::{
     AccessToken, AuthorizationCode, ClientSecret, DeviceCode, DpopKey, Fingerprint, IdToken, KeyringSecret, Passphrase,
     PkceVerifier, RecoveryCode, RefreshToken, SecretValue,

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Revoking;
+
 /// The short name by which people and programs call a provider: 1 to 64 of `a-z 0-9 . _ -`, beginning
 /// with a letter or digit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,7 +99,7 @@ pub struct Endpoints {
     pub token: Option<String>,
     /// Where a device asks for its code (RFC 8628 section 3.1).
     pub device_authorization: Option<String>,
-    /// Where tokens are revoked (RFC 7009 section 2).
+    /// Where tokens are revoked, by the call that [`Revoking`] names (RFC 7009 section 2 when nobody says).
     pub revocation: Option<String>,
     /// Where a token's state is asked for (RFC 7662 section 2).
     pub introspection: Option<String>,
@@ -205,6 +207,9 @@ pub struct Provider {
     /// Where its userinfo answers name the person; `None` when as OpenID Connect says.
     #[serde(default)]
     pub person: Option<PersonPointers>,
+    /// How tokens are revoked there.
+    #[serde(default)]
+    pub revoking: Revoking,
     /// The profile that it was made with.
     #[serde(default)]
     pub profile: Option<ProviderName>,
@@ -233,6 +238,7 @@ impl Provider {
             dpop: false,
             endpoints: Endpoints::default(),
             person: None,
+            revoking: Revoking::default(),
             profile: None,
             origin: ProviderOrigin::Added,
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::{Origin, Url};
 
-use crate::{Endpoints, Protocol, Provider};
+use crate::{Endpoints, Protocol, Provider, RevocationWay};
 
 /// What was said of a provider, by a person or by a profile, when somebody signed in there. By it the provider is recognised, and
 /// asked for a revocation once it has left the list.
@@ -15,6 +15,9 @@ pub struct ServerDescription {
     pub metadata_url: Option<String>,
     /// Addresses that stand in for its metadata.
     pub endpoints: Endpoints,
+    /// How tokens are revoked there.
+    #[serde(default)]
+    pub revocation_way: RevocationWay,
 }
 
 impl ServerDescription {
@@ -24,6 +27,7 @@ impl ServerDescription {
             protocol: provider.protocol,
             metadata_url: provider.metadata_url.clone(),
             endpoints: provider.endpoints.clone(),
+            revocation_way: provider.revoking.way,
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use holdfast_model::{
     AccessToken, AuthorizationCode, Clock, DpopKey, FailureKind, IdToken, IdentityClaims, Protocol, Provider,
-    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint,
-    UnixMillis,
+    ProviderFailure, RefreshToken, RevocationOutcome, RevocationWay, SecretValue, SignedIn, Target, TokenGrant,
+    TokenTypeHint, UnixMillis,
     ports::{
         Assertion, AuthorizationRequest, AuthorizationServer, Client, DeviceAnswer, DirectGrants, Exchange,
         PendingAuthorization, PendingDevice, ProofOfPossession,
@@ -30,7 +30,7 @@ use crate::{
     single_flight::{Kept, Want},
     token::Grant,
     token_answer::Granted,
-    userinfo,
+    userinfo, vendor_revocation,
 };
 
 /// An OAuth 2 and OpenID Connect client for all providers. Keeps their metadata and signing keys in memory, and no token.
@@ -282,9 +282,22 @@ impl AuthorizationServer for OAuthClient {
         token: &SecretValue,
         hint: TokenTypeHint,
     ) -> Result<RevocationOutcome, ProviderFailure> {
+        let (way, given) = (client.provider.revoking.way, client.provider.endpoints.revocation.as_deref());
+        let given = given.filter(|_| way != RevocationWay::Rfc7009).map(|url| parse(url, revoke::PLACE)).transpose()?;
+        let by_vendor =
+            async |endpoint| vendor_revocation::revoke(&self.http, client, endpoint, token, || self.now()).await;
+        if let Some(endpoint) = &given {
+            return by_vendor(endpoint).await;
+        }
+        if !way.is_in_metadata() {
+            return Ok(RevocationOutcome::Impossible);
+        }
         let metadata = self.metadata(&client.provider).await?;
         match &metadata.revocation_endpoint {
-            Some(endpoint) => revoke::revoke(self.backchannel(&metadata, client), endpoint, token, hint).await,
+            Some(endpoint) if way == RevocationWay::Rfc7009 => {
+                revoke::revoke(self.backchannel(&metadata, client), endpoint, token, hint).await
+            }
+            Some(endpoint) => by_vendor(endpoint).await,
             None => Ok(RevocationOutcome::Impossible),
         }
     }

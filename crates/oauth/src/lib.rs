@@ -41,6 +41,7 @@ mod text;
 mod token;
 mod token_answer;
 mod userinfo;
+mod vendor_revocation;
 
 pub use crate::client::OAuthClient;
 pub use crate::http::{HttpSetupError, Limits};

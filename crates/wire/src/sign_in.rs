@@ -80,6 +80,10 @@ pub struct SignInView {
     pub redirect_uri: Option<String>,
     /// The code for another device; `null` for the browser, and once it cannot be used any more.
     pub device: Option<DevicePrompt>,
+    /// What the person should know before they go there, a sentence or two each: the provider ends an older sign-in by this one
+    /// without a word, say.
+    #[serde(default)]
+    pub notices: Vec<String>,
     /// When it was started.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     #[cfg_attr(test, ts(type = "string"))]

@@ -12,7 +12,7 @@ use crate::Timestamp;
 pub enum SignOutOutcome {
     /// The provider has revoked them.
     Revoked,
-    /// The provider cannot revoke them; `still_valid_until` says when they end by themselves.
+    /// They end by themselves, or by the person: the provider cannot revoke them, or refused to. `detail` says why.
     EndedHereOnly,
     /// The provider did not answer; the revocation is queued and tried again, also after a restart.
     Queued,
@@ -29,8 +29,12 @@ pub struct RevocationResult {
     pub token: String,
     /// What became of it.
     pub outcome: SignOutOutcome,
-    /// What the provider said, in words.
+    /// What the provider said, or why it was not asked, in words.
     pub detail: Option<String>,
+    /// Until when it may still work at the provider; `null` when it does not, or when nobody knows.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    #[cfg_attr(test, ts(type = "string | null"))]
+    pub still_valid_until: Option<Timestamp>,
 }
 
 /// What ended for one account.
@@ -46,12 +50,18 @@ pub struct SignOutReport {
     pub provider: String,
     /// The least of what was reached for its tokens.
     pub outcome: SignOutOutcome,
-    /// Until when something may still work at the provider; `null` when nothing does, or nobody knows.
+    /// The latest end that is known of what may still work at the provider; `null` when nothing does, or no end is known.
+    /// What works on without a known end is among the tokens: not revoked, and with `still_valid_until` `null`.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     #[cfg_attr(test, ts(type = "string | null"))]
     pub still_valid_until: Option<Timestamp>,
+    /// The page where the person ends what is left there and what nobody else can end; `null` when there is nothing, or nobody
+    /// knows the page.
+    pub end_it_at: Option<String>,
+    /// What the provider ends by what was done, and what stays valid, as its profile says it; `null` where nobody says.
+    pub effect: Option<String>,
     /// Each token.
     pub tokens: Vec<RevocationResult>,
-    /// One honest sentence.
+    /// All of it in a few honest sentences.
     pub text: String,
 }

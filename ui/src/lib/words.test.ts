@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { ErrorCode, SignOutReport } from './backend/backend';
+import type { ErrorCode, SignOutOutcome, SignOutReport } from './backend/backend';
+import type { RevocationResult } from './generated/RevocationResult';
 import codeSource from './generated/ErrorCode.ts?raw';
 import { explain, explainReason, explainTrouble, signOutSummary, signOutText } from './words';
 import careSource from './care-words.ts?raw';
@@ -85,6 +86,10 @@ it('keeps every sentence out of the views', () => {
   }
 });
 
+const token = (kind: string, outcome: SignOutOutcome, more: Partial<RevocationResult> = {}): RevocationResult => ({
+  token: kind, outcome, detail: null, still_valid_until: null, ...more,
+});
+
 it('sums up a sign-out honestly', () => {
   const report = (outcome: SignOutReport['outcome']) => ({ outcome }) as SignOutReport;
   expect(signOutSummary([report('revoked'), report('revoked')])).toBe('2 of 2 are ended at the provider too.');
@@ -96,13 +101,34 @@ it('sums up a sign-out honestly', () => {
 it('says for one account what ended, and until when something may still work', () => {
   const now = Date.UTC(2026, 4, 14, 13, 58, 20);
   const report = (more: Partial<SignOutReport>): SignOutReport => ({
-    account: 'a', label: 'A', provider: 'p', outcome: 'revoked', still_valid_until: null, tokens: [], text: '', ...more,
+    account: 'a', label: 'A', provider: 'p', outcome: 'revoked', still_valid_until: null, end_it_at: null, effect: null, tokens: [], text: '', ...more,
   });
   expect(signOutText(report({}), now)).toBe('The provider confirmed it. Nothing of it works any more.');
   const until = new Date(now + 12 * 60_000).toISOString();
   const here = report({ outcome: 'ended_here_only', still_valid_until: until });
   expect(signOutText(here, now)).toMatch(/^Deleted here\. .* works until today 14:10\.$/);
-  const session = { ...here, tokens: [{ token: 'refresh_token', outcome: 'revoked' as const, detail: null }] };
+  const session = { ...here, tokens: [token('refresh_token', 'revoked')] };
   expect(signOutText(session, now)).toMatch(/^The provider ended the session\./);
   expect(signOutText(report({ outcome: 'queued' }), now)).toContain('tries again');
+});
+
+it('says of a sign-out why it was refused, what the provider ends by it, and where only its person can end it', () => {
+  const now = Date.UTC(2026, 4, 14, 13, 58, 20);
+  const until = new Date(now + 12 * 60_000).toISOString();
+  const report = (more: Partial<SignOutReport>): SignOutReport => ({
+    account: 'a', label: 'A', provider: 'p', outcome: 'ended_here_only', still_valid_until: null, end_it_at: null, effect: null, tokens: [], text: '', ...more,
+  });
+  const page = 'https://forge.example/settings/apps';
+  const refused = report({ end_it_at: page, tokens: [token('access_token', 'ended_here_only', { detail: 'It does not know this client.' })] });
+  expect(signOutText(refused, now)).toBe(`Deleted here. It does not know this client. Only you can end what is left there, at ${page}.`);
+  const unknown = report({
+    end_it_at: page, still_valid_until: until,
+    tokens: [token('refresh_token', 'ended_here_only'), token('access_token', 'ended_here_only', { still_valid_until: until })],
+  });
+  expect(signOutText(unknown, now)).toMatch(/The access token works until today 14:10; when the refresh token ends is not known\.$/);
+  const alone = report({ end_it_at: page, tokens: [token('refresh_token', 'ended_here_only'), token('access_token', 'revoked')] });
+  expect(signOutText(alone, now)).toBe(`The provider ended the access token. The refresh token is deleted here only. Only you can end what is left there, at ${page}.`);
+  const grant = report({ outcome: 'revoked', effect: 'The whole grant ends\u202e at once.' });
+  expect(signOutText(grant, now)).toBe('The provider confirmed it. The whole grant ends\uFFFD at once.');
+  expect(signOutText(report({ outcome: 'queued', end_it_at: page }), now)).toContain(`end it at ${page}.`);
 });

@@ -5,6 +5,7 @@
 import type { ErrorCode, SignOutOutcome, SignOutReport } from './backend/backend';
 import type { Group, Account } from './account';
 import type { Shown } from './life';
+import { clean, OWN_TEXT_MAX } from './text';
 import { at, at0, dur, instant, span, within } from './time';
 
 /** `one` for 1, `many` otherwise, with the number in front. */
@@ -425,19 +426,37 @@ export const outcomes: Record<SignOutOutcome, string> = {
   nothing_to_revoke: 'Nothing to revoke',
 };
 
-/** What became of one account's tokens, and until when something may still work. */
+/** What became of one account's tokens, until when something may still work, and where only its person can end it. */
 export function signOutText(report: SignOutReport, now: number): string {
-  const sessionOver = report.tokens.some(({ token, outcome }) => token === 'refresh_token' && outcome === 'revoked');
+  const over = (kind: string) => report.tokens.some(({ token, outcome }) => token === kind && outcome === 'revoked');
+  const page = clean(report.end_it_at);
+  const why = clean(report.tokens.find(({ outcome, detail }) => outcome === 'ended_here_only' && detail)?.detail, OWN_TEXT_MAX);
+  const effect = clean(report.effect, OWN_TEXT_MAX);
+  const onlyYou = page ? `Only you can end what is left there, at ${page}.` : '';
+  const here = why || page
+    ? `Deleted here. ${why || 'The provider does not revoke these tokens.'} ${onlyYou || 'Open its page to end the session there.'}`
+    : 'Deleted here. The provider does not revoke these tokens; open its page to end the session there.';
+  const queued = 'Gone here. The provider did not answer. What it takes to revoke is kept sealed only for that, and Holdfast tries again.';
   const text = {
-    revoked: 'The provider confirmed it. Nothing of it works any more.',
-    ended_here_only: sessionOver
+    revoked: `The provider confirmed it.${effect ? '' : ' Nothing of it works any more.'}`,
+    ended_here_only: over('refresh_token')
       ? 'The provider ended the session. It cannot revoke the access token.'
-      : 'Deleted here. The provider does not revoke these tokens; open its page to end the session there.',
-    queued: 'Gone here. The provider did not answer. The tokens are kept sealed only to revoke them, and Holdfast tries again.',
+      : over('access_token') ? `The provider ended the access token. The refresh token is deleted here only. ${onlyYou}`.trim() : here,
+    queued: page ? `${queued} You need not wait: end it at ${page}.` : queued,
     nothing_to_revoke: 'There was nothing to revoke.',
   }[report.outcome];
+  return [text, effect, left(report, now)].filter(Boolean).join(' ');
+}
+
+/** Until when what is left works. */
+function left(report: SignOutReport, now: number): string {
   const until = instant(report.still_valid_until);
-  return until === null ? text : `${text} What is left there works until ${within(at(until, now))}.`;
+  if (until === null) return '';
+  const open = report.tokens.find(({ outcome, still_valid_until }) => outcome !== 'revoked' && still_valid_until === null);
+  const works = `works until ${within(at(until, now))}`;
+  if (!open) return `What is left there ${works}.`;
+  const [one, other] = open.token === 'refresh_token' ? ['access token', 'refresh token'] : ['refresh token', 'access token'];
+  return `The ${one} ${works}; when the ${other} ends is not known.`;
 }
 
 /** One honest sentence over all reports. */

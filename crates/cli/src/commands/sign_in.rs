@@ -39,6 +39,9 @@ pub fn run(client: &Client, options: SignIn, json: bool) -> Result<(), Failure> 
         }
     };
     cancel_on_signal(client, &started.id)?;
+    for notice in &started.notices {
+        output::note(&plain(notice));
+    }
     match &started.device {
         Some(prompt) => device::show(prompt, json)?,
         None => {
@@ -153,6 +156,7 @@ mod tests {
             authorization_url: None,
             redirect_uri: Some("http://127.0.0.1:1/callback".to_owned()),
             device: None,
+            notices: Vec::new(),
             started_at: holdfast_wire::Timestamp::UNIX_EPOCH,
             expires_at: holdfast_wire::Timestamp::UNIX_EPOCH,
             account: None,

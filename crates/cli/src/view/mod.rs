@@ -7,7 +7,8 @@ pub mod provider;
 use std::collections::BTreeMap;
 
 use holdfast_wire::{
-    DamageKind, ErrorBody, LockReason, LogReply, SignOutOutcome, SignOutReport, Status, UnlockMethod, VaultState,
+    DamageKind, ErrorBody, LockReason, LogReply, RevocationResult, SignOutOutcome, SignOutReport, Status, UnlockMethod,
+    VaultState,
 };
 
 use crate::table::{pairs, table};
@@ -70,8 +71,11 @@ pub const fn opens_with(unlock: UnlockMethod) -> &'static str {
 
 /// What ended where: one line an account, and a sentence about what is still to come.
 pub fn sign_out(reports: &[SignOutReport]) -> Vec<String> {
-    let mut lines: Vec<String> =
-        reports.iter().map(|report| format!("{}: {}", plain(&report.label), plain(&report.text))).collect();
+    let mut lines = Vec::new();
+    for report in reports {
+        lines.push(format!("{}: {}", plain(&report.label), plain(&report.text)));
+        lines.extend(each_token(report));
+    }
     let queued = reports.iter().filter(|report| report.outcome == SignOutOutcome::Queued).count();
     if queued > 0 {
         lines.push(format!(
@@ -80,6 +84,19 @@ pub fn sign_out(reports: &[SignOutReport]) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What became of each token, where it is not the same for all of them.
+fn each_token(report: &SignOutReport) -> Vec<String> {
+    let told = |token: &RevocationResult| match (token.outcome, token.still_valid_until) {
+        (SignOutOutcome::Revoked, _) => "revoked at the provider".to_owned(),
+        (_, Some(end)) => format!("works there until {}", day_and_time(end)),
+        (_, None) => "works there until an end that is not known".to_owned(),
+    };
+    let same = report.tokens.windows(2).all(|pair| matches!(pair, [one, other] if told(one) == told(other)));
+    let lines =
+        report.tokens.iter().map(|token| format!("  {}: {}", plain(&token.token.replace('_', " ")), told(token)));
+    lines.filter(|_| !same).collect()
 }
 
 /// The audit log; accounts by their labels where `labels` knows them.
@@ -115,21 +132,44 @@ pub fn log(log: &LogReply, labels: &BTreeMap<String, String>) -> Vec<String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use holdfast_wire::RevocationResult;
-
     use super::*;
 
-    #[test]
-    fn a_revocation_that_waits_is_said_even_though_the_sign_out_is_done() {
-        let report = |label: &str, outcome, text: &str| SignOutReport {
+    fn token(kind: &str, outcome: SignOutOutcome, until: Option<&str>) -> RevocationResult {
+        let still_valid_until = until.map(|until| until.parse().unwrap());
+        RevocationResult { token: kind.to_owned(), outcome, detail: None, still_valid_until }
+    }
+
+    fn report(label: &str, outcome: SignOutOutcome, text: &str) -> SignOutReport {
+        SignOutReport {
             account: label.to_owned(),
             label: label.to_owned(),
             provider: "p".to_owned(),
             outcome,
             still_valid_until: None,
-            tokens: vec![RevocationResult { token: "refresh_token".to_owned(), outcome, detail: None }],
+            end_it_at: None,
+            effect: None,
+            tokens: vec![token("refresh_token", outcome, None)],
             text: text.to_owned(),
-        };
+        }
+    }
+
+    #[test]
+    fn tokens_that_fared_differently_are_told_one_by_one() {
+        let mut graph = report("work", SignOutOutcome::EndedHereOnly, "The session is revoked.");
+        graph.tokens = vec![
+            token("refresh_token", SignOutOutcome::Revoked, None),
+            token("access_token", SignOutOutcome::EndedHereOnly, Some("2026-05-14T17:30:00Z")),
+        ];
+        let lines = sign_out(&[graph.clone()]);
+        assert_eq!(lines[..2], ["work: The session is revoked.", "  refresh token: revoked at the provider"]);
+        let until: holdfast_wire::Timestamp = "2026-05-14T17:30:00Z".parse().unwrap();
+        assert_eq!(lines[2], format!("  access token: works there until {}", day_and_time(until)));
+        graph.tokens[1] = token("access_token", SignOutOutcome::Revoked, None);
+        assert_eq!(sign_out(&[graph]).len(), 1, "what is the same for all is said once");
+    }
+
+    #[test]
+    fn a_revocation_that_waits_is_said_even_though_the_sign_out_is_done() {
         let lines = sign_out(&[
             report("a", SignOutOutcome::Revoked, "Revoked at the provider."),
             report("b", SignOutOutcome::Queued, "Gone here; the provider did not answer."),

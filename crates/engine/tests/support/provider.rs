@@ -40,6 +40,7 @@ struct Inside {
     revoked: Vec<(TokenTypeHint, String)>,
     revocation_down: bool,
     revocation_impossible: bool,
+    revocation_refused: Option<String>,
     nobody_comes_back: bool,
     /// What a device is told, one answer a question; then the person has allowed it.
     device_says: VecDeque<Result<DeviceAnswer, ProviderFailure>>,
@@ -165,6 +166,11 @@ impl FakeProvider {
 
     pub fn revocation_is_impossible(&self) {
         self.inside.lock().unwrap().revocation_impossible = true;
+    }
+
+    /// It refuses to revoke anything, and says why.
+    pub fn revocation_is_refused(&self, why: &str) {
+        self.inside.lock().unwrap().revocation_refused = Some(why.into());
     }
 
     /// The provider as which it was asked last to refresh or to revoke.
@@ -362,6 +368,9 @@ impl AuthorizationServer for FakeProvider {
         }
         if inside.revocation_impossible {
             return Ok(RevocationOutcome::Impossible);
+        }
+        if let Some(why) = inside.revocation_refused.clone() {
+            return Ok(RevocationOutcome::Refused(why));
         }
         inside.valid.remove(token.expose_secret());
         inside.revoked.push((hint, token.expose_secret().to_owned()));

@@ -359,7 +359,7 @@ export class MockBackend implements Backend {
     const now = this.#now();
     const signIn: SignInView = {
       id: `sign-in-${this.signIns.size + 1}`, provider: request.provider, stage: 'waiting', authorization_url: null,
-      device: request.device ? this.#prompt(of) : null, redirect_uri: request.device ? null : 'http://127.0.0.1:49213/callback',
+      device: request.device ? this.#prompt(of) : null, redirect_uri: request.device ? null : 'http://127.0.0.1:49213/callback', notices: [],
       started_at: iso(now), expires_at: iso(now + (request.device ? 15 : 10) * M), account: null, label: null, error: null,
     };
     if (request.label !== null) this.#labels.set(signIn.id, request.label);
@@ -463,8 +463,8 @@ export class MockBackend implements Backend {
       nothing_to_revoke: 'There was nothing to revoke.',
     }[outcome];
     return {
-      account: id, label, provider: of, outcome, still_valid_until: until, text,
-      tokens: [{ token: 'refresh_token', outcome, detail: null }, { token: 'access_token', outcome, detail: null }],
+      account: id, label, provider: of, outcome, still_valid_until: until, end_it_at: null, effect: null, text,
+      tokens: ['refresh_token', 'access_token'].map((token) => ({ token, outcome, detail: null, still_valid_until: until })),
     };
   }
 

@@ -14,6 +14,10 @@ token: string,
  */
 outcome: SignOutOutcome, 
 /**
- * What the provider said, in words.
+ * What the provider said, or why it was not asked, in words.
  */
-detail: string | null, };
+detail: string | null, 
+/**
+ * Until when it may still work at the provider; `null` when it does not, or when nobody knows.
+ */
+still_valid_until: string | null, };

@@ -32,6 +32,11 @@ redirect_uri: string | null,
  */
 device: DevicePrompt | null, 
 /**
+ * What the person should know before they go there, a sentence or two each: the provider ends an older sign-in by this one
+ * without a word, say.
+ */
+notices: Array<string>, 
+/**
  * When it was started.
  */
 started_at: string, 

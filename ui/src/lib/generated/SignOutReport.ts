@@ -23,14 +23,24 @@ provider: string,
  */
 outcome: SignOutOutcome, 
 /**
- * Until when something may still work at the provider; `null` when nothing does, or nobody knows.
+ * The latest end that is known of what may still work at the provider; `null` when nothing does, or no end is known.
+ * What works on without a known end is among the tokens: not revoked, and with `still_valid_until` `null`.
  */
 still_valid_until: string | null, 
+/**
+ * The page where the person ends what is left there and what nobody else can end; `null` when there is nothing, or nobody
+ * knows the page.
+ */
+end_it_at: string | null, 
+/**
+ * What the provider ends by what was done, and what stays valid, as its profile says it; `null` where nobody says.
+ */
+effect: string | null, 
 /**
  * Each token.
  */
 tokens: Array<RevocationResult>, 
 /**
- * One honest sentence.
+ * All of it in a few honest sentences.
  */
 text: string, };
