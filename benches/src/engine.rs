@@ -22,6 +22,8 @@ pub fn on(path: &Path) -> anyhow::Result<Engine> {
         keyring: Arc::new(KeyringAtHand),
         source: Arc::new(holdfast_sources::AuthorizationCode::new(server.clone())),
         proof: server.clone(),
+        inspector: server.clone(),
+        registrar: server.clone(),
         server,
         receiver: Arc::new(holdfast_oauth::LoopbackReceiver),
     }))

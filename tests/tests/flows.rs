@@ -202,3 +202,70 @@ fn tokens_that_are_bound_to_a_key_serve_whoever_has_the_proof_and_nobody_else() 
     cli::run(&home, &["sign-out", "work"]).ok();
     assert!(idp.tokens().is_empty(), "the provider ended them");
 }
+
+#[test]
+fn a_client_that_is_registered_while_its_provider_is_added_signs_in_renews_and_signs_out() {
+    let world = World::new(Lifetimes::default());
+    let issuer = world.idp.issuer();
+    let added = world.run(&["provider", "add", "fresh", "--issuer", issuer, "--register", "--json"]).ok().json();
+    let client = added["client_id"].as_str().expect("a client id").to_owned();
+    assert!(!client.is_empty() && client != "native", "{added}");
+    assert_eq!(added["client_authentication"], "none");
+
+    let account = world::sign_in(&world.home, "fresh", "work", "alice", "alice-pw");
+    assert_eq!(account.state, State::Fresh);
+    world.run(&["refresh", "work"]).ok();
+    let token = world.run(&["token", "work"]).ok().stdout.trim().to_owned();
+    assert_eq!(proofs(&world.idp, &client), ["none", "none"], "a public client signed in and renewed");
+    world.run(&["sign-out", "work"]).ok();
+    assert!(world.idp.tokens().iter().all(|known| known.value != token), "the provider ended it");
+}
+
+#[test]
+fn where_not_everybody_may_register_a_client_what_allows_it_comes_through_stdin_and_is_not_repeated() {
+    const ALLOWED: &str = "initial-MARK-5c20";
+    let home = Home::new();
+    let idp = Idp::start_with(&home, "closed", Lifetimes::default(), &[("REG_TOKEN", ALLOWED)]);
+    let _agent = Agent::start(&home);
+    world::init_with_passphrase(&home);
+    let add = ["provider", "add", "closed", "--issuer", idp.issuer(), "--register", "--json"];
+    let refused = cli::run(&home, &add);
+    assert_eq!(refused.error_code(), "invalid_client", "{refused:?}");
+    assert!(refused.stderr.contains("--initial-access-token-stdin"), "{refused:?}");
+
+    let with_token =
+        [&add[..], &["--initial-access-token-stdin", "--client-authentication", "client_secret_post"]].concat();
+    let wrong = cli::run_with(&home, &with_token, "wrong-MARK-77\n", &[]);
+    assert!(wrong.code != 0 && !wrong.stderr.contains("MARK"), "{wrong:?}");
+    let added = cli::run_with(&home, &with_token, &format!("{ALLOWED}\n"), &[]).ok();
+    assert_eq!(added.json()["client_authentication"], "client_secret_post");
+    assert!(!added.stdout.contains("MARK") && !added.stdout.contains("client_secret\""), "{added:?}");
+
+    let account = world::sign_in(&home, "closed", "work", "alice", "alice-pw");
+    assert_eq!(account.state, State::Fresh);
+    cli::run(&home, &["refresh", "work"]).ok();
+    let client = added.json()["client_id"].as_str().unwrap().to_owned();
+    assert_eq!(proofs(&idp, &client), ["client_secret_post", "client_secret_post"]);
+    cli::run(&home, &["sign-out", "work"]).ok();
+}
+
+#[test]
+fn introspection_and_userinfo_tell_what_the_provider_says_and_never_a_token() {
+    let world = World::new(Lifetimes::default());
+    world.sign_in_alice("work");
+    let token = world.run(&["token", "work"]).ok().stdout.trim().to_owned();
+    let said = world.run(&["introspect", "work", "--json"]).ok();
+    assert_eq!(said.json()["active"], true, "{said:?}");
+    assert_eq!(said.json()["client_id"], "native");
+    assert!(said.json()["expires_at"].is_string() && !said.stdout.contains(&token), "{said:?}");
+    assert!(world.run(&["introspect", "work"]).ok().stdout.contains("the token is  good"));
+
+    let person = world.run(&["userinfo", "work", "--json"]).ok();
+    assert_eq!(person.json()["claims"]["sub"], person.json()["subject"], "{person:?}");
+    assert_eq!(world.account("work").subject, person.json()["subject"].as_str().unwrap());
+    let claims: serde_json::Value = serde_json::from_str(&world.run(&["userinfo", "work"]).ok().stdout).unwrap();
+    assert_eq!(claims, person.json()["claims"]);
+    assert!(!person.stdout.contains(&token));
+
+    assert_eq!(world.run(&["introspect", "nobody", "--json"]).error_code(), "account_not_found");
+}

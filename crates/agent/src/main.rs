@@ -107,6 +107,8 @@ async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
         keyring,
         source: Arc::new(holdfast_sources::AuthorizationCode::new(server.clone())),
         proof: server.clone(),
+        inspector: server.clone(),
+        registrar: server.clone(),
         server,
         receiver: Arc::new(holdfast_oauth::LoopbackReceiver),
     });

@@ -307,11 +307,25 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
     }
 }
 
+/// The same, where it matters what the provider was asked for.
+fn hint_at(failure: &ProviderFailure) -> &'static str {
+    use FailureKind as F;
+    match (failure.place, failure.kind) {
+        ("registration", F::EndpointMissing) => {
+            "Register a client there by hand, and add the provider with its --client-id. Nothing was kept."
+        }
+        ("registration", F::InvalidClient) => {
+            "Give it with --initial-access-token-stdin, or register a client by hand and use its --client-id. Nothing was kept."
+        }
+        (_, kind) => hint_of(kind),
+    }
+}
+
 fn provider_body(failure: &ProviderFailure) -> ErrorBody {
     ErrorBody {
         code: code_of(failure.kind),
         message: sentence(&failure.detail),
-        hint: Some(hint_of(failure.kind).to_owned()),
+        hint: Some(hint_at(failure).to_owned()),
         retry_after_s: failure.retry_after_s,
     }
 }

@@ -10,6 +10,7 @@ mod events;
 mod files;
 mod imports;
 mod in_parts;
+mod inspection;
 mod limits;
 mod openapi;
 mod patience;

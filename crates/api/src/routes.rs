@@ -13,7 +13,7 @@ use futures_util::stream;
 use holdfast_engine::{Caller, Engine, EngineError, NewProvider, ProofDemand, SignOutKind, TokenDemand, Wanted};
 use holdfast_model::{
     AuditAction, ClientAuthentication, ClientSecret, Endpoints, Passphrase, PersonPointers, Protocol, ProviderName,
-    ProviderOrigin, SignInId, UnixMillis, ports::AuditFilter,
+    ProviderOrigin, SecretValue, SignInId, UnixMillis, ports::AuditFilter,
 };
 use holdfast_wire as wire;
 use serde::Deserialize;
@@ -59,6 +59,7 @@ pub fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(show_account, remove_account))
         .routes(routes!(token))
         .routes(routes!(dpop_proof))
+        .merge(crate::inspection::router())
         .routes(routes!(refresh))
         .routes(routes!(revoke))
         .routes(routes!(sign_out))
@@ -142,15 +143,30 @@ async fn list_providers(State(shared): State<Shared>) -> Json<wire::ProviderList
     Json(wire::ProviderList { providers: shared.engine.providers().into_iter().map(views::provider).collect() })
 }
 
-/// Looks a provider up at its issuer, and keeps it when its metadata holds.
+/// Looks a provider up at its issuer, and keeps it when its metadata holds; registers a client there where that is asked for.
 #[utoipa::path(post, path = "/v1/providers", tag = "providers", request_body = wire::AddProvider,
     responses((status = 201, body = wire::ProviderView), (status = 422, body = wire::ErrorReply)))]
 async fn add_provider(
     State(shared): State<Shared>,
     Body(request): Body<wire::AddProvider>,
 ) -> Result<(StatusCode, Json<wire::ProviderView>), ApiError> {
+    let allowed = request.initial_access_token.clone();
+    let register = request.register;
+    if allowed.is_some() && !register {
+        let text = "An initial access token is for registering a client, and none is to be registered.";
+        return Err(EngineError::ProviderInvalid(text.into()).into());
+    }
     let new = new_provider(request)?;
-    let kept = to_its_end(&shared.engine, move |engine| async move { engine.add_provider(new).await }).await?;
+    let add = move |engine: Engine| async move {
+        match register {
+            true => {
+                let allowed = allowed.map(|token| SecretValue::new(token.expose_secret().to_owned()));
+                engine.register_provider(new.provider, allowed).await
+            }
+            false => engine.add_provider(new).await,
+        }
+    };
+    let kept = to_its_end(&shared.engine, add).await?;
     Ok((StatusCode::CREATED, Json(views::provider(kept))))
 }
 
@@ -166,7 +182,8 @@ fn new_provider(request: wire::AddProvider) -> Result<NewProvider, ApiError> {
         display_name: request.display_name,
         issuer: request.issuer,
         metadata_url: request.metadata_url,
-        client_id: request.client_id,
+        client_id: request.client_id.unwrap_or_default(),
+        register: request.register,
         client_authentication: request.client_authentication.map(|authentication| match authentication {
             wire::ClientAuthentication::None => ClientAuthentication::None,
             wire::ClientAuthentication::ClientSecretBasic => ClientAuthentication::ClientSecretBasic,

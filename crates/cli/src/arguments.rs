@@ -57,6 +57,10 @@ pub enum Command {
     Token(Token),
     /// Print a proof for one request with an account's access token (DPoP)
     DpopProof(DpopProof),
+    /// Ask the provider what it says of an account's access token, without renewing that
+    Introspect(Account),
+    /// Ask the provider what it says of an account's person
+    Userinfo(Account),
     /// Renew an account now
     Refresh(Account),
     /// Ask the provider to refuse an account's tokens from now on; the account stays in the list
@@ -186,8 +190,14 @@ pub struct ProviderAdd {
     #[arg(long, value_name = "URL")]
     pub metadata_url: Option<String>,
     /// The client identifier that the provider gave out
-    #[arg(long, value_name = "ID")]
-    pub client_id: String,
+    #[arg(long, value_name = "ID", required_unless_present = "register", conflicts_with = "register")]
+    pub client_id: Option<String>,
+    /// Register a client at the provider instead (RFC 7591)
+    #[arg(long, conflicts_with = "client_secret_stdin")]
+    pub register: bool,
+    /// Read what allows to register a client from the first line of stdin, where not everybody may
+    #[arg(long, requires = "register", conflicts_with_all = ["client_id", "client_secret_stdin"])]
+    pub initial_access_token_stdin: bool,
     /// Read the client secret from the first line of stdin; for private_key_jwt and tls_client_auth the PEM that all of stdin is
     #[arg(long)]
     pub client_secret_stdin: bool,
@@ -400,6 +410,11 @@ mod tests {
             "holdfast token A --min-valid 60 --scope a --audience b --resource https://r.example --json",
             "holdfast dpop-proof A --method POST --url https://r.example/x --nonce n",
             "holdfast token A --scope a --narrow",
+            "holdfast introspect A",
+            "holdfast userinfo A --json",
+            "holdfast provider add P --issuer https://i.example --register",
+            "holdfast provider add P --issuer https://i.example --register --initial-access-token-stdin --redirect-uri \
+             http://127.0.0.1:49152/callback",
             "holdfast refresh A",
             "holdfast revoke A",
             "holdfast sign-out A",
@@ -426,6 +441,10 @@ mod tests {
             "holdfast provider add P --issuer https://i.example --client-id c --client-secret s",
             "holdfast provider add P --issuer https://i.example --client-id c --refresh-sliding 0",
             "holdfast provider add P --issuer https://i.example --client-id c --extra novalue",
+            "holdfast provider add P --issuer https://i.example --client-id c --register",
+            "holdfast provider add P --issuer https://i.example --client-id c --initial-access-token-stdin",
+            "holdfast provider add P --issuer https://i.example --register --client-secret-stdin",
+            "holdfast introspect",
         ] {
             assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");
         }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use holdfast_wire::{
     AccountList, AccountView, AddProvider, BackupReport, ChangeKey, CheckReport, EnterToken, EnteredToken, ImportFile,
     ImportOidcAgent, ImportProviders, ImportTokens, ImportedAccount, ImportedFile, ImportedTokens, InitVault,
-    MakeBackup, MakeRecoveryCode, ProfileList, ProofReply, ProofRequest, ProviderList, ProviderView, RecoveryCodeReply,
-    RemoveDamaged, RestoreReport, RestoreVault, SignInView, SignOutReport, StartSignIn, Status, TokenReply,
-    TokenRequest, UnlockVault,
+    IntrospectionReply, MakeBackup, MakeRecoveryCode, ProfileList, ProofReply, ProofRequest, ProviderList,
+    ProviderView, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, SignInView, SignOutReport,
+    StartSignIn, Status, TokenReply, TokenRequest, UnlockVault, UserInfoReply,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -234,6 +234,16 @@ impl Client {
     /// `POST /v1/accounts/{account}/refresh`
     pub fn refresh(&self, account: &str) -> Result<AccountView, Error> {
         self.post(&account_path(account, "/refresh"), NETWORK)
+    }
+
+    /// `POST /v1/accounts/{account}/introspect`
+    pub fn introspect(&self, account: &str) -> Result<IntrospectionReply, Error> {
+        self.post(&account_path(account, "/introspect"), NETWORK)
+    }
+
+    /// `POST /v1/accounts/{account}/userinfo`
+    pub fn userinfo(&self, account: &str) -> Result<UserInfoReply, Error> {
+        self.post(&account_path(account, "/userinfo"), NETWORK)
     }
 
     /// `POST /v1/accounts/{account}/revoke`

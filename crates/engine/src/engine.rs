@@ -11,7 +11,10 @@ use std::{
 use holdfast_model::{
     Account, Change, Clock, FailureKind, Fingerprint, Provider, ProviderFailure, ProviderName, SignInId, Timer,
     UnixMillis,
-    ports::{AuthorizationServer, CredentialSource, Keyring, ProofOfPossession, RedirectReceiver, Standing, VaultFile},
+    ports::{
+        AuthorizationServer, ClientRegistrar, CredentialSource, Keyring, ProofOfPossession, RedirectReceiver, Standing,
+        TokenInspector, VaultFile,
+    },
 };
 use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -40,6 +43,10 @@ pub struct Ports {
     pub source: Arc<dyn CredentialSource>,
     /// Makes and uses the keys to which tokens are bound.
     pub proof: Arc<dyn ProofOfPossession>,
+    /// Asks providers about tokens and people.
+    pub inspector: Arc<dyn TokenInspector>,
+    /// Registers clients with providers.
+    pub registrar: Arc<dyn ClientRegistrar>,
 }
 
 /// Who asks, as the kernel tells it; written into the audit log.

@@ -107,6 +107,7 @@ impl Entry {
             issuer: self.issuer,
             metadata_url: self.metadata_url,
             client_id: self.client_id,
+            register: false,
             client_authentication: self.client_authentication,
             assertion_audience: self.assertion_audience,
             dpop: self.dpop,

@@ -126,7 +126,7 @@ impl Engine {
         Ok(())
     }
 
-    fn free_name(&self, name: &ProviderName) -> Result<(), EngineError> {
+    pub(crate) fn free_name(&self, name: &ProviderName) -> Result<(), EngineError> {
         let state = self.state();
         if state.session()?.providers.contains_key(name) || state.file_providers.contains_key(name) {
             return Err(EngineError::ProviderExists(name.to_string()));
@@ -145,10 +145,16 @@ impl Engine {
 
 /// What can be said of a provider without asking it.
 pub(crate) fn check(provider: &Provider) -> Result<(), EngineError> {
-    let wrong = |text: String| Err(EngineError::ProviderInvalid(text));
     if provider.client_id.trim().is_empty() {
-        return wrong("A client id is needed: register an application at the provider and use its client id.".into());
+        let text = "A client id is needed: register an application at the provider and use its client id.";
+        return Err(EngineError::ProviderInvalid(text.into()));
     }
+    check_but_client(provider)
+}
+
+/// The same of one whose client is still to be registered.
+pub(crate) fn check_but_client(provider: &Provider) -> Result<(), EngineError> {
+    let wrong = |text: String| Err(EngineError::ProviderInvalid(text));
     let issuer = checked("issuer", &provider.issuer)?;
     // OpenID Connect Discovery section 2.
     if issuer.query().is_some() || issuer.fragment().is_some() {

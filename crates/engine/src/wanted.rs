@@ -6,7 +6,11 @@ use holdfast_model::{
     ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderOrigin, Revoking,
 };
 
-use crate::{EngineError, Profile, profiles, providers::check, scopes_or_default};
+use crate::{
+    EngineError, Profile, profiles,
+    providers::{check, check_but_client},
+    scopes_or_default,
+};
 
 /// What is said of a provider. What is said by hand counts for more than what its profile says.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +27,8 @@ pub struct Wanted {
     pub metadata_url: Option<String>,
     /// The client identifier.
     pub client_id: String,
+    /// Whether the client is still to be registered: then it has neither identifier nor secret yet.
+    pub register: bool,
     /// How the client proves itself; when nobody says, as the profile has it, or HTTP Basic where there is a secret.
     pub client_authentication: Option<ClientAuthentication>,
     /// For whom its client assertions are meant; the token endpoint when nobody says.
@@ -59,6 +65,12 @@ impl Wanted {
     /// # Errors
     /// [`EngineError::ProviderInvalid`] and [`EngineError::ProfileNotFound`], with what is wrong.
     pub fn provider(self, name: ProviderName, origin: ProviderOrigin) -> Result<Provider, EngineError> {
+        let register = self.register;
+        if register && (!self.client_id.is_empty() || self.has_secret) {
+            let text = "A client that is to be registered has no client id and no client secret yet. Leave them out, or do not \
+                        have it registered.";
+            return Err(EngineError::ProviderInvalid(text.into()));
+        }
         let base = match (&self.profile, &self.issuer) {
             (Some(profile), issuer) => self.by_profile(profiles::find(profile)?, issuer.as_deref(), name)?,
             (None, Some(issuer)) if self.variables.is_empty() => Provider::new(name, issuer, &self.client_id),
@@ -108,7 +120,11 @@ impl Wanted {
             name: base.name,
             client_id: base.client_id,
         };
-        check(&provider)?;
+        if register {
+            check_but_client(&provider)?
+        } else {
+            check(&provider)?
+        }
         Ok(provider)
     }
 

@@ -73,3 +73,22 @@ fn a_profile_says_how_tokens_are_revoked_there_and_whoever_says_it_too_counts_fo
     let by_hand = made(Wanted { revoking: revoking.clone(), ..wanted() }).expect("a provider");
     assert_eq!(Some(by_hand.revoking), revoking);
 }
+
+#[test]
+fn a_client_that_is_to_be_registered_has_no_id_yet_and_no_secret() {
+    let wanted = || Wanted {
+        register: true,
+        issuer: Some("https://id.example".into()),
+        client_id: String::new(),
+        ..Wanted::default()
+    };
+    let made = |wanted: Wanted| wanted.provider("mine".parse().expect("a name"), ProviderOrigin::Added);
+    let provider = made(wanted()).expect("a provider");
+    assert_eq!((provider.client_id.as_str(), provider.client_authentication), ("", ClientAuthentication::None));
+    for odd in [Wanted { client_id: "client".into(), ..wanted() }, Wanted { has_secret: true, ..wanted() }] {
+        let told = made(odd).expect_err("refused").to_string();
+        assert!(told.contains("is to be registered"), "{told}");
+    }
+    let told = made(Wanted { register: false, ..wanted() }).expect_err("refused").to_string();
+    assert!(told.starts_with("A client id is needed"), "{told}");
+}

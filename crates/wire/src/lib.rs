@@ -11,6 +11,7 @@ mod care;
 mod error;
 mod event;
 mod import;
+mod inspection;
 mod log;
 mod profile;
 mod provider;
@@ -32,6 +33,7 @@ pub use import::{
     EnterOutcome, EnterToken, EnteredToken, ImportFile, ImportOidcAgent, ImportOutcome, ImportTokens, ImportedAccount,
     ImportedFile, ImportedTokens, TokenListFormat,
 };
+pub use inspection::{IntrospectionReply, UserInfoReply};
 pub use jiff::Timestamp;
 pub use log::{DamageKind, LogDamage, LogEntry, LogReply};
 pub use profile::{Confidence, FactSourceView, Pkce, ProfileList, ProfileView, RedirectRule, Rotation, VariableView};

@@ -165,8 +165,18 @@ pub struct AddProvider {
     /// Where the metadata is, when not at the issuer's well-known address.
     #[serde(default)]
     pub metadata_url: Option<String>,
-    /// The client identifier.
-    pub client_id: String,
+    /// The client identifier; needed unless the client is to be registered.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// Whether a client is to be registered at the provider (RFC 7591): then there is no `client_id` and no `client_secret`, and
+    /// `client_authentication` is what is asked for, a public client when missing.
+    #[serde(default)]
+    pub register: bool,
+    /// What allows to register a client, where not everybody may (RFC 7591 section 1.2). It is used once and not kept.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password))]
+    #[cfg_attr(test, ts(type = "string | null"))]
+    pub initial_access_token: Option<SecretText>,
     /// The client secret of a confidential client; for `private_key_jwt` its private key in PEM, for `tls_client_auth` its
     /// certificate and private key in PEM.
     #[serde(default)]

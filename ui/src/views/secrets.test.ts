@@ -89,7 +89,7 @@ it('has no call and no wire type that could carry a token into the window', () =
   const secret = fields.filter((field) => /\.\w*(token|secret|recovery_code|passphrase|password|ticket|jwt|cookie|_key)\w*: string/.test(field));
   expect(secret.map((field) => field.split(':')[0]).sort()).toEqual([
     // Into the agent only; a person fills them in.
-    'AddProvider.client_secret', 'InitVault.passphrase', 'ChangeKey.passphrase', 'ChangeKey.new_passphrase',
+    'AddProvider.client_secret', 'AddProvider.initial_access_token', 'InitVault.passphrase', 'ChangeKey.passphrase', 'ChangeKey.new_passphrase',
     'ImportFile.password', 'MakeBackup.passphrase', 'MakeBackup.backup_passphrase', 'MakeRecoveryCode.passphrase', 'RestoreVault.backup_passphrase',
     'RestoreVault.passphrase', 'ChangeKey.recovery_code', 'UnlockVault.recovery_code',
     // Out of the agent once, to be put on paper.

@@ -19,12 +19,14 @@ use holdfast_engine::{Caller, Engine, Ports};
 use holdfast_memory_vault::MemoryVault;
 use holdfast_model::{
     AccessToken, Account, AuthorizationCode, Clock, CredentialSet, DpopKey, FailureKind, KeyringSecret, Passphrase,
-    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, Timer, TokenGrant, TokenTypeHint,
-    UnixMillis, VaultId,
+    Provider, ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, Timer, TokenGrant,
+    TokenTypeHint, UnixMillis, VaultId,
     ports::{
-        AuthorizationRequest, AuthorizationServer, BackupSummary, Client, CredentialSource, CredentialWrite,
-        DeviceAnswer, Keyring, KeyringError, Listening, PendingAuthorization, PendingDevice, ProofOfPossession,
-        RedirectReceiver, UnlockMaterial, UnlockMethod, VaultError, VaultFile, VaultHeader, VaultStore, WhichSecret,
+        AuthorizationRequest, AuthorizationServer, BackupSummary, Client, ClientRegistrar, CredentialSource,
+        CredentialWrite, DeviceAnswer, Introspection, Keyring, KeyringError, Listening, PendingAuthorization,
+        PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration, RegistrationAccess,
+        TokenInspector, UnlockMaterial, UnlockMethod, UserInfo, VaultError, VaultFile, VaultHeader, VaultStore,
+        WhichSecret,
     },
 };
 use tokio::{
@@ -82,7 +84,9 @@ impl Agent {
             server: world.clone(),
             receiver: world.clone(),
             source: world.clone(),
-            proof: world,
+            proof: world.clone(),
+            inspector: world.clone(),
+            registrar: world,
         });
         let stop = Stop::default();
         let own_uid = rustix::process::geteuid().as_raw();
@@ -288,6 +292,31 @@ impl ProofOfPossession for Nothing {
         offline()
     }
     fn thumbprint(&self, _: &DpopKey) -> Result<String, ProviderFailure> {
+        offline()
+    }
+}
+
+#[async_trait]
+impl TokenInspector for Nothing {
+    async fn introspect(
+        &self,
+        _: &Client,
+        _: &SecretValue,
+        _: TokenTypeHint,
+    ) -> Result<Introspection, ProviderFailure> {
+        offline()
+    }
+    async fn userinfo(&self, _: &Client, _: &AccessToken, _: &str) -> Result<UserInfo, ProviderFailure> {
+        offline()
+    }
+}
+
+#[async_trait]
+impl ClientRegistrar for Nothing {
+    async fn register(&self, _: &Provider, _: &Registration) -> Result<Registered, ProviderFailure> {
+        offline()
+    }
+    async fn unregister(&self, _: &RegistrationAccess) -> Result<(), ProviderFailure> {
         offline()
     }
 }

@@ -35,6 +35,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Show(which) => account::show_account(&client, &which.account, json),
         Command::Token(options) => account::token(&client, options, json),
         Command::DpopProof(options) => account::dpop_proof(&client, options, json),
+        Command::Introspect(which) => show(&client.introspect(&which.account)?, json, view::inspection::introspection),
+        Command::Userinfo(which) => show(&client.userinfo(&which.account)?, json, view::inspection::claims),
         Command::Refresh(which) => account::refresh(&client, &which.account, json),
         Command::Revoke(which) => account::ended(vec![client.revoke(&which.account)?], false, json),
         Command::SignOut(which) => account::sign_out(&client, which.account.as_deref(), json),

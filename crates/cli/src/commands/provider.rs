@@ -57,6 +57,11 @@ fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
         (true, false) => Some(secret_input::first_line_of_stdin("client secret")?),
         (false, _) => None,
     };
+    // At most one of the two reads stdin.
+    let initial_access_token = match options.initial_access_token_stdin {
+        true => Some(secret_input::first_line_of_stdin("initial access token")?),
+        false => None,
+    };
     Ok(AddProvider {
         name: options.provider,
         display_name: options.display_name,
@@ -65,6 +70,8 @@ fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
         issuer: options.issuer,
         metadata_url: options.metadata_url,
         client_id: options.client_id,
+        register: options.register,
+        initial_access_token,
         client_secret,
         client_authentication: options.client_authentication.map(Into::into),
         assertion_audience: options.assertion_audience,

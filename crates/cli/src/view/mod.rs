@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod care;
+pub mod inspection;
 pub mod provider;
 
 use std::collections::BTreeMap;

@@ -255,6 +255,8 @@ fn engine(
         receiver: provider.clone(),
         source: Arc::new(holdfast_sources::AuthorizationCode::new(provider.clone())),
         proof: provider.clone(),
+        inspector: provider.clone(),
+        registrar: provider.clone(),
     })
 }
 

@@ -9,8 +9,9 @@ use holdfast_model::{
     ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint,
     UnixMillis,
     ports::{
-        AuthorizationRequest, AuthorizationServer, BrowserPage, Client, DeviceAnswer, Listening, PendingAuthorization,
-        PendingDevice, ProofOfPossession, RedirectReceiver, SignInPage,
+        AuthorizationRequest, AuthorizationServer, BrowserPage, Client, ClientRegistrar, DeviceAnswer, Introspection,
+        Listening, PendingAuthorization, PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration,
+        RegistrationAccess, SignInPage, TokenInspector, UserInfo,
     },
 };
 use tokio::sync::Semaphore;
@@ -49,6 +50,16 @@ struct Inside {
     keys_used: Vec<Option<String>>,
     /// What refreshes asked for that was not the account's own token.
     targets: Vec<Target>,
+    /// Tokens about which it was asked, and with which.
+    inspected: Vec<String>,
+    /// How many access tokens it still does not accept at its userinfo endpoint.
+    refuses_tokens: usize,
+    /// What it registers the next client as.
+    registers: Option<Registered>,
+    /// What was asked to be registered.
+    asked_to_register: Vec<Registration>,
+    /// Registrations that were taken back.
+    unregistered: Vec<String>,
     /// As what it was asked last to refresh or to revoke.
     asked_as: Option<Provider>,
 }
@@ -143,6 +154,30 @@ impl FakeProvider {
         self.inside.lock().unwrap().device_asked_at.clone()
     }
 
+    /// The tokens about which it was asked, and with which.
+    pub fn inspected(&self) -> Vec<String> {
+        self.inside.lock().unwrap().inspected.clone()
+    }
+
+    /// So many access tokens are refused at the userinfo endpoint from now on.
+    pub fn refuses_access_tokens(&self, times: usize) {
+        self.inside.lock().unwrap().refuses_tokens = times;
+    }
+
+    /// The next client is registered as this one; without it none is.
+    pub fn registers(&self, registered: Registered) {
+        self.inside.lock().unwrap().registers = Some(registered);
+    }
+
+    pub fn asked_to_register(&self) -> Vec<Registration> {
+        self.inside.lock().unwrap().asked_to_register.clone()
+    }
+
+    /// Addresses of the registrations that were taken back.
+    pub fn unregistered(&self) -> Vec<String> {
+        self.inside.lock().unwrap().unregistered.clone()
+    }
+
     pub fn says(&self, says: Says) {
         self.inside.lock().unwrap().script.push_back(says);
     }
@@ -233,6 +268,57 @@ impl ProofOfPossession for FakeProvider {
 
     fn thumbprint(&self, key: &DpopKey) -> Result<String, ProviderFailure> {
         Ok(format!("thumbprint of {}", key.expose_secret()))
+    }
+}
+
+#[async_trait]
+impl TokenInspector for FakeProvider {
+    async fn introspect(
+        &self,
+        client: &Client,
+        token: &SecretValue,
+        _: TokenTypeHint,
+    ) -> Result<Introspection, ProviderFailure> {
+        let mut inside = self.inside.lock().unwrap();
+        inside.asked_as = Some(client.provider.clone());
+        inside.inspected.push(token.expose_secret().to_owned());
+        Ok(Introspection { active: true, username: Some(inside.person.clone()), ..Introspection::default() })
+    }
+
+    async fn userinfo(
+        &self,
+        client: &Client,
+        token: &AccessToken,
+        expected_subject: &str,
+    ) -> Result<UserInfo, ProviderFailure> {
+        let mut inside = self.inside.lock().unwrap();
+        inside.asked_as = Some(client.provider.clone());
+        inside.keys_used.push(key_of(client));
+        inside.inspected.push(token.expose_secret().to_owned());
+        if inside.refuses_tokens > 0 {
+            inside.refuses_tokens -= 1;
+            return Err(ProviderFailure::new(FailureKind::AccessTokenRefused, "userinfo", "refused").with_status(401));
+        }
+        let subject = inside.person.clone();
+        if subject != expected_subject {
+            return Err(ProviderFailure::new(FailureKind::ResponseMismatch, "userinfo", "another person"));
+        }
+        Ok(UserInfo { claims: format!("{{\"sub\":\"{subject}\"}}"), username: None, subject, signed: false })
+    }
+}
+
+#[async_trait]
+impl ClientRegistrar for FakeProvider {
+    async fn register(&self, _: &Provider, asked: &Registration) -> Result<Registered, ProviderFailure> {
+        let mut inside = self.inside.lock().unwrap();
+        inside.asked_to_register.push(asked.clone());
+        let missing = || ProviderFailure::new(FailureKind::EndpointMissing, "registration", "none registers here");
+        inside.registers.take().ok_or_else(missing)
+    }
+
+    async fn unregister(&self, access: &RegistrationAccess) -> Result<(), ProviderFailure> {
+        self.inside.lock().unwrap().unregistered.push(access.uri.clone());
+        Ok(())
     }
 }
 

@@ -65,7 +65,7 @@ export interface Connection {
 export type DraggedFiles = { files: 'over' } | { files: 'gone' } | { files: 'dropped'; paths: string[] };
 
 /** What the person fills in to add a provider: with a profile, or by its issuer. */
-export type NewProvider = Pick<AddProvider, 'name' | 'display_name' | 'client_id' | 'scopes'>
+export type NewProvider = Pick<AddProvider, 'name' | 'display_name' | 'scopes'> & { client_id: string }
   & Partial<Pick<AddProvider, 'profile' | 'variables' | 'issuer' | 'client_secret' | 'redirect_uri' | 'person'>>
   & { endpoints?: Partial<Endpoints> };
 

@@ -33,9 +33,18 @@ issuer: string | null,
  */
 metadata_url: string | null, 
 /**
- * The client identifier.
+ * The client identifier; needed unless the client is to be registered.
  */
-client_id: string, 
+client_id: string | null, 
+/**
+ * Whether a client is to be registered at the provider (RFC 7591): then there is no `client_id` and no `client_secret`, and
+ * `client_authentication` is what is asked for, a public client when missing.
+ */
+register: boolean, 
+/**
+ * What allows to register a client, where not everybody may (RFC 7591 section 1.2). It is used once and not kept.
+ */
+initial_access_token: string | null, 
 /**
  * The client secret of a confidential client; for `private_key_jwt` its private key in PEM, for `tls_client_auth` its
  * certificate and private key in PEM.
