@@ -4,12 +4,15 @@
 use std::sync::LazyLock;
 
 use holdfast_fuzz::assert_fit_for_people;
-use holdfast_model::{PkceVerifier, ports::PendingAuthorization};
+use holdfast_model::{
+    PkceVerifier,
+    ports::{AuthorizationResponse, PendingAuthorization},
+};
 use holdfast_oauth::fuzzing::{HOST, ISSUER, PATH, STATE, judge, query_of};
 use libfuzzer_sys::fuzz_target;
 use url::form_urlencoded;
 
-fn pending(iss_required: bool) -> PendingAuthorization {
+fn pending(iss_required: bool, signed_response: bool) -> PendingAuthorization {
     PendingAuthorization {
         url: format!("{ISSUER}/authorize"),
         state: STATE.to_owned(),
@@ -18,10 +21,12 @@ fn pending(iss_required: bool) -> PendingAuthorization {
         redirect_uri: format!("http://{HOST}{PATH}"),
         issuer: ISSUER.to_owned(),
         iss_required,
+        signed_response,
     }
 }
 
-static PENDING: LazyLock<[PendingAuthorization; 2]> = LazyLock::new(|| [pending(false), pending(true)]);
+static PENDING: LazyLock<[PendingAuthorization; 3]> =
+    LazyLock::new(|| [pending(false, false), pending(true, false), pending(false, true)]);
 
 /// All values of a parameter.
 fn values(query: &str, name: &str) -> Vec<String> {
@@ -34,10 +39,17 @@ fn values(query: &str, name: &str) -> Vec<String> {
 fn judged(query: &str) {
     for pending in PENDING.iter() {
         let Some(result) = judge(pending, query) else { continue };
+        if let Ok(AuthorizationResponse::Signed(signed)) = &result {
+            assert!(pending.signed_response, "nobody asked for a signed answer");
+            // Whose it is stands inside; what is done with it is another target's.
+            assert_eq!(values(query, "response"), [signed.expose_secret()]);
+            continue;
+        }
         assert_eq!(values(query, "state"), [STATE], "an answer of another sign-in counts");
         let issuers = values(query, "iss");
         match result {
-            Ok(code) => {
+            Ok(AuthorizationResponse::Signed(_)) => unreachable!(),
+            Ok(AuthorizationResponse::Code(code)) => {
                 assert_eq!(values(query, "code"), [code.expose_secret()]);
                 assert!(code.expose_secret().bytes().all(|byte| (0x20..=0x7e).contains(&byte)));
                 assert!(!code.expose_secret().is_empty());

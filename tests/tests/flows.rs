@@ -11,6 +11,7 @@ use holdfast_system_tests::{
     world::{self, World},
 };
 use holdfast_wire::State;
+use serde_json::json;
 
 const ALICE: Answer<'static> = Answer::Allow { login: "alice", password: "alice-pw" };
 
@@ -139,6 +140,32 @@ fn a_client_that_has_to_push_its_request_does_and_the_browser_carries_only_a_ref
     person::follow(&url, ALICE);
     command.finish().ok();
     assert_eq!(world.account("work").state, State::Fresh);
+}
+
+#[test]
+fn a_provider_that_promises_no_iss_signs_its_answer_as_jarm_says_and_a_refusal_too() {
+    let world = World::new(Lifetimes::default());
+    let issuer = world.idp.issuer();
+    // Without the promise nothing else would say which provider the answer comes from. Not pushed, so that it is seen here.
+    let silent = json!({
+        "path": "/.well-known/openid-configuration", "times": -1,
+        "remove": ["authorization_response_iss_parameter_supported", "pushed_authorization_request_endpoint"],
+    });
+    world.idp.fault(&silent);
+    world.run(&["provider", "add", "signing", "--issuer", issuer, "--client-id", "native-jarm"]).ok();
+    let mut command = cli::start(&world.home, &["sign-in", "signing", "--label", "work", "--no-browser"]);
+    let url = command.next_line();
+    assert!(url.contains("response_mode=query.jwt"), "{url}");
+    person::follow(&url, ALICE);
+    command.finish().ok();
+    assert_eq!(world.account("work").state, State::Fresh);
+    world.run(&["refresh", "work"]).ok();
+
+    let arguments = ["sign-in", "signing", "--label", "other", "--no-browser", "--json"];
+    let mut command = cli::start(&world.home, &arguments);
+    person::follow(&command.next_line(), Answer::Cancel);
+    assert_eq!(command.finish().failed_with(1).error_code(), "access_denied");
+    world.idp.heal();
 }
 
 #[test]

@@ -49,6 +49,7 @@ const MAY_EXPOSE: &[(&str, &str)] = &[
         "looks whether a token fits into a header, and what it says of its end and its key",
     ),
     ("crates/oauth/src/session_end.rs", "names the session to end by its ID token"),
+    ("crates/oauth/src/signed_response.rs", "reads the claims of a signed authorization response"),
     ("crates/oauth/src/token.rs", "sends codes and refresh tokens to the token endpoint"),
     ("crates/oauth/src/userinfo.rs", "asks with an access token whose it is"),
     ("crates/oauth/src/vendor_revocation.rs", "sends a token, and GitHub's client secret, to where a vendor ends it"),

@@ -310,13 +310,13 @@ impl Engine {
                 return self.move_on(id, SignInState::TimedOut);
             }
         };
-        let code = match answer {
-            Ok(code) => code,
+        let response = match answer {
+            Ok(response) => response,
             Err(failure) => return page.show(self.refused_sign_in(id, failure)).await,
         };
         self.move_on(id, SignInState::Exchanging);
         // Not ended by cancelling: a code that was sent may have become tokens, and those have to be given up.
-        let end = match self.shared.ports.server.finish(&asked.client, pending, code).await {
+        let end = match self.shared.ports.server.finish(&asked.client, pending, response).await {
             Ok(signed_in) => self.settle(id, &asked, signed_in).await,
             Err(failure) => self.refused_sign_in(id, failure),
         };

@@ -121,11 +121,28 @@ pub struct PendingAuthorization {
     pub issuer: String,
     /// Whether the provider promises `iss` in its answer (RFC 9207 section 3): then it has to be there.
     pub iss_required: bool,
+    /// Whether a signed answer was asked for (JARM section 2.3.1): then a code that comes without one is not used.
+    pub signed_response: bool,
 }
 
 impl std::fmt::Debug for PendingAuthorization {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PendingAuthorization").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+/// What the browser brought back to a sign-in. Memory only.
+#[derive(Debug)]
+pub enum AuthorizationResponse {
+    /// A code, for everybody to read (RFC 6749 section 4.1.2).
+    Code(AuthorizationCode),
+    /// A JWT that says the same (JARM section 2.1). Nothing of it but its state was looked at.
+    Signed(SecretValue),
+}
+
+impl From<AuthorizationCode> for AuthorizationResponse {
+    fn from(code: AuthorizationCode) -> Self {
+        Self::Code(code)
     }
 }
 
@@ -178,12 +195,12 @@ pub trait AuthorizationServer: Send + Sync {
         client: &Client,
         request: AuthorizationRequest,
     ) -> Result<PendingAuthorization, ProviderFailure>;
-    /// Exchanges the code and validates the ID token.
+    /// Verifies what came back where it is signed, exchanges the code and validates the ID token.
     async fn finish(
         &self,
         client: &Client,
         pending: PendingAuthorization,
-        code: AuthorizationCode,
+        response: AuthorizationResponse,
     ) -> Result<SignedIn, ProviderFailure>;
     /// Starts a device authorization (RFC 8628 section 3.1): the person allows it in a browser on whatever machine.
     async fn start_device(&self, client: &Client, scopes: &[String]) -> Result<PendingDevice, ProviderFailure>;
@@ -302,11 +319,11 @@ pub trait Listening: Send {
     /// The redirect URI to register with the request.
     fn redirect_uri(&self) -> &str;
     /// Waits for the one answer that carries the right state; everything else gets an error page and is forgotten.
-    /// `Err` is an answer with the right state that says no, or whose `iss` is wrong.
+    /// `Err` is an answer with the right state that says no, or whose `iss` is wrong. A signed one is not judged here.
     async fn answer(
         &mut self,
         pending: &PendingAuthorization,
-    ) -> (Result<AuthorizationCode, ProviderFailure>, Box<dyn BrowserPage>);
+    ) -> (Result<AuthorizationResponse, ProviderFailure>, Box<dyn BrowserPage>);
 }
 
 /// The browser tab that waits for its page.

@@ -78,6 +78,9 @@ fn prepare(
     if let Some(thumbprint) = thumbprint {
         url = url.add_extra_param("dpop_jkt", thumbprint);
     }
+    if metadata.wants_signed_response() {
+        url = url.add_extra_param("response_mode", "query.jwt");
+    }
     if let Some(hint) = &request.login_hint {
         url = url.add_extra_param("login_hint", hint.as_str());
     }
@@ -101,6 +104,7 @@ fn prepare(
         redirect_uri: request.redirect_uri.clone(),
         issuer: metadata.issuer.clone(),
         iss_required: metadata.iss_promised,
+        signed_response: metadata.wants_signed_response(),
     };
     Ok((url, pending))
 }

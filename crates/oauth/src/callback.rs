@@ -1,16 +1,20 @@
 //! The request that brings the browser back: is it the answer that is waited for?
 
-use holdfast_model::{AuthorizationCode, FailureKind, ProviderFailure, ports::PendingAuthorization};
+use holdfast_model::{
+    AuthorizationCode, FailureKind, ProviderFailure, SecretValue,
+    ports::{AuthorizationResponse, PendingAuthorization},
+};
 use subtle::ConstantTimeEq;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::{
+    jwt::unverified_state,
     oauth_error::{OAuthError, kind_of, sentence},
     page::Page,
 };
 
-const PLACE: &str = "redirect";
+pub(crate) const PLACE: &str = "redirect";
 
 /// Header lines of one request. Browsers send about fifteen.
 const MAX_HEADERS: usize = 64;
@@ -56,6 +60,7 @@ pub(crate) struct Expectation {
     state: Zeroizing<String>,
     issuer: String,
     iss_required: bool,
+    signed: bool,
 }
 
 impl Expectation {
@@ -64,18 +69,31 @@ impl Expectation {
             state: Zeroizing::new(pending.state.clone()),
             issuer: pending.issuer.clone(),
             iss_required: pending.iss_required,
+            signed: pending.signed_response,
         }
     }
 
     /// Judges an authorization response ([RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
     /// `None` for one that is not this sign-in's, or that nobody could read in only one way.
-    pub fn judge(&self, query: &str) -> Option<Result<AuthorizationCode, ProviderFailure>> {
-        let response = Response::parse(query)?;
-        let same: bool = response.state.as_deref()?.as_bytes().ct_eq(self.state.as_bytes()).into();
-        same.then(|| self.result_of(response))
+    ///
+    /// A signed one goes through as it is. Its state is read although nobody verified it yet: who knows the state could end
+    /// the wait with an answer of the other kind as well.
+    pub fn judge(&self, query: &str) -> Option<Result<AuthorizationResponse, ProviderFailure>> {
+        let mut response = Response::parse(query)?;
+        if let Some(signed) = response.signed.take().filter(|_| self.signed) {
+            let state = unverified_state(&signed)?;
+            return self.is_ours(&state).then(|| Ok(AuthorizationResponse::Signed(SecretValue::new(signed))));
+        }
+        let ours = self.is_ours(response.state.as_deref()?);
+        ours.then(|| self.result_of(response).map(AuthorizationResponse::Code))
     }
 
-    fn result_of(&self, response: Response) -> Result<AuthorizationCode, ProviderFailure> {
+    pub fn is_ours(&self, state: &str) -> bool {
+        state.as_bytes().ct_eq(self.state.as_bytes()).into()
+    }
+
+    /// The code of an answer that is this sign-in's.
+    pub fn result_of(&self, response: Response) -> Result<AuthorizationCode, ProviderFailure> {
         let fail = |kind, detail: &str| Err(ProviderFailure::new(kind, PLACE, detail));
         // Before all else: an answer of another provider says nothing about this one (RFC 9207 section 2.4).
         match response.iss.as_deref() {
@@ -114,13 +132,16 @@ impl Expectation {
     }
 }
 
+/// An authorization response, its values not judged.
 #[derive(Default)]
-struct Response {
-    state: Option<String>,
-    code: Option<String>,
-    iss: Option<String>,
-    error: Option<String>,
-    error_description: Option<String>,
+pub(crate) struct Response {
+    pub state: Option<String>,
+    pub code: Option<String>,
+    pub iss: Option<String>,
+    pub error: Option<String>,
+    pub error_description: Option<String>,
+    /// All of that as a JWT (JARM section 2.3.1).
+    pub signed: Option<String>,
 }
 
 impl Response {
@@ -135,15 +156,22 @@ impl Response {
                 "iss" => &mut response.iss,
                 "error" => &mut response.error,
                 "error_description" => &mut response.error_description,
+                "response" => &mut response.signed,
                 _ => continue,
             };
             if place.replace(value.into_owned()).is_some() {
                 return None;
             }
         }
-        response.code = response.code.filter(|code| !code.is_empty());
-        response.error = response.error.filter(|error| !error.is_empty());
-        Some(response)
+        Some(response.without_empty())
+    }
+
+    /// Servers in some languages write out the parameters that they do not use.
+    pub fn without_empty(mut self) -> Self {
+        for value in [&mut self.code, &mut self.error, &mut self.signed] {
+            value.take_if(|value| value.is_empty());
+        }
+        self
     }
 }
 
@@ -152,7 +180,15 @@ mod tests {
     use super::*;
 
     fn expectation(iss_required: bool) -> Expectation {
-        Expectation { state: Zeroizing::new("s1".into()), issuer: "https://id.example".into(), iss_required }
+        let (state, issuer) = (Zeroizing::new("s1".into()), "https://id.example".into());
+        Expectation { state, issuer, iss_required, signed: false }
+    }
+
+    fn code(response: AuthorizationResponse) -> String {
+        match response {
+            AuthorizationResponse::Code(code) => code.expose_secret().to_owned(),
+            AuthorizationResponse::Signed(_) => panic!("a code was expected"),
+        }
     }
 
     fn kind(query: &str, iss_required: bool) -> Option<FailureKind> {
@@ -161,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_code_with_the_right_state_is_the_answer() {
-        let judge = |query, required| expectation(required).judge(query).unwrap().unwrap().expose_secret().to_owned();
+        let judge = |query, required| code(expectation(required).judge(query).unwrap().unwrap());
         assert_eq!(judge("code=a%2Fb&state=s1&session_state=x", false), "a/b");
         assert_eq!(judge("state=s1&code=c&iss=https%3A%2F%2Fid.example", true), "c");
     }
@@ -181,6 +217,28 @@ mod tests {
         ] {
             assert!(expectation(false).judge(query).is_none(), "{query}");
         }
+    }
+
+    #[test]
+    fn whose_a_signed_answer_is_the_state_in_it_says() {
+        // {"state":"s1","code":"c"} and {"state":"s2","code":"c"}
+        let (ours, other) = ("eyJzdGF0ZSI6InMxIiwiY29kZSI6ImMifQ", "eyJzdGF0ZSI6InMyIiwiY29kZSI6ImMifQ");
+        let jwt = |payload: &str| format!("e30.{payload}.c2ln");
+        let expecting = Expectation { signed: true, ..expectation(false) };
+        let result = expecting.judge(&format!("response={}", jwt(ours)));
+        let Some(Ok(AuthorizationResponse::Signed(signed))) = result else { panic!("{result:?}") };
+        assert_eq!(signed.expose_secret(), jwt(ours));
+        for query in [
+            format!("response={}", jwt(other)),
+            format!("response={}&state=s1&code=c", jwt(other)),
+            format!("response={0}&response={0}", jwt(ours)),
+            format!("response={ours}"),
+            "response=a.b.c.d.e".to_owned(),
+        ] {
+            assert!(expecting.judge(&query).is_none(), "{query}");
+        }
+        let unasked = expectation(false).judge(&format!("response={}", jwt(ours)));
+        assert!(unasked.is_none(), "nobody asked for one");
     }
 
     #[test]

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use holdfast_model::{
-    AccessToken, AuthorizationCode, Clock, DpopKey, FailureKind, IdToken, IdentityClaims, Protocol, Provider,
-    ProviderFailure, RefreshToken, RevocationOutcome, RevocationWay, SecretValue, SignedIn, Target, TokenGrant,
-    TokenTypeHint, UnixMillis,
+    AccessToken, Clock, DpopKey, FailureKind, IdToken, IdentityClaims, Protocol, Provider, ProviderFailure,
+    RefreshToken, RevocationOutcome, RevocationWay, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint,
+    UnixMillis,
     ports::{
-        Assertion, AuthorizationRequest, AuthorizationServer, Client, DeviceAnswer, DirectGrants, Exchange,
-        PendingAuthorization, PendingDevice, ProofOfPossession,
+        Assertion, AuthorizationRequest, AuthorizationResponse, AuthorizationServer, Client, DeviceAnswer,
+        DirectGrants, Exchange, PendingAuthorization, PendingDevice, ProofOfPossession,
     },
 };
 
@@ -27,6 +27,7 @@ use crate::{
     metadata::Metadata,
     revoke,
     signed::Signature,
+    signed_response,
     single_flight::{Kept, Want},
     token::Grant,
     token_answer::Granted,
@@ -171,10 +172,11 @@ impl AuthorizationServer for OAuthClient {
         &self,
         client: &Client,
         pending: PendingAuthorization,
-        code: AuthorizationCode,
+        response: AuthorizationResponse,
     ) -> Result<SignedIn, ProviderFailure> {
         same_issuer(client, &pending.issuer)?;
         let metadata = self.metadata(&client.provider).await?;
+        let code = signed_response::code_of(self, client, &metadata, &pending, response).await?;
         let entitled = Grant::Code { code: &code, verifier: &pending.verifier, redirect_uri: &pending.redirect_uri };
         let oidc = client.provider.protocol == Protocol::Oidc;
         // Before the code is spent: afterwards a failure here would leave tokens at the provider that nobody knows.

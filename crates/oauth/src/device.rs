@@ -6,10 +6,11 @@ use holdfast_model::{
 };
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
 
 use crate::{
     backchannel::{Backchannel, Form},
-    http::{parse, require_protected, shown},
+    http::{self, parse, require_protected, shown},
     number::lifetime,
     oauth_error::Carried,
     text::displayable,
@@ -63,6 +64,11 @@ pub(crate) async fn start(backchannel: Backchannel<'_>, scopes: &[&str]) -> Resu
     if !answer.status.is_success() || answer.oauth_error().is_some() {
         return Err(answer.oauth_failure(url, PLACE, Carried::NoToken, backchannel.clock.now()));
     }
+    pending_in(&answer, url, &backchannel.metadata.issuer)
+}
+
+/// What a good answer says (section 3.2). It is that of `issuer`.
+pub(crate) fn pending_in(answer: &http::Answer, url: &Url, issuer: &str) -> Result<PendingDevice, ProviderFailure> {
     let codes: Answer = answer.json(url, PLACE, "codes for a sign-in")?;
     let malformed = |what: &str| {
         let detail = format!("{} {what}. Holdfast did not start the sign-in.", shown(url));
@@ -97,7 +103,7 @@ pub(crate) async fn start(backchannel: Backchannel<'_>, scopes: &[&str]) -> Resu
         verification_uri_complete: complete.map(Into::into),
         expires_in_s: codes.expires_in.unwrap_or(USUAL_LIFE_S).min(LONGEST_LIFE_S),
         interval_s: codes.interval.unwrap_or(USUAL_INTERVAL_S).min(LONGEST_INTERVAL_S),
-        issuer: backchannel.metadata.issuer.clone(),
+        issuer: issuer.to_owned(),
     })
 }
 

@@ -1,8 +1,9 @@
 //! Ways in for the fuzz targets (`fuzz/`): what reads bytes from browsers and providers, without the network around it.
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use holdfast_model::{
-    AccessToken, AuthorizationCode, IdToken, Provider, ProviderFailure, TokenGrant, UnixMillis,
-    ports::PendingAuthorization,
+    AccessToken, AuthorizationCode, ClientAuthentication, IdToken, Provider, ProviderFailure, TokenGrant, UnixMillis,
+    ports::{AuthorizationResponse, Introspection, PendingAuthorization, PendingDevice, Registered, Registration},
 };
 use jsonwebtoken::Algorithm;
 use url::Url;
@@ -10,12 +11,17 @@ use zeroize::Zeroizing;
 
 use crate::{
     callback::{Address, Expectation},
+    device,
     discovery::metadata_in,
     http::Answer,
     id_token::{self, Expected, Fault, Occasion},
+    introspection,
+    json::Members,
     keys::keys_in,
     oauth_error::Carried,
-    signed::Signature,
+    registration,
+    signed::{Examined, Signature},
+    signed_response::{self, RULES},
     token_answer::{Arrival, TokenAnswer},
 };
 
@@ -38,7 +44,7 @@ pub fn query_of(head: &[u8]) -> Option<Zeroizing<String>> {
 }
 
 /// Judges the query of a redirect.
-pub fn judge(pending: &PendingAuthorization, query: &str) -> Option<Result<AuthorizationCode, ProviderFailure>> {
+pub fn judge(pending: &PendingAuthorization, query: &str) -> Option<Result<AuthorizationResponse, ProviderFailure>> {
     Expectation::of(pending).judge(query)
 }
 
@@ -132,4 +138,52 @@ pub fn id_token(token: &str, keys: &[u8]) -> Verdict {
         Ok(checked) if id_token::verify(&token, &checked, &keys) == Signature::Good => Verdict::Good,
         Ok(_) => Verdict::Unsigned,
     }
+}
+
+/// A JWT with these words, and a signature that nobody made.
+pub fn jwt(header: &[u8], claims: &[u8]) -> String {
+    let encode = Base64UrlUnpadded::encode_string;
+    format!("{}.{}.{}", encode(header), encode(claims), encode(&[1; 64]))
+}
+
+/// Examines a signed authorization response: whether a key of the set signed it, and what would come of it then.
+///
+/// # Errors
+/// What is wrong with its words.
+pub fn signed_response(
+    pending: &PendingAuthorization,
+    token: &str,
+    keys: &[u8],
+) -> Result<(bool, Result<AuthorizationCode, ProviderFailure>), String> {
+    let examined = Examined::read(token, &pending.issuer, &provider().client_id, &RULES, NOW)?;
+    let keys = keys_in(&answer(200, keys), &address("/jwks")).map_err(|failure| failure.detail)?;
+    let proved = examined.signature(&keys) == Signature::Good;
+    Ok((proved, signed_response::code_in(examined.into_claims(), pending)))
+}
+
+/// Reads the codes for a sign-in on another device.
+pub fn device_answer(body: &[u8]) -> Result<PendingDevice, ProviderFailure> {
+    device::pending_in(&answer(200, body), &address("/device"), ISSUER)
+}
+
+/// Reads what a provider says of [`SENT_TOKEN`]; `None` when it does not say whether that is good.
+pub fn introspection_answer(body: &[u8]) -> Result<Option<Introspection>, ProviderFailure> {
+    let Members(said) = answer(200, body).json(&address("/introspect"), introspection::PLACE, "its word on a token")?;
+    Ok(introspection::read(&said, false, SENT_TOKEN))
+}
+
+/// Reads the registration of a client that asked for this way to prove itself.
+pub fn registration_answer(
+    body: &[u8],
+    client_authentication: ClientAuthentication,
+) -> Result<Registered, ProviderFailure> {
+    let asked = Registration {
+        client_name: "Holdfast".to_owned(),
+        redirect_uris: vec![format!("http://{HOST}{PATH}")],
+        client_authentication,
+        grant_types: vec!["authorization_code".to_owned()],
+        scopes: Vec::new(),
+        initial_access_token: None,
+    };
+    registration::registered(&answer(201, body), &address("/register"), &asked)
 }

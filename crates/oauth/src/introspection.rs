@@ -9,9 +9,10 @@ use crate::{
     backchannel::{Backchannel, Form},
     client::OAuthClient,
     http::shown,
+    json::Members,
     number::date,
     oauth_error::Carried,
-    signed::Kind,
+    signed::{Kind, Rules},
     text::{displayable, without},
 };
 
@@ -21,8 +22,7 @@ pub(crate) const PLACE: &str = "introspection";
 const SIGNED: Kind = Kind {
     place: PLACE,
     media_type: "application/token-introspection+jwt",
-    typ: Some("token-introspection+jwt"),
-    names_both: true,
+    rules: Rules { typ: Some("token-introspection+jwt"), names_both: true, ends: false },
 };
 
 /// Whichever the provider has; a few give the signed one only.
@@ -74,7 +74,7 @@ pub(crate) async fn ask(
             _ => Map::new(),
         }
     } else {
-        answer.json(endpoint, PLACE, "its word on a token")?
+        answer.json::<Members>(endpoint, PLACE, "its word on a token")?.0
     };
     read(&said, signed, token).map_or_else(
         || {
@@ -88,7 +88,7 @@ pub(crate) async fn ask(
 }
 
 /// `None` when it does not say what it was asked for. `token` is cut out wherever it is repeated.
-fn read(said: &Map<String, Value>, signed: bool, token: &str) -> Option<Introspection> {
+pub(crate) fn read(said: &Map<String, Value>, signed: bool, token: &str) -> Option<Introspection> {
     let shown = |text: &str| displayable(&without(&[token], text), NAME_CHARS);
     let text = |name: &str| said.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(shown);
     let instant = |name: &str| said.get(name).and_then(|value| date(value).ok().flatten()).map(UnixMillis::from_secs);

@@ -6,6 +6,8 @@ use holdfast_model::UnixMillis;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use crate::json::Members;
+
 /// A compact serialization.
 pub(crate) struct Parts<'a> {
     pub header: &'a str,
@@ -57,8 +59,17 @@ pub(crate) fn unverified_life(token: &str) -> Option<Life> {
 /// The key to which an access token that may be a JWT says that it is bound, whatever stands there
 /// ([RFC 9449 section 6.1](https://www.rfc-editor.org/rfc/rfc9449#section-6.1)). To us it is a hint as well.
 pub(crate) fn unverified_thumbprint(token: &str) -> Option<Value> {
-    let mut claims: Value = decode(Parts::of(token)?.payload)?;
-    claims.pointer_mut("/cnf/jkt").map(Value::take)
+    let mut claims: Members = decode(Parts::of(token)?.payload)?;
+    claims.0.get_mut("cnf")?.get_mut("jkt").map(Value::take)
+}
+
+/// The state that a signed authorization response says it answers, whatever else stands there (JARM section 2.1).
+pub(crate) fn unverified_state(token: &str) -> Option<String> {
+    let mut claims: Members = decode(Parts::of(token)?.payload)?;
+    match claims.0.remove("state")? {
+        Value::String(state) => Some(state),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

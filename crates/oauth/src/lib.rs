@@ -36,6 +36,7 @@ mod registration;
 mod revoke;
 mod session_end;
 mod signed;
+mod signed_response;
 mod single_flight;
 mod text;
 mod token;

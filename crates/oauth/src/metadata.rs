@@ -35,7 +35,7 @@ pub(crate) struct Metadata {
     /// The provider promises `iss` in its authorization response (RFC 9207 section 3).
     pub iss_promised: bool,
     /// It can sign its authorization response (JARM section 2.3.1, `query.jwt`).
-    pub signs_responses: bool,
+    signs_responses: bool,
     /// What client assertions may be signed with, as JWS names; empty when it does not say.
     pub assertion_algorithms: Vec<String>,
 }
@@ -54,6 +54,12 @@ impl Metadata {
             let detail = "This provider publishes no signing keys, so nothing that it signs can be checked.";
             ProviderFailure::new(FailureKind::EndpointMissing, PLACE, detail)
         })
+    }
+
+    /// Whether its answer is to be asked for as a JWT: where nothing else says which provider it comes from, and there are
+    /// keys to check that with.
+    pub const fn wants_signed_response(&self) -> bool {
+        self.signs_responses && !self.iss_promised && self.jwks_uri.is_some()
     }
 
     /// Where a device asks for its code.

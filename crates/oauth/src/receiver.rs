@@ -11,8 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use holdfast_model::{
-    AuthorizationCode, FailureKind, ProviderFailure,
-    ports::{BrowserPage, Listening, PendingAuthorization, RedirectReceiver, SignInPage},
+    FailureKind, ProviderFailure,
+    ports::{AuthorizationResponse, BrowserPage, Listening, PendingAuthorization, RedirectReceiver, SignInPage},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -167,7 +167,7 @@ enum Expecting {
     NoMore(Expectation),
 }
 
-type Answer = (Result<AuthorizationCode, ProviderFailure>, HeldPage);
+type Answer = (Result<AuthorizationResponse, ProviderFailure>, HeldPage);
 
 impl Desk {
     fn new(address: Address, connection_time: Duration) -> Self {
@@ -217,7 +217,7 @@ impl Listening for Loopback {
     async fn answer(
         &mut self,
         pending: &PendingAuthorization,
-    ) -> (Result<AuthorizationCode, ProviderFailure>, Box<dyn BrowserPage>) {
+    ) -> (Result<AuthorizationResponse, ProviderFailure>, Box<dyn BrowserPage>) {
         let (sender, answer) = oneshot::channel();
         let expecting = Expecting::Answer(Expectation::of(pending), sender);
         *self.desk.answer.lock().unwrap_or_else(PoisonError::into_inner) = expecting;

@@ -13,13 +13,14 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
     client::OAuthClient,
     http::{Answer, parse, require_protected, shown},
+    json::Members,
     number::date,
     oauth_error::Carried,
     text::displayable,
@@ -121,13 +122,12 @@ impl OAuthClient {
 }
 
 /// What a good answer says (section 3.2.1). The provider may have replaced what was asked for.
-fn registered(answer: &Answer, url: &Url, asked: &Registration) -> Result<Registered, ProviderFailure> {
+pub(crate) fn registered(answer: &Answer, url: &Url, asked: &Registration) -> Result<Registered, ProviderFailure> {
     let fail = |what: String| {
         let detail = format!("{} {what}. Holdfast cannot use this registration.", shown(url));
         ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail).that_may_have_acted()
     };
-    let said: Map<String, Value> =
-        answer.json(url, PLACE, "a registration").map_err(ProviderFailure::that_may_have_acted)?;
+    let Members(said) = answer.json(url, PLACE, "a registration").map_err(ProviderFailure::that_may_have_acted)?;
     let text = |name: &str| said.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let client_id = text("client_id").filter(|id| !id.chars().any(char::is_control));
     let client_id = client_id.ok_or_else(|| fail("gave no client ID".into()))?;

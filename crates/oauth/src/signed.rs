@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     client::OAuthClient,
     http::{Answer, shown},
+    json::Members,
     jwt::{self, Parts},
     keys::{KeySet, algorithm},
     metadata::Metadata,
@@ -92,10 +93,51 @@ pub(crate) struct Kind {
     pub place: &'static str,
     /// Its media type.
     pub media_type: &'static str,
+    pub rules: Rules,
+}
+
+/// What a kind of signed text has to say. What it says beyond that has to be right as well.
+pub(crate) struct Rules {
     /// The `typ` of its header, where it has one of its own.
     pub typ: Option<&'static str>,
-    /// Whether it has to name issuer and audience. What it names has to be right either way.
+    /// Whether it has to name issuer and audience.
     pub names_both: bool,
+    /// Whether it has to say when it is over.
+    pub ends: bool,
+}
+
+/// A signed text whose words are right. Who signed it nobody knows yet.
+pub(crate) struct Examined<'a> {
+    parts: Parts<'a>,
+    header: Header,
+    claims: Map<String, Value>,
+}
+
+impl<'a> Examined<'a> {
+    /// Examines the words: header, issuer, audience and time. `now` is the present by the provider's clock.
+    ///
+    /// # Errors
+    /// What is wrong with them, as the end of "it is not valid: …".
+    pub fn read(text: &'a str, issuer: &str, client_id: &str, rules: &Rules, now: UnixMillis) -> Result<Self, String> {
+        if text.split('.').count() == 5 {
+            return Err("it is encrypted, and Holdfast has no key for it".into());
+        }
+        let parts = Parts::of(text).ok_or("it is no signed JWT")?;
+        let header = Header::read(parts.header, rules.typ)?;
+        let Members(claims) = jwt::decode(parts.payload).ok_or("its claims cannot be read")?;
+        check(&claims, issuer, client_id, rules, now)?;
+        Ok(Self { parts, header, claims })
+    }
+
+    /// Looks for the key that signed it.
+    pub fn signature(&self, keys: &KeySet) -> Signature {
+        self.header.signature(&self.parts, keys)
+    }
+
+    /// What it says, believed or not.
+    pub fn into_claims(self) -> Map<String, Value> {
+        self.claims
+    }
 }
 
 impl Kind {
@@ -124,6 +166,24 @@ impl OAuthClient {
         Ok(signature)
     }
 
+    /// The claims of a signed text, once its signature is verified.
+    ///
+    /// # Errors
+    /// The keys cannot be had, or `refuse` tells why it is not believed.
+    pub(crate) async fn proven(
+        &self,
+        metadata: &Metadata,
+        examined: Examined<'_>,
+        refuse: impl Fn(&str) -> ProviderFailure,
+    ) -> Result<Map<String, Value>, ProviderFailure> {
+        let keys = self.keys(metadata).await?;
+        match self.signature(metadata, keys, |keys| examined.signature(keys)).await? {
+            Signature::Good => Ok(examined.into_claims()),
+            Signature::Bad => Err(refuse("its signature does not fit")),
+            Signature::NoKey => Err(refuse("the provider publishes no key that can have signed it")),
+        }
+    }
+
     /// The claims of a signed answer, checked: signature, issuer, audience and time.
     ///
     /// # Errors
@@ -141,21 +201,10 @@ impl OAuthClient {
             ProviderFailure::new(FailureKind::MalformedAnswer, kind.place, detail).with_status(answer.status.as_u16())
         };
         let text = std::str::from_utf8(answer.text()).unwrap_or_default().trim();
-        if text.split('.').count() == 5 {
-            return Err(refuse("it is encrypted, and Holdfast has no key for it"));
-        }
-        let parts = Parts::of(text).ok_or_else(|| refuse("it is no signed JWT"))?;
-        let header = Header::read(parts.header, kind.typ).map_err(|why| refuse(&why))?;
-        let claims: Map<String, Value> =
-            jwt::decode(parts.payload).ok_or_else(|| refuse("its claims cannot be read"))?;
         let now = answer.date().unwrap_or_else(|| self.now());
-        check(&claims, &metadata.issuer, client_id, kind.names_both, now).map_err(refuse)?;
-        let keys = self.keys(metadata).await?;
-        match self.signature(metadata, keys, |keys| header.signature(&parts, keys)).await? {
-            Signature::Good => Ok(claims),
-            Signature::Bad => Err(refuse("its signature does not fit")),
-            Signature::NoKey => Err(refuse("the provider publishes no key that can have signed it")),
-        }
+        let examined =
+            Examined::read(text, &metadata.issuer, client_id, &kind.rules, now).map_err(|why| refuse(&why))?;
+        self.proven(metadata, examined, refuse).await
     }
 }
 
@@ -164,7 +213,7 @@ fn check(
     claims: &Map<String, Value>,
     issuer: &str,
     client_id: &str,
-    names_both: bool,
+    rules: &Rules,
     now: UnixMillis,
 ) -> Result<(), &'static str> {
     let require = |holds: bool, why| if holds { Ok(()) } else { Err(why) };
@@ -173,9 +222,10 @@ fn check(
         Value::Array(several) => several.iter().any(|one| one == client_id),
         _ => false,
     };
-    require(claims.get("iss").map_or(!names_both, |iss| iss == issuer), "it comes from another issuer")?;
-    require(claims.get("aud").map_or(!names_both, ours), "it is meant for another client")?;
+    require(claims.get("iss").map_or(!rules.names_both, |iss| iss == issuer), "it comes from another issuer")?;
+    require(claims.get("aud").map_or(!rules.names_both, ours), "it is meant for another client")?;
     let at = |name: &str| claims.get(name).and_then(|value| date(value).ok().flatten()).map(UnixMillis::from_secs);
+    require(!rules.ends || at("exp").is_some(), "it does not say when it is over")?;
     require(at("exp").is_none_or(|exp| exp > now.plus_millis(-SKEW_MS)), "it was over before it arrived")?;
     require(at("nbf").is_none_or(|nbf| nbf <= now.plus_millis(SKEW_MS)), "it comes from the future")
 }

@@ -18,15 +18,17 @@ use crate::{
     dpop::{Call, ProofKey, wanted_nonce},
     http::{Answer, Http, shown},
     id_token::{LONGEST_SUBJECT, username_of},
+    json::Members,
     metadata::Metadata,
-    signed::Kind,
+    signed::{Kind, Rules},
     text::without,
 };
 
 pub(crate) const PLACE: &str = "userinfo";
 
 /// A signed answer. It should name issuer and audience (section 5.3.2), and several providers do not.
-const SIGNED: Kind = Kind { place: PLACE, media_type: "application/jwt", typ: None, names_both: false };
+const SIGNED: Kind =
+    Kind { place: PLACE, media_type: "application/jwt", rules: Rules { typ: None, names_both: false, ends: false } };
 
 /// Which of them comes the client's registration decides; this is for those that look here.
 const EITHER: &str = "application/json, application/jwt;q=0.9";
@@ -53,7 +55,7 @@ pub(crate) async fn ask(
     let claims = if signed {
         oauth.signed_claims(metadata, &client.provider.client_id, endpoint, &answer, &SIGNED).await?
     } else {
-        answer.json(endpoint, PLACE, "claims about a person")?
+        answer.json::<Members>(endpoint, PLACE, "claims about a person")?.0
     };
     let claims = Value::Object(claims);
     let (subject, username) = person_in(&claims, client.provider.person.as_ref()).ok_or_else(|| {

@@ -39,7 +39,7 @@ async fn oauth2(userinfo: Option<Reply>) -> World {
 
 async fn signed_in(world: &World) -> Result<SignedIn, ProviderFailure> {
     let pending = world.start().await;
-    world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into())).await
+    world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into()).into()).await
 }
 
 #[tokio::test]

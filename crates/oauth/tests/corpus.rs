@@ -234,7 +234,7 @@ async fn every_error_in_answer_to_a_code_is_told_and_the_code_sent_once() {
         let body = String::from_utf8(body.clone()).map_or(body, |text| text.replace(REFRESH_TOKEN, CODE).into_bytes());
         world.server.reply("/token", entry.reply(&body));
         let code = AuthorizationCode::new(CODE.into());
-        let failure = world.oauth.finish(&world.client, pending, code).await.expect_err(&entry.file);
+        let failure = world.oauth.finish(&world.client, pending, code.into()).await.expect_err(&entry.file);
         if entry.to_a_code.or(entry.kind()) != Some(failure.kind) {
             wrong.push(format!("{} ({}): {failure:?}", entry.file, entry.like));
         }
@@ -336,7 +336,7 @@ async fn every_key_set_signs_somebody_in_or_nobody_as_its_entry_says() {
 
         let mut pending = world.start().await;
         pending.nonce = NONCE.into();
-        let outcome = world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into())).await;
+        let outcome = world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into()).into()).await;
         let without_keys = outcome.as_ref().is_err_and(|failure| failure.place == "jwks");
         let outcome = outcome.map(|signed_in| Person { subject: signed_in.claims.subject });
         wrong.extend(entry.hold(&["jwks", "token"], &outcome));

@@ -124,7 +124,8 @@ async fn a_sign_in_binds_its_code_and_proves_the_key_for_its_tokens() {
 
     let id_token = world.key.sign(&world.claims(&pending.nonce));
     world.server.reply("/token", Reply::json(200, &bound(json!({"id_token": id_token}))));
-    let signed_in = world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into())).await.unwrap();
+    let signed_in =
+        world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into()).into()).await.unwrap();
     assert_eq!(signed_in.grant.token_type, "DPoP");
     let sent = &world.server.requests("/token")[0];
     assert_eq!(Verifier::default().check_form(&world, sent, None).await.iat, NOW_S);

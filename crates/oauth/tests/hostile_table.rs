@@ -427,12 +427,15 @@ async fn a_rejected_id_token_ends_the_sign_in_without_another_call() {
 async fn who_is_asked_whose_token_it_is_and_does_not_say_it_is_asked_once() {
     use FailureKind as F;
     let signed = SigningKey::es256("k1").sign(&json!({"id": 42, "sub": "s"}));
+    let twice = SigningKey::es256("k1").sign_text(r#"{"alg":"ES256","kid":"k1"}"#, r#"{"id":1,"id":2}"#);
     for (name, reply, kind) in [
         ("signed by a stranger", Reply::text(200, "application/jwt", &signed), F::MalformedAnswer),
         ("401", Reply::of(401, &[("WWW-Authenticate", "Bearer error=\"invalid_token\"")], b""), F::AccessTokenRefused),
         ("a list", Reply::json(200, &json!([{"id": 42}])), F::MalformedAnswer),
         ("no id", Reply::json(200, &json!({"id": null})), F::MalformedAnswer),
         ("an id of a kilobyte", Reply::json(200, &json!({"id": "x".repeat(1024)})), F::MalformedAnswer),
+        ("two ids", Reply::text(200, "application/json", r#"{"id":1,"id":2}"#), F::MalformedAnswer),
+        ("two ids, signed", Reply::text(200, "application/jwt", &twice), F::MalformedAnswer),
         ("sent on", Reply::of(302, &[("Location", "/elsewhere")], b""), F::UnexpectedStatus),
         ("compressed", Reply::of(200, &[JSON, GZIP], GOOD_GZ), F::MalformedAnswer),
     ] {
@@ -446,7 +449,7 @@ async fn who_is_asked_whose_token_it_is_and_does_not_say_it_is_asked_once() {
         world.server.reply("/me", reply);
         let pending = world.start().await;
         let code = AuthorizationCode::new(CODE.into());
-        let failure = world.oauth.finish(&world.client, pending, code).await.expect_err(name);
+        let failure = world.oauth.finish(&world.client, pending, code.into()).await.expect_err(name);
         assert_eq!((failure.kind, failure.place), (kind, "userinfo"), "{name}: {failure:?}");
         assert_readable(name, &failure);
         let asked: Vec<_> = world.server.all().into_iter().map(|request| request.path).collect();

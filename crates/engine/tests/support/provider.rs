@@ -9,9 +9,9 @@ use holdfast_model::{
     ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint,
     UnixMillis,
     ports::{
-        AuthorizationRequest, AuthorizationServer, BrowserPage, Client, ClientRegistrar, DeviceAnswer, Introspection,
-        Listening, PendingAuthorization, PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration,
-        RegistrationAccess, SignInPage, TokenInspector, UserInfo,
+        AuthorizationRequest, AuthorizationResponse, AuthorizationServer, BrowserPage, Client, ClientRegistrar,
+        DeviceAnswer, Introspection, Listening, PendingAuthorization, PendingDevice, ProofOfPossession,
+        RedirectReceiver, Registered, Registration, RegistrationAccess, SignInPage, TokenInspector, UserInfo,
     },
 };
 use tokio::sync::Semaphore;
@@ -341,6 +341,7 @@ impl AuthorizationServer for FakeProvider {
             redirect_uri: request.redirect_uri,
             issuer: client.provider.issuer.clone(),
             iss_required: false,
+            signed_response: false,
         })
     }
 
@@ -348,7 +349,7 @@ impl AuthorizationServer for FakeProvider {
         &self,
         client: &Client,
         _: PendingAuthorization,
-        _: AuthorizationCode,
+        _: AuthorizationResponse,
     ) -> Result<SignedIn, ProviderFailure> {
         let _pass = self.exchanges.acquire().await.expect("never closed");
         let mut inside = self.inside.lock().unwrap();
@@ -478,7 +479,7 @@ impl Listening for Never {
     async fn answer(
         &mut self,
         _: &PendingAuthorization,
-    ) -> (Result<AuthorizationCode, ProviderFailure>, Box<dyn BrowserPage>) {
+    ) -> (Result<AuthorizationResponse, ProviderFailure>, Box<dyn BrowserPage>) {
         std::future::pending().await
     }
 }
@@ -491,8 +492,8 @@ impl Listening for AtOnce {
     async fn answer(
         &mut self,
         _: &PendingAuthorization,
-    ) -> (Result<AuthorizationCode, ProviderFailure>, Box<dyn BrowserPage>) {
-        (Ok(AuthorizationCode::new("code".into())), Box::new(Self))
+    ) -> (Result<AuthorizationResponse, ProviderFailure>, Box<dyn BrowserPage>) {
+        (Ok(AuthorizationCode::new("code".into()).into()), Box::new(Self))
     }
 }
 

@@ -115,7 +115,7 @@ impl World {
         let pending = self.start().await;
         let token = make(self, self.claims(&pending.nonce));
         self.server.reply("/token", Reply::json(200, &token_answer(&token)));
-        self.oauth.finish(&self.client, pending, AuthorizationCode::new(CODE.into())).await
+        self.oauth.finish(&self.client, pending, AuthorizationCode::new(CODE.into()).into()).await
     }
 
     /// A sign-in in which all goes well.
