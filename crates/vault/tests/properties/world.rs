@@ -130,6 +130,9 @@ impl World {
     /// Its caller goes away as soon as it has begun: what was begun goes on to its end, and closing waits for it.
     async fn cancelled_call(&mut self, call: &Call) -> Outcome {
         let before = self.stores.model.load().await.unwrap();
+        // The runtime lets a task that was busy for long wait before whatever it does next. Then the call would be cancelled before
+        // it has begun.
+        tokio::task::yield_now().await;
         let real = tokio::select! {
             biased;
             done = call.on(self.stores.real.as_ref(), &before) => Some(done),
