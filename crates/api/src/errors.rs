@@ -200,6 +200,7 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         EngineError::TokenInvalid(_) => {
             plain(C::ImportInvalid, "Nothing was kept. holdfast add static --help says more.")
         }
+        EngineError::RequestUnfit(_) => plain(C::BadRequest, "Nothing was done."),
         EngineError::NotBound(_) => plain(C::NotBound, "Present the token as Bearer, without a proof."),
         EngineError::NotRenewable { label, provider, url } => {
             let place = url.as_deref().unwrap_or(provider);

@@ -334,6 +334,7 @@ pub fn sign_in(snapshot: SignInSnapshot) -> wire::SignInView {
     let error = |code, message: &str, hint: &str| {
         Some(wire::ErrorBody { code, message: message.to_owned(), hint: Some(hint.to_owned()), retry_after_s: None })
     };
+    let by_browser = snapshot.redirect_uri.is_some();
     let (stage, account, error) = match &snapshot.state {
         SignInState::Waiting => (S::Waiting, None, None),
         SignInState::Exchanging => (S::Exchanging, None, None),
@@ -359,7 +360,11 @@ pub fn sign_in(snapshot: SignInSnapshot) -> wire::SignInView {
             None,
             error(
                 wire::ErrorCode::SignInTimedOut,
-                "Nobody came back from the browser in time; its tab may have been closed. Nothing was kept.",
+                if by_browser {
+                    "Nobody came back from the browser in time; its tab may have been closed. Nothing was kept."
+                } else {
+                    "Nobody allowed the code in time. Nothing was kept."
+                },
                 "Start again.",
             ),
         ),

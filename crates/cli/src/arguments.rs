@@ -210,7 +210,7 @@ pub struct ProviderAdd {
     /// For whom the client's assertions are meant [default: the token endpoint]
     #[arg(long, value_name = "AUD")]
     pub assertion_audience: Option<String>,
-    /// The registered redirect URI, where it is compared exactly [default: any free loopback port]
+    /// The registered redirect URI, where it is compared; without a port any free one serves [default: http://127.0.0.1/callback]
     #[arg(long, value_name = "URI")]
     pub redirect_uri: Option<String>,
     /// A scope to ask for; may be repeated [default: the profile's, or without one openid offline_access, with --oauth2 none]

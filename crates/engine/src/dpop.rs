@@ -1,7 +1,7 @@
 //! Proofs for helpers: who holds a token that is bound to a key asks for one for each request, and the key stays here
 //! (RFC 9449 section 7).
 
-use holdfast_model::{AuditAction, DpopKey, FailureKind, Fingerprint, ProviderFailure};
+use holdfast_model::{AuditAction, DpopKey, Fingerprint};
 
 use crate::{Caller, Engine, EngineError, TokenDemand};
 
@@ -41,7 +41,7 @@ impl Engine {
         let is_method = (1..=LONGEST_METHOD).contains(&demand.method.len())
             && demand.method.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_'));
         if !is_method {
-            return Err(unfit("The method of a request is a word in capitals: GET, POST."));
+            return Err(EngineError::RequestUnfit("The method of a request is a word in capitals: GET, POST."));
         }
         let handed = self.valid_token(id_or_label, &TokenDemand::default()).await?;
         let (store, key, label) = {
@@ -58,8 +58,4 @@ impl Engine {
         self.audit(AuditAction::ProofMade, Some(handed.credential.account), caller, Some(demand.method.clone()));
         Ok(Proof { proof, fingerprint: handed.credential.fingerprint })
     }
-}
-
-fn unfit(words: &str) -> EngineError {
-    ProviderFailure::new(FailureKind::NotHttps, "dpop", words).into()
 }

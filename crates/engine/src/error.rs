@@ -178,6 +178,9 @@ pub enum EngineError {
     /// A token that was entered does not fit.
     #[error("the {0}")]
     TokenInvalid(#[from] FieldError),
+    /// What was asked with does not fit.
+    #[error("{0}")]
+    RequestUnfit(&'static str),
     /// The account's tokens are bound to no key, so there is nothing to prove.
     #[error("the tokens of {0} are bound to no key; they are presented as Bearer, without a proof")]
     NotBound(String),

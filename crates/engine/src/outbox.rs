@@ -141,7 +141,13 @@ impl Engine {
             Tried::Impossible
         } else {
             let token = store.revocation_token(id).await?;
-            let secret = store.client_secret(&revocation.provider.name).await?;
+            // Another provider may have taken the name since, and its secret is for nobody else.
+            let asked = &revocation.provider;
+            let same = |known: &Provider| (&known.issuer, &known.client_id) == (&asked.issuer, &asked.client_id);
+            let secret = match self.provider(asked.name.as_str()) {
+                Ok(known) if same(&known) => store.client_secret(&asked.name).await?,
+                _ => None,
+            };
             let client = Client::new(revocation.provider.clone(), secret);
             let limit = self.shared.ports.timer.sleep_until(now.plus_millis(TRY_MS));
             let answer = tokio::select! {

@@ -38,6 +38,9 @@ pub struct Profile {
     pub pkce: Option<Pkce>,
     /// Which redirect URIs it takes.
     pub redirect: Option<RedirectRule>,
+    /// The redirect URI that is registered there, where it is another than `http://127.0.0.1/callback`; without a port any free
+    /// one is taken.
+    pub redirect_uri: Option<String>,
     /// Scopes that name the account and keep it signed in.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -191,6 +194,7 @@ impl Profile {
             refresh_absolute_s: self.refresh_absolute_s,
             refresh_sliding_s: self.refresh_sliding_s,
             access_lifetime_s: self.access_lifetime_s,
+            redirect_uri: self.redirect_uri.clone(),
             extra: self.extra.iter().map(|(key, value)| (key.clone(), filled(value))).collect(),
             protocol: self.protocol,
             endpoints: Endpoints {

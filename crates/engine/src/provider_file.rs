@@ -123,12 +123,12 @@ impl Entry {
             person: self.userinfo,
             revoking: self.revocation,
         };
-        let by_profile = wanted.profile.is_some() && wanted.client_authentication.is_none();
         let provider = wanted.provider(self.name, ProviderOrigin::File)?;
-        if by_profile && provider.client_authentication != ClientAuthentication::None {
+        // There is no way to give it its secret afterwards.
+        if provider.client_authentication != ClientAuthentication::None {
             return Err(EngineError::ProviderInvalid(
                 "A client there has a secret, and secrets do not belong in files. \
-                 Use: holdfast provider add NAME --profile PROFILE --client-secret-stdin"
+                 Use: holdfast provider add NAME --client-secret-stdin"
                     .into(),
             ));
         }

@@ -185,7 +185,7 @@ pub(crate) fn check_but_client(provider: &Provider) -> Result<(), EngineError> {
     }
     if let Some(redirect) = &provider.redirect_uri {
         let url = Url::parse(redirect).ok();
-        let fits = |url: &Url| url.scheme() == "http" && is_loopback(url) && url.port().is_some_and(|port| port > 0);
+        let fits = |url: &Url| url.scheme() == "http" && is_loopback(url) && url.port() != Some(0);
         if !url.as_ref().is_some_and(fits) {
             let shown = url.filter(is_web).map(|url| format!(" {}", shown(&url))).unwrap_or_default();
             return wrong(format!(

@@ -24,6 +24,9 @@ impl Engine {
         provider: Provider,
         initial_access_token: Option<SecretValue>,
     ) -> Result<Provider, EngineError> {
+        // A path of its own for each provider: what another one sends back is not taken for its answer (RFC 9700 section 4.4.2.2).
+        let own = || format!("{ANY_LOOPBACK_PORT}/{}", provider.name);
+        let provider = Provider { redirect_uri: Some(provider.redirect_uri.clone().unwrap_or_else(own)), ..provider };
         check_but_client(&provider)?;
         self.free_name(&provider.name)?;
         let ports = &self.shared.ports;
@@ -32,7 +35,7 @@ impl Engine {
         self.or_closed(ports.server.discover(&Client::new(nobody, None))).await?;
         let asked = Registration {
             client_name: CLIENT_NAME.into(),
-            redirect_uris: vec![provider.redirect_uri.clone().unwrap_or_else(|| ANY_LOOPBACK_PORT.into())],
+            redirect_uris: provider.redirect_uri.iter().cloned().collect(),
             client_authentication: provider.client_authentication,
             grant_types: vec!["authorization_code".into(), "refresh_token".into()],
             scopes: provider.scopes.clone(),

@@ -72,7 +72,7 @@ async fn an_account_without_a_key_and_a_method_that_is_none_get_no_proof() {
     for method in ["", "get", "GET /x", "GET\r\nX: y", &"A".repeat(33)] {
         let demand = ProofDemand { method: method.into(), ..get("https://api.example/x", None) };
         let error = world.engine.dpop_proof(&account, &demand, &Caller::default()).await.unwrap_err();
-        assert!(matches!(error, EngineError::Provider(_)), "{method:?}: {error}");
+        assert!(matches!(error, EngineError::RequestUnfit(_)), "{method:?}: {error}");
     }
     let world = World::new().await;
     let bearer = world.sign_in("bob").await;

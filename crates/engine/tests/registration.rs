@@ -37,7 +37,7 @@ async fn a_public_native_client_is_registered_and_its_id_is_kept_and_signs_in() 
     assert_eq!(kept.client_id, "given-1");
     let asked = world.provider.asked_to_register().pop().unwrap();
     assert_eq!(asked.client_name, "Holdfast");
-    assert_eq!(asked.redirect_uris, ["http://127.0.0.1/callback"]);
+    assert_eq!(asked.redirect_uris, [format!("http://127.0.0.1/callback/{}", kept.name)]);
     assert_eq!(asked.grant_types, ["authorization_code", "refresh_token"]);
     assert_eq!(asked.client_authentication, ClientAuthentication::None);
     assert_eq!(asked.scopes, ["openid", "offline_access"]);

@@ -84,7 +84,8 @@ async fn listen_anywhere() -> Result<Bound, ProviderFailure> {
     Ok((vec![listener], format!("http://127.0.0.1:{port}{PATH}"), address))
 }
 
-/// Listens exactly where the registered redirect URI says.
+/// Listens where the registered redirect URI says: at its port or, where it names none, at a free one
+/// ([RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
 async fn listen_at(uri: &str) -> Result<Bound, ProviderFailure> {
     let (url, ips) = loopback_address(uri).ok_or_else(|| {
         let uri = displayable(uri, DESCRIPTION_CHARS);
@@ -92,7 +93,7 @@ async fn listen_at(uri: &str) -> Result<Bound, ProviderFailure> {
             "Holdfast cannot listen at {uri}. It can at http://127.0.0.1:PORT/PATH. Change the redirect URI."
         ))
     })?;
-    let port = url.port_or_known_default().unwrap_or(80);
+    let Some(port) = url.port() else { return listen_near(&url, &ips).await };
     let mut listeners = Vec::new();
     for ip in ips {
         match bind(SocketAddr::new(ip, port)).await {
@@ -113,11 +114,35 @@ async fn listen_at(uri: &str) -> Result<Bound, ProviderFailure> {
         }
     }
     let host = url.host_str().unwrap_or_default();
-    let mut hosts = vec![format!("{host}:{port}")];
-    if url.port().is_none() {
-        hosts.push(host.to_owned());
+    Ok((listeners, uri.to_owned(), Address { path: url.path().to_owned(), hosts: vec![format!("{host}:{port}")] }))
+}
+
+/// Listens at a free port of all of `ips`, under the host and path of `url`.
+async fn listen_near(url: &Url, ips: &[IpAddr]) -> Result<Bound, ProviderFailure> {
+    for _ in 0..BIND_TRIES {
+        let Some((first, others)) = ips.split_first() else { break };
+        let Ok(listener) = TcpListener::bind(SocketAddr::new(*first, 0)).await else { break };
+        let Ok(port) = listener.local_addr().map(|address| address.port()) else { break };
+        let mut listeners = vec![listener];
+        let mut taken = false;
+        for ip in others {
+            match TcpListener::bind(SocketAddr::new(*ip, port)).await {
+                Ok(listener) => listeners.push(listener),
+                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
+                // Somebody else has it there, and the browser could go to them.
+                Err(_) => taken = true,
+            }
+        }
+        if taken {
+            continue;
+        }
+        let host = url.host_str().unwrap_or_default();
+        // As it was written: `http://localhost` and `http://localhost/` are two registrations.
+        let path = if url.path() == "/" { "" } else { url.path() };
+        let address = Address { path: url.path().to_owned(), hosts: vec![format!("{host}:{port}")] };
+        return Ok((listeners, format!("http://{host}:{port}{path}"), address));
     }
-    Ok((listeners, uri.to_owned(), Address { path: url.path().to_owned(), hosts }))
+    Err(port_failure("No port on this machine is free for the answer. Close some programs and try again."))
 }
 
 /// The addresses behind a redirect URI, if it is plain http to this machine.

@@ -283,6 +283,28 @@ async fn a_registered_redirect_uri_is_used_to_the_letter() {
 }
 
 #[tokio::test]
+async fn a_registered_redirect_uri_without_a_port_is_received_at_any_free_one() {
+    for (registered, host, path) in [
+        ("http://localhost", "localhost", ""),
+        ("http://localhost/", "localhost", ""),
+        ("http://127.0.0.1/callback/northwind", "127.0.0.1", "/callback/northwind"),
+    ] {
+        let mut listening = LoopbackReceiver.listen(Some(registered)).await.unwrap();
+        let port = port_of(listening.redirect_uri());
+        assert_eq!(listening.redirect_uri(), format!("http://{host}:{port}{path}"));
+        let path = if path.is_empty() { "/" } else { path };
+        let request = get(port, &good("c").replacen("/callback", path, 1)).replacen("127.0.0.1", host, 1);
+        let elsewhere = get(port, "/elsewhere?code=c").replacen("127.0.0.1", host, 1);
+        assert_eq!(status(&send(port, elsewhere.as_bytes()).await), "404");
+        let browser = tokio::spawn(async move { send(port, request.as_bytes()).await });
+        let (code, page) = timeout(LONG, listening.answer(&pending())).await.unwrap();
+        assert!(code.is_ok(), "{registered}");
+        page.show(SignInPage::SignedIn).await;
+        assert_eq!(status(&browser.await.unwrap()), "200");
+    }
+}
+
+#[tokio::test]
 async fn a_taken_port_is_named_with_what_to_do() {
     let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = other.local_addr().unwrap().port();

@@ -170,7 +170,7 @@ pub struct AddProvider {
     pub client_id: Option<String>,
     /// Whether a client is to be registered at the provider (RFC 7591): then there is no `client_id` and no `client_secret`, and
     /// `client_authentication` is what is asked for, a public client when missing.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub register: bool,
     /// What allows to register a client, where not everybody may (RFC 7591 section 1.2). It is used once and not kept.
     #[serde(default)]

@@ -25,7 +25,7 @@ pub struct StartSignIn {
     #[cfg_attr(test, ts(type = "number | null"))]
     pub timeout_s: Option<u64>,
     /// By a code that the person types in a browser on whatever device (RFC 8628), instead of the browser here.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, ts(as = "Option<bool>", optional))]
     pub device: bool,
 }

@@ -17,7 +17,7 @@ pub struct TokenRequest {
     pub scope: Option<String>,
     /// Whether it shall cover these scopes and no others: where the account's own token covers more, the provider is asked for
     /// a narrower one (RFC 6749 section 6).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub narrow: bool,
     /// Audience that it must be for: the provider is asked for a token for it (`audience`, RFC 8693 section 2.1 and vendors' own).
     #[serde(default)]

@@ -40,7 +40,7 @@ client_id: string | null,
  * Whether a client is to be registered at the provider (RFC 7591): then there is no `client_id` and no `client_secret`, and
  * `client_authentication` is what is asked for, a public client when missing.
  */
-register: boolean, 
+register?: boolean, 
 /**
  * What allows to register a client, where not everybody may (RFC 7591 section 1.2). It is used once and not kept.
  */
