@@ -1,5 +1,6 @@
 // The registered clients that sign people in, and those of machines.mjs.
 
+import { settings } from './settings.mjs';
 import { publicJwks } from './client_keys.mjs';
 import { machines } from './machines.mjs';
 
@@ -32,7 +33,7 @@ export const clients = [
   },
   { ...native, client_id: 'native-dpop', dpop_bound_access_tokens: true },
   { ...native, client_id: 'native-es256', id_token_signed_response_alg: 'ES256' },
-  { ...native, client_id: 'native-par', require_pushed_authorization_requests: true },
+  ...(settings.pushed ? [{ ...native, client_id: 'native-par', require_pushed_authorization_requests: true }] : []),
   // Answers are signed where the request has a response_mode that ends in `jwt` (JARM section 2.3).
   { ...native, client_id: 'native-jarm', authorization_signed_response_alg: 'ES256' },
   { ...native, client_id: 'native-userinfo', userinfo_signed_response_alg: 'RS256' },

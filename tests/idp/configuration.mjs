@@ -67,7 +67,7 @@ export function configuration(keys) {
       jwtIntrospection: { enabled: true },
       jwtResponseModes: { enabled: true },
       jwtUserinfo: { enabled: true },
-      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: false },
+      pushedAuthorizationRequests: { enabled: settings.pushed, requirePushedAuthorizationRequests: false },
       registration: { enabled: true, initialAccessToken: settings.registrationToken },
       registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
       resourceIndicators: { enabled: true, getResourceServerInfo: (_ctx, indicator) => resourceServer(indicator) },

@@ -36,6 +36,8 @@ export const settings = {
   rotate: oneOf('ROTATE', ['always', 'never', 'default']),
   /** Consent is given without a page. */
   autoConsent: process.env.AUTO_CONSENT === '1',
+  /** Authorization requests can be pushed (RFC 9126); then nobody sees them in the browser's address. */
+  pushed: process.env.PAR === '1',
   /** Every DPoP proof needs a nonce of this server (RFC 9449 section 8). */
   dpopNonce: process.env.DPOP_NONCE === '1',
   /** Clients register with this initial access token (RFC 7591 section 3); without it anybody may. */

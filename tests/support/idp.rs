@@ -23,6 +23,9 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// A setting for [`Idp::start_with`]: every DPoP proof needs a nonce of the provider.
 pub const DPOP_NONCES: (&str, &str) = ("DPOP_NONCE", "1");
 
+/// A setting for [`Idp::start_with`]: authorization requests can be pushed, and the client `native-par` has to.
+pub const PUSHED_REQUESTS: (&str, &str) = ("PAR", "1");
+
 /// A setting for [`Idp::start_with`]: a device may ask every second, not only every five.
 pub const QUICK_DEVICES: (&str, &str) = ("DEVICE_INTERVAL", "1");
 

@@ -6,7 +6,7 @@ use holdfast_system_tests::{
     cli,
     home::Home,
     http::{Request, split_url},
-    idp::{DPOP_NONCES, Idp, Lifetimes, QUICK_DEVICES, device_codes_end_after},
+    idp::{DPOP_NONCES, Idp, Lifetimes, PUSHED_REQUESTS, QUICK_DEVICES, device_codes_end_after},
     person::{self, Answer},
     world::{self, World},
 };
@@ -129,27 +129,29 @@ fn a_key_that_cannot_sign_is_refused_before_the_provider_is_kept_and_is_not_repe
 
 #[test]
 fn a_client_that_has_to_push_its_request_does_and_the_browser_carries_only_a_reference() {
-    let world = World::new(Lifetimes::default());
-    let issuer = world.idp.issuer();
-    world.run(&["provider", "add", "pushed", "--issuer", issuer, "--client-id", "native-par"]).ok();
-    let mut command = cli::start(&world.home, &["sign-in", "pushed", "--label", "work", "--no-browser"]);
+    let home = Home::new();
+    let idp = Idp::start_with(&home, "pushed", Lifetimes::default(), &[PUSHED_REQUESTS]);
+    let _agent = Agent::start(&home);
+    world::init_with_passphrase(&home);
+    cli::run(&home, &["provider", "add", "pushed", "--issuer", idp.issuer(), "--client-id", "native-par"]).ok();
+    let mut command = cli::start(&home, &["sign-in", "pushed", "--label", "work", "--no-browser"]);
     let url = command.next_line();
     let query: Vec<&str> =
         url.split_once('?').unwrap().1.split('&').map(|pair| pair.split('=').next().unwrap()).collect();
     assert_eq!(query, ["client_id", "request_uri"], "{url}");
     person::follow(&url, ALICE);
     command.finish().ok();
-    assert_eq!(world.account("work").state, State::Fresh);
+    assert_eq!(world::account(&home, "work").state, State::Fresh);
 }
 
 #[test]
 fn a_provider_that_promises_no_iss_signs_its_answer_as_jarm_says_and_a_refusal_too() {
     let world = World::new(Lifetimes::default());
     let issuer = world.idp.issuer();
-    // Without the promise nothing else would say which provider the answer comes from. Not pushed, so that it is seen here.
+    // Without the promise nothing else would say which provider the answer comes from.
     let silent = json!({
         "path": "/.well-known/openid-configuration", "times": -1,
-        "remove": ["authorization_response_iss_parameter_supported", "pushed_authorization_request_endpoint"],
+        "remove": ["authorization_response_iss_parameter_supported"],
     });
     world.idp.fault(&silent);
     world.run(&["provider", "add", "signing", "--issuer", issuer, "--client-id", "native-jarm"]).ok();

@@ -351,13 +351,7 @@ async fn token(
     InPath(account): InPath<String>,
     Body(request): Body<wire::TokenRequest>,
 ) -> Reply<wire::TokenReply> {
-    let demand = TokenDemand {
-        min_valid_s: request.min_valid_s,
-        scopes: request.scope.iter().flat_map(|scope| scope.split_ascii_whitespace()).map(str::to_owned).collect(),
-        narrow: request.narrow,
-        audience: request.audience,
-        resource: request.resource,
-    };
+    let demand = token_demand(request);
     let handed = match shared.engine.token(&account, &demand, &caller).await {
         Ok(handed) => handed,
         Err(error) => return Err(ApiError { body: crate::errors::body(&error, Some(shared.engine.now())) }),
@@ -373,6 +367,16 @@ async fn token(
     }))
 }
 
+fn token_demand(request: wire::TokenRequest) -> TokenDemand {
+    TokenDemand {
+        min_valid_s: request.min_valid_s,
+        scopes: request.scope.iter().flat_map(|scope| scope.split_ascii_whitespace()).map(str::to_owned).collect(),
+        narrow: request.narrow,
+        audience: request.audience,
+        resource: request.resource,
+    }
+}
+
 /// A proof for one request with the account's access token.
 #[utoipa::path(post, path = "/v1/accounts/{account}/dpop-proof", tag = "accounts", params(("account" = String, Path)),
     request_body = wire::ProofRequest,
@@ -383,7 +387,8 @@ async fn dpop_proof(
     InPath(account): InPath<String>,
     Body(request): Body<wire::ProofRequest>,
 ) -> Reply<wire::ProofReply> {
-    let demand = ProofDemand { method: request.method, url: request.url, nonce: request.nonce };
+    let token = token_demand(request.token);
+    let demand = ProofDemand { method: request.method, url: request.url, nonce: request.nonce, token };
     match shared.engine.dpop_proof(&account, &demand, &caller).await {
         Ok(made) => Ok(Json(wire::ProofReply { proof: made.proof, fingerprint: made.fingerprint.to_string() })),
         Err(error) => Err(ApiError { body: crate::errors::body(&error, Some(shared.engine.now())) }),

@@ -313,6 +313,13 @@ pub struct Account {
 pub struct Token {
     /// The account's label or id
     pub account: String,
+    #[command(flatten)]
+    pub demand: Demand,
+}
+
+/// What a token has to be good for.
+#[derive(Debug, Args)]
+pub struct Demand {
     /// How long the token must still live
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub min_valid: u64,
@@ -343,6 +350,8 @@ pub struct DpopProof {
     /// The nonce that the server asked for
     #[arg(long, value_name = "N")]
     pub nonce: Option<String>,
+    #[command(flatten)]
+    pub demand: Demand,
 }
 
 #[derive(Debug, Args)]
@@ -408,7 +417,7 @@ mod tests {
             "holdfast show A --json",
             "holdfast watch --for 5",
             "holdfast token A --min-valid 60 --scope a --audience b --resource https://r.example --json",
-            "holdfast dpop-proof A --method POST --url https://r.example/x --nonce n",
+            "holdfast dpop-proof A --method POST --url https://r.example/x --nonce n --resource https://r.example",
             "holdfast token A --scope a --narrow",
             "holdfast introspect A",
             "holdfast userinfo A --json",

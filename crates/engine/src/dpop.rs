@@ -1,7 +1,10 @@
 //! Proofs for helpers: who holds a token that is bound to a key asks for one for each request, and the key stays here
 //! (RFC 9449 section 7).
 
-use holdfast_model::{AuditAction, DpopKey, Fingerprint};
+use holdfast_model::{
+    AuditAction, CredentialSet, DpopKey, Fingerprint,
+    ports::{Damage, VaultError, VaultStore},
+};
 
 use crate::{Caller, Engine, EngineError, TokenDemand};
 
@@ -17,6 +20,8 @@ pub struct ProofDemand {
     pub url: String,
     /// The nonce that the server asked for (`DPoP-Nonce`).
     pub nonce: Option<String>,
+    /// The token that goes with the request.
+    pub token: TokenDemand,
 }
 
 /// A proof, and the token for which alone it is good.
@@ -26,6 +31,23 @@ pub struct Proof {
     pub proof: String,
     /// The access token that has to go with it.
     pub fingerprint: Fingerprint,
+}
+
+/// The key to which an account's tokens are bound; `None` where they are bound to none.
+///
+/// # Errors
+/// [`VaultError::Damaged`] where they are bound, and the vault's record of the key does not open or is gone: without it a
+/// provider refuses them for good, or gives others that are bound to nothing.
+pub(crate) async fn key_of(store: &dyn VaultStore, credentials: &CredentialSet) -> Result<Option<DpopKey>, VaultError> {
+    if let Some(key) = &credentials.dpop {
+        return Ok(Some(DpopKey::from(store.secret(key.id).await?)));
+    }
+    match [&credentials.access, &credentials.refresh].into_iter().flatten().find(|token| token.token_type == "DPoP") {
+        Some(bound) => {
+            Err(VaultError::Damaged { table: "credentials", row: bound.id.to_string(), how: Damage::Missing })
+        }
+        None => Ok(None),
+    }
 }
 
 impl Engine {
@@ -43,15 +65,14 @@ impl Engine {
         if !is_method {
             return Err(EngineError::RequestUnfit("The method of a request is a word in capitals: GET, POST."));
         }
-        let handed = self.valid_token(id_or_label, &TokenDemand::default()).await?;
-        let (store, key, label) = {
+        let handed = self.valid_token(id_or_label, &demand.token).await?;
+        let (store, credentials, label) = {
             let state = self.state();
             let session = state.session()?;
             let entry = session.entry(handed.credential.account)?;
-            (session.store.clone(), entry.credentials.dpop.clone(), entry.account.label.clone())
+            (session.store.clone(), entry.credentials.clone(), entry.account.label.clone())
         };
-        let Some(key) = key else { return Err(EngineError::NotBound(label)) };
-        let key = DpopKey::from(store.secret(key.id).await?);
+        let Some(key) = key_of(store.as_ref(), &credentials).await? else { return Err(EngineError::NotBound(label)) };
         let ports = &self.shared.ports;
         let proof =
             ports.proof.proof(&key, &demand.method, &demand.url, demand.nonce.as_deref(), Some(&handed.token))?;

@@ -9,7 +9,7 @@ use holdfast_model::{
 use crate::{
     Caller, Engine, EngineError,
     renewal::{Asked, usable},
-    session::{InMemory, Session},
+    session::{Entry, InMemory, Session},
 };
 
 /// A token that was renewed less than this ago is not renewed again for being too short: the next one would be too.
@@ -122,8 +122,14 @@ impl Engine {
         let own = entry.credentials.access.as_ref().filter(|_| target.is_empty());
         let Some(access) = targeted.map(|held| &held.credential).or(own) else {
             usable(&entry.account)?;
+            if !target.is_empty() {
+                may_be_asked(entry, &target, now)?;
+            }
             return Ok(Answer::Renew(entry.account.id, target));
         };
+        if !target.is_empty() {
+            covers(access, demand, &entry.account)?;
+        }
         let rest = access.lifetime.remaining_ms(now);
         let valid = rest.is_none_or(|rest| rest > 0);
         let long_enough = rest.is_none_or(|rest| rest > 0 && rest >= asked_ms);
@@ -152,15 +158,7 @@ impl Engine {
                 });
             }
         }
-        if let (Some(trouble), Some(failure), None) = (&entry.trouble, &entry.failure, &entry.flight)
-            && now < trouble.retry_at
-        {
-            return Err(EngineError::RenewalFailing {
-                label: entry.account.label.clone(),
-                failure: failure.clone(),
-                retry_at: trouble.retry_at,
-            });
-        }
+        may_be_asked(entry, &target, now)?;
         Ok(Answer::Renew(entry.account.id, target))
     }
 
@@ -234,6 +232,29 @@ fn held<'s>(session: &'s mut Session, credential: &Credential) -> Option<&'s mut
     }
     let is_present = entry.credentials.access.as_ref().is_some_and(|access| access.id == credential.id);
     entry.access.as_mut().filter(|held| is_present && held.generation == credential.generation)
+}
+
+/// Whether the provider may be asked for a token now, or the last failure still has to be waited out.
+fn may_be_asked(entry: &Entry, target: &Target, now: UnixMillis) -> Result<(), EngineError> {
+    let own = entry.trouble.as_ref().zip(entry.failure.as_ref()).map(|(trouble, failure)| (failure, trouble.retry_at));
+    let targets = entry.target_wait.as_ref().filter(|_| !target.is_empty()).map(|(failure, at)| (failure, *at));
+    match own.into_iter().chain(targets).find(|(_, retry_at)| now < *retry_at) {
+        Some((failure, retry_at)) if entry.flight.is_none() => {
+            Err(EngineError::RenewalFailing { label: entry.account.label.clone(), failure: failure.clone(), retry_at })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a token for a target is what was asked for: a provider may have given less, or not have narrowed it.
+fn covers(token: &Credential, demand: &TokenDemand, account: &Account) -> Result<(), EngineError> {
+    let missing =
+        demand.scopes.iter().find(|scope| !token.scopes.contains(scope)).map(|scope| format!("the scope {scope}"));
+    let broader = token.scopes.iter().find(|scope| demand.narrow && !demand.scopes.contains(scope));
+    match missing.or_else(|| broader.map(|scope| format!("a token without the scope {scope}"))) {
+        Some(what) => Err(EngineError::ScopeNotGranted { label: account.label.clone(), what }),
+        None => Ok(()),
+    }
 }
 
 /// Whether the account's token covers what is asked for.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use holdfast_model::{
-    AccessToken, AccountId, Condition, Credential, DpopKey, FailureKind, NeedsSignIn, Provider, ProviderFailure,
+    AccessToken, AccountId, Condition, Credential, CredentialSet, FailureKind, NeedsSignIn, Provider, ProviderFailure,
     SecretValue, Target, TokenTypeHint,
     ports::{Client, Introspection, UserInfo, VaultStore},
 };
 
 use crate::{
-    Engine, EngineError, HandedOut, TokenDemand,
+    Engine, EngineError, HandedOut, TokenDemand, dpop,
     engine::State,
     renewal::{Asked, usable},
     session::Entry,
@@ -19,8 +19,8 @@ use crate::{
 struct Question {
     store: Arc<dyn VaultStore>,
     provider: Provider,
-    /// The key to which the tokens are bound.
-    key: Option<Credential>,
+    /// Its credentials, among them the key to which the tokens are bound.
+    credentials: Arc<CredentialSet>,
     /// Whose account it is; empty where nobody ever said.
     subject: String,
 }
@@ -82,10 +82,7 @@ impl Engine {
         let token: &AccessToken = &handed.token;
         let asked = async {
             let secret = question.store.client_secret(&question.provider.name).await?;
-            let dpop_key = match &question.key {
-                Some(key) => Some(DpopKey::from(question.store.secret(key.id).await?)),
-                None => None,
-            };
+            let dpop_key = dpop::key_of(question.store.as_ref(), &question.credentials).await?;
             let client = Client { dpop_key, ..Client::new(question.provider, secret) };
             let said = self.shared.ports.inspector.userinfo(&client, token, &question.subject).await?;
             Ok::<_, EngineError>(said)
@@ -120,7 +117,7 @@ impl Engine {
         Ok(Question {
             store: session.store.clone(),
             provider: state.provider_of(&entry.account)?,
-            key: entry.credentials.dpop.clone(),
+            credentials: entry.credentials.clone(),
             subject: entry.account.subject.clone(),
         })
     }

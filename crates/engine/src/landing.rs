@@ -53,6 +53,11 @@ pub(crate) enum Landing {
 }
 
 impl Landing {
+    /// Whether a refusal for one target may have been meant for the whole account.
+    pub(crate) const fn may_be_over(&self) -> bool {
+        matches!(self, Self::NotForThis(failure) if matches!(failure.kind, FailureKind::InvalidGrant))
+    }
+
     /// The values that the provider gave.
     fn brought(self) -> Vec<CredentialWrite> {
         match self {
@@ -133,8 +138,9 @@ impl Engine {
                     let over = entry.credentials.access.as_ref().is_some_and(|access| access.lifetime.is_over(now));
                     if over { Err(entry.arrived_over(now, attempts)) } else { Ok(()) }
                 }
-                Landing::RenewedFor { writes, .. } if entry.account.condition != Condition::SignedIn => {
+                Landing::RenewedFor { credential, token, writes } if entry.account.condition != Condition::SignedIn => {
                     orphans = writes.iter().map(copy_of).collect();
+                    orphans.push(CredentialWrite { credential, value: Some(token.into()) });
                     for write in writes {
                         Arc::make_mut(&mut entry.credentials).insert(write.credential);
                     }
@@ -148,8 +154,10 @@ impl Engine {
                     let access = entry.access.take();
                     entry.forget_troubles();
                     entry.access = access;
+                    entry.target_attempts = 0;
+                    let over = credential.lifetime.is_over(now);
                     entry.keep_targeted(flight.target.clone(), credential, token);
-                    Ok(())
+                    if over { Err(entry.target_arrived_over(now)) } else { Ok(()) }
                 }
                 Landing::NotForThis(failure) => Err(failure.into()),
                 Landing::Ended { condition, failure } => {
@@ -159,6 +167,14 @@ impl Engine {
                     entry.trouble = None;
                     entry.failure = Some(failure);
                     usable(&entry.account)
+                }
+                // The account's own plan is not for others to put off. Where nobody knows whether the refresh token was
+                // spent it is the account that waits.
+                Landing::Failing { failure, retry_at, in_doubt: false } if !flight.target.is_empty() => {
+                    let label = entry.account.label.clone();
+                    entry.target_wait = Some((failure.clone(), retry_at));
+                    entry.target_attempts = entry.target_attempts.saturating_add(1);
+                    Err(EngineError::RenewalFailing { label, failure, retry_at })
                 }
                 Landing::Failing { failure, retry_at, in_doubt } => {
                     entry.fail(failure.clone(), now, Some(retry_at), in_doubt);
@@ -220,6 +236,18 @@ impl Entry {
         );
         let retry_at = self.fail(failure.clone(), now, None, self.in_doubt);
         EngineError::RenewalFailing { label: self.account.label.clone(), failure, retry_at }
+    }
+
+    /// The same of a token for a target: the next one for any of them waits.
+    fn target_arrived_over(&mut self, now: UnixMillis) -> EngineError {
+        let failure = ProviderFailure::new(
+            FailureKind::ExpiredOnArrival,
+            "token",
+            "The provider's new token for this target was over when it arrived. Holdfast asks again later.",
+        );
+        let at = retry_at(now, &failure, 1, None, jitter(self.account.id, 1));
+        self.target_wait = Some((failure.clone(), at));
+        EngineError::RenewalFailing { label: self.account.label.clone(), failure, retry_at: at }
     }
 
     /// Notes a renewal that was stored, and whose access token is over all the same: the next one waits.

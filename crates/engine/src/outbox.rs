@@ -4,8 +4,8 @@
 //! or after a week.
 
 use holdfast_model::{
-    AuditAction, AuditEntry, Change, Credential, CredentialKind, Provider, ProviderFailure, Revocation, RevocationId,
-    RevocationOutcome, SecretValue, TokenTypeHint, UnixMillis,
+    AccountId, AuditAction, AuditEntry, Change, Credential, CredentialKind, Provider, ProviderFailure, Revocation,
+    RevocationId, RevocationOutcome, SecretValue, TokenTypeHint, UnixMillis,
     ports::{Client, VaultError},
 };
 use tracing::{info, warn};
@@ -36,6 +36,32 @@ pub(crate) const fn hint_of(kind: CredentialKind) -> Option<TokenTypeHint> {
         CredentialKind::RefreshToken => Some(TokenTypeHint::RefreshToken),
         CredentialKind::AccessToken => Some(TokenTypeHint::AccessToken),
         CredentialKind::IdToken | CredentialKind::DpopKey => None,
+    }
+}
+
+impl Engine {
+    /// Takes back what is still to be revoked of an earlier session of this account where the provider's way of it would end
+    /// the one that has just begun, too.
+    pub(crate) async fn spare_new_session(&self, account: AccountId) {
+        let (store, waiting) = {
+            let state = self.state();
+            let Ok(session) = state.session() else { return };
+            let beyond = |revocation: &&Revocation| {
+                revocation.account == account && revocation.provider.revoking.way.reaches_beyond_one_sign_in()
+            };
+            let waiting: Vec<_> = session.revocations.values().filter(beyond).map(|waiting| waiting.id).collect();
+            (session.store.clone(), waiting)
+        };
+        for id in waiting {
+            if let Err(error) = store.delete_revocation(id).await {
+                warn!(%error, "a revocation that would end the new session stays in the outbox");
+                continue;
+            }
+            info!(%account, "a revocation that would end the new session is taken back");
+            if let Ok(session) = self.state().session_mut() {
+                session.revocation_ended(id);
+            }
+        }
     }
 }
 

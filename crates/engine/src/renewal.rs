@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use holdfast_model::{
     AccessToken, Account, AccountId, AccountOrigin, Change, Condition, Credential, CredentialKind, CredentialSet,
-    Disposition, DpopKey, FailureKind, Limit, NeedsSignIn, Provider, ProviderFailure, RefreshToken, Target,
+    Disposition, FailureKind, Limit, NeedsSignIn, Provider, ProviderFailure, RefreshToken, Target,
     ports::{Client, CredentialWrite, RefreshIntent, VaultError, VaultStore},
     retry_at,
 };
@@ -15,6 +15,7 @@ use tracing::{Instrument, info_span, warn};
 use crate::{
     Caller, Engine, EngineError,
     audit::Log,
+    dpop,
     landing::Landing,
     outbox::revocations,
     session::{Flight, FlightEnd},
@@ -154,7 +155,10 @@ impl Engine {
             provider,
             target: target.clone(),
             in_doubt: entry.in_doubt,
-            attempts: entry.trouble.as_ref().map_or(0, |trouble| trouble.attempts),
+            attempts: match target.is_empty() {
+                true => entry.trouble.as_ref().map_or(0, |trouble| trouble.attempts),
+                false => entry.target_attempts,
+            },
             cancelled,
             audit,
             waiting,
@@ -168,9 +172,14 @@ impl Engine {
         session.tasks.spawn(
             async move {
                 let landing = engine.fly(&departure).await;
+                let may_be_over = landing.may_be_over();
                 let (end, orphans) = engine.land(id, &departure, landing);
                 let _ = departure.waiting.send(Some(end));
                 engine.give_up_orphans(&departure, orphans).await;
+                if may_be_over {
+                    // Whether it is, the account's own renewal decides.
+                    let _ = engine.join_or_start(id, Asked::Helper, &Target::default());
+                }
             }
             .instrument(span),
         );
@@ -186,10 +195,7 @@ impl Engine {
         let prepared = async {
             let secret = store.client_secret(&flight.provider.name).await?;
             let token = RefreshToken::from(store.secret(refresh.id).await?);
-            let dpop_key = match &flight.credentials.dpop {
-                Some(key) => Some(DpopKey::from(store.secret(key.id).await?)),
-                None => None,
-            };
+            let dpop_key = dpop::key_of(store.as_ref(), &flight.credentials).await?;
             let intent = RefreshIntent {
                 credential: refresh.id,
                 generation: refresh.generation,
@@ -242,6 +248,10 @@ impl Engine {
                     };
                 }
                 Err(VaultError::StaleGeneration | VaultError::NotFound) => {
+                    let mut writes = writes;
+                    let token =
+                        targeted.map(|(credential, token)| CredentialWrite { credential, value: Some(token.into()) });
+                    writes.extend(token);
                     return Landing::Orphaned { writes };
                 }
                 Err(VaultError::Locked) => return Landing::Overtaken,
@@ -262,8 +272,10 @@ impl Engine {
         warn!(kind = ?failure.kind, status = failure.status, "renewal failed");
         let now = self.now();
         if !flight.target.is_empty() && is_about_the_target(&failure) {
-            // The provider answered, and the token was not spent.
-            if let Err(error) = flight.store.end_refresh(intent, &flight.account).await {
+            // The provider answered, and the token was not spent. What was in doubt before stays so.
+            if !flight.in_doubt
+                && let Err(error) = flight.store.end_refresh(intent, &flight.account).await
+            {
                 warn!(%error, "the journal keeps a renewal that the provider answered");
             }
             return Landing::NotForThis(failure);
@@ -389,10 +401,22 @@ fn without_token(writes: Vec<CredentialWrite>) -> (Vec<CredentialWrite>, Option<
     (others, token)
 }
 
-/// Whether the provider refuses what was asked for, and not the account. It says so in words of RFC 6749 section 5.2, RFC 8707
-/// section 2 (`invalid_target`) and of its own.
+/// Whether the provider may refuse what was asked for, and not the account. It says so in words of RFC 6749 section 5.2, RFC
+/// 8707 section 2 (`invalid_target`), of OpenID Connect and of its own: Entra calls a resource to which nobody consented
+/// `invalid_grant`, and one that wants a second factor `interaction_required`. What is true of the account its own renewal
+/// finds out.
 const fn is_about_the_target(failure: &ProviderFailure) -> bool {
-    matches!(failure.kind, FailureKind::InvalidScope | FailureKind::OAuthError | FailureKind::AccessDenied)
+    use FailureKind as F;
+    matches!(
+        failure.kind,
+        F::InvalidScope
+            | F::OAuthError
+            | F::AccessDenied
+            | F::InvalidGrant
+            | F::InvalidClient
+            | F::InteractionRequired
+            | F::UnexpectedStatus
+    )
 }
 
 pub(crate) fn copy_of(write: &CredentialWrite) -> CredentialWrite {

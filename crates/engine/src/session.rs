@@ -98,6 +98,10 @@ pub(crate) struct Entry {
     pub access: Option<InMemory>,
     /// Tokens for particular targets. They are kept nowhere else: another one is a renewal away.
     pub targeted: BTreeMap<Target, Targeted>,
+    /// Why none of these is asked for before that instant.
+    pub target_wait: Option<(holdfast_model::ProviderFailure, UnixMillis)>,
+    /// Failures in a row of asking for one.
+    pub target_attempts: u32,
     /// A renewal whose reply was lost: the next refusal means that, and not that the provider ended it.
     pub in_doubt: bool,
     /// It has more credentials than these: one of them is damaged.
@@ -335,6 +339,8 @@ impl Entry {
             removal: None,
             access: None,
             targeted: BTreeMap::new(),
+            target_wait: None,
+            target_attempts: 0,
             in_doubt: false,
             incomplete: false,
             planned: None,
@@ -393,7 +399,13 @@ impl Entry {
     }
 
     /// Keeps a token for a particular target in memory; of many, the one that ends first goes.
-    pub fn keep_targeted(&mut self, target: Target, credential: Credential, token: AccessToken) {
+    pub fn keep_targeted(&mut self, target: Target, mut credential: Credential, token: AccessToken) {
+        self.target_wait = None;
+        if let Some(before) = self.targeted.get(&target) {
+            // The same credential in its next generation, as with the account's own.
+            credential.id = before.credential.id;
+            credential.generation = before.credential.generation.saturating_add(1);
+        }
         if self.targeted.len() >= TARGETS_MAX && !self.targeted.contains_key(&target) {
             let end = |held: &Targeted| held.credential.lifetime.effective_end().unwrap_or(UnixMillis::MAX);
             let first = self.targeted.iter().min_by_key(|(_, held)| end(held)).map(|(target, _)| target.clone());

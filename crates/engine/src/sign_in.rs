@@ -383,6 +383,7 @@ impl Engine {
         // revoking the old token would end the new one.
         self.commit_account(&store, &account, made).await?;
         self.audit(AuditAction::SignedIn, Some(account.id), caller, None);
+        self.spare_new_session(account.id).await;
         Ok(account)
     }
 

@@ -94,6 +94,7 @@ impl Engine {
         };
 
         // From this moment nothing is handed out.
+        let mut targeted: Vec<(Credential, SecretValue)> = Vec::new();
         let (store, held, before) = {
             let mut state = self.state();
             let store = state.session()?.store.clone();
@@ -107,6 +108,8 @@ impl Engine {
                 let entry = state.session_mut()?.entry_mut(*id)?;
                 before.push(account);
                 let credentials: Vec<_> = entry.credentials.iter().cloned().collect();
+                let beside = entry.targeted.values().map(|held| (held.credential.clone(), held.memory.token.clone()));
+                targeted.extend(beside.map(|(credential, token)| (credential, SecretValue::from(token))));
                 // Signing out of what holds nothing keeps what is known of it: revoked stays revoked.
                 if !credentials.is_empty() || entry.account.condition == Condition::SignedIn {
                     Arc::make_mut(&mut entry.account).condition = condition.clone();
@@ -143,6 +146,12 @@ impl Engine {
                         Err(error) => return Err(error.into()),
                     }
                 }
+                for (credential, token) in targeted.iter().filter(|(credential, _)| credential.account == account.id) {
+                    if credential.lifetime.certain_end().is_none_or(|end| now < end) {
+                        given_up.push(credential.clone());
+                        tokens.push((credential.clone(), token.clone()));
+                    }
+                }
                 outbox.extend(revocations(provider, tokens, now));
             }
             let queued: Vec<_> = outbox.iter().map(|(revocation, _)| revocation.clone()).collect();
@@ -174,6 +183,7 @@ impl Engine {
                         Arc::make_mut(&mut entry.account).condition = account.condition.clone();
                     }
                     entry.credentials = Arc::default();
+                    entry.targeted.clear();
                     entry.forget_troubles();
                     // One that is still under way finds its account gone, and gives up what it brings.
                     entry.flight = None;

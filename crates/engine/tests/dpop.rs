@@ -9,7 +9,7 @@ use holdfast_model::CredentialKind;
 use support::World;
 
 fn get(url: &str, nonce: Option<&str>) -> ProofDemand {
-    ProofDemand { method: "GET".into(), url: url.into(), nonce: nonce.map(Into::into) }
+    ProofDemand { method: "GET".into(), url: url.into(), nonce: nonce.map(Into::into), token: TokenDemand::default() }
 }
 
 /// A world with a provider whose tokens are bound, and alice signed in there.
@@ -53,6 +53,17 @@ async fn a_proof_is_for_one_request_and_for_the_token_that_is_handed_out_now() {
         .unwrap();
     let handed = world.engine.token(&account, &TokenDemand::default(), &Caller::default()).await.unwrap();
     assert_eq!(made.proof, format!("key-1 proves GET https://api.example/x n-1 {}", handed.token.expose_secret()));
+    assert_eq!(made.fingerprint, handed.credential.fingerprint);
+}
+
+#[tokio::test]
+async fn a_proof_for_a_token_of_a_resource_goes_with_that_token() {
+    let (world, account) = bound().await;
+    let token = TokenDemand { resource: Some("https://api.example".into()), ..TokenDemand::default() };
+    let handed = world.engine.token(&account, &token, &Caller::default()).await.unwrap();
+    let demand = ProofDemand { token, ..get("https://api.example/x", None) };
+    let made = world.engine.dpop_proof(&account, &demand, &Caller::default()).await.unwrap();
+    assert!(made.proof.ends_with(handed.token.expose_secret()), "{}", made.proof);
     assert_eq!(made.fingerprint, handed.credential.fingerprint);
 }
 

@@ -68,13 +68,47 @@ async fn scopes_are_narrowed_only_where_that_is_asked_for_and_the_order_of_their
 async fn a_target_that_the_provider_refuses_is_told_to_who_asked_and_costs_the_account_nothing() {
     let world = World::new().await;
     let account = world.sign_in("alice").await;
-    let error =
-        world.engine.token(&account, &resource("https://unknown.example"), &Caller::default()).await.unwrap_err();
-    assert!(matches!(&error, EngineError::Provider(failure) if failure.kind == FailureKind::OAuthError), "{error}");
-    assert_eq!(world.engine.account(&account).unwrap().state, State::Fresh);
+    for (uri, kind) in [
+        ("https://unknown.example", FailureKind::OAuthError),
+        ("https://second-factor.example", FailureKind::InteractionRequired),
+        ("https://unconsented.example", FailureKind::InvalidGrant),
+    ] {
+        let error = world.engine.token(&account, &resource(uri), &Caller::default()).await.unwrap_err();
+        assert!(matches!(&error, EngineError::Provider(failure) if failure.kind == kind), "{uri}: {error}");
+        world.settle().await;
+        assert_eq!(world.engine.account(&account).unwrap().state, State::Fresh, "{uri}");
+    }
     token(&world, &account, &resource("https://api.example")).await;
     world.engine.renew(&account, &Caller::default()).await.unwrap();
     assert_eq!(world.provider.reuses(), 0);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_busy_with_one_target_is_left_alone_with_it_and_the_account_renews_when_it_is_due() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    for _ in 0..5 {
+        let error =
+            world.engine.token(&account, &resource("https://busy.example"), &Caller::default()).await.unwrap_err();
+        assert!(matches!(error, EngineError::RenewalFailing { .. }), "{error}");
+    }
+    assert_eq!(world.provider.refreshes(), 1, "who asks again hears how long to wait");
+    let shown = world.engine.account(&account).unwrap();
+    assert_eq!((shown.state, shown.trouble), (State::Fresh, None));
+    let before = shown.credentials.access.clone().unwrap();
+    world.pass(300).await;
+    let after = world.engine.account(&account).unwrap().credentials.access.clone().unwrap();
+    assert!(after.generation > before.generation, "its own token was renewed in time");
+}
+
+#[tokio::test]
+async fn what_was_handed_out_for_a_target_is_revoked_at_the_sign_out_too() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let handed = token(&world, &account, &resource("https://api.example")).await;
+    world.engine.sign_out(&account, SignOutKind::SignOut, &Caller::default()).await.unwrap();
+    let revoked: Vec<_> = world.provider.revoked().into_iter().map(|(_, token)| token).collect();
+    assert!(revoked.contains(&value(&handed).to_owned()), "{revoked:?}");
 }
 
 #[tokio::test]

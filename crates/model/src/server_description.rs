@@ -67,18 +67,26 @@ impl ServerDescription {
 }
 
 /// Where tokens and client secrets are sent, and what names these places.
-const fn secret_bearing<'a>(metadata_url: &'a Option<String>, endpoints: &'a Endpoints) -> [Option<&'a String>; 5] {
-    let Endpoints { token, revocation, introspection, userinfo, .. } = endpoints;
-    [metadata_url.as_ref(), token.as_ref(), revocation.as_ref(), introspection.as_ref(), userinfo.as_ref()]
+const fn secret_bearing<'a>(metadata_url: &'a Option<String>, endpoints: &'a Endpoints) -> [Option<&'a String>; 6] {
+    let Endpoints { token, revocation, introspection, userinfo, end_session, .. } = endpoints;
+    [
+        metadata_url.as_ref(),
+        token.as_ref(),
+        revocation.as_ref(),
+        introspection.as_ref(),
+        userinfo.as_ref(),
+        // It gets the ID token.
+        end_session.as_ref(),
+    ]
 }
 
 /// The same, in the same order.
 const fn secret_bearing_mut<'a>(
     metadata_url: &'a mut Option<String>,
     endpoints: &'a mut Endpoints,
-) -> [&'a mut Option<String>; 5] {
-    let Endpoints { token, revocation, introspection, userinfo, .. } = endpoints;
-    [metadata_url, token, revocation, introspection, userinfo]
+) -> [&'a mut Option<String>; 6] {
+    let Endpoints { token, revocation, introspection, userinfo, end_session, .. } = endpoints;
+    [metadata_url, token, revocation, introspection, userinfo, end_session]
 }
 
 /// Scheme, host and port: on another port of this machine another program may listen.

@@ -68,10 +68,14 @@ impl Backchannel<'_> {
         bound: Option<(&ProofKey, Option<&str>)>,
     ) -> Result<Answer, ProviderFailure> {
         let Form { url, place, parameters, secrets } = form;
-        let proof = prove(self.client, self.metadata, self.clock.now(), place)?;
+        // By the server's clock: it takes no statement from another time, and a computer that just woke may be far off.
+        let their_now = self.http.origins.their_time(url, self.clock.now());
+        let proof = prove(self.client, self.metadata, url, their_now, place)?;
         let proved = proof.parameters.iter().map(|(name, value)| (*name, value.as_str()));
         let body = encoded(parameters.iter().copied().chain(proved));
         let mut request = http::Request::post(url.as_str()).header(ACCEPT, accept).header(CONTENT_TYPE, FORM);
+        let basic = proof.authorization.as_ref().and_then(|header| header.to_str().ok()?.strip_prefix("Basic "));
+        let basic = basic.map(|pair| Zeroizing::new(pair.to_owned()));
         if let Some(authorization) = proof.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
@@ -79,8 +83,7 @@ impl Backchannel<'_> {
             ProviderFailure::new(FailureKind::NotHttps, place, "The endpoint is no web address. Nothing was sent.")
         })?;
         if let Some((key, nonce)) = bound {
-            let at = self.http.origins.their_time(url, self.clock.now());
-            let call = Call { method: "POST", url, nonce, access_token: None, at };
+            let call = Call { method: "POST", url, nonce, access_token: None, at: their_now };
             key.put_on(&mut request, &call).map_err(|unusable| unusable.at(place))?;
         }
         let secret = self.client.secret.as_ref().map(ClientSecret::expose_secret);
@@ -90,9 +93,12 @@ impl Backchannel<'_> {
             Some(certificate) => self.http.send_with_certificate(request, place, certificate).await?,
             None => self.http.send(request, place).await?,
         };
-        let asserted = proof.parameters.iter().filter(|(name, _)| *name != "client_id").map(|(_, value)| value.clone());
-        let carried = secrets.iter().copied().chain(secret).map(|secret| Zeroizing::new(secret.to_owned()));
-        answer.carried = carried.chain(asserted).collect();
+        let proved = proof.parameters.iter().filter(|(name, _)| matches!(*name, "client_secret" | "client_assertion"));
+        let proved = proved.map(|(_, value)| value.as_str());
+        let plain = secrets.iter().copied().chain(secret).chain(proved);
+        // As they stood on the wire, too: some servers repeat the whole request.
+        answer.carried = plain.flat_map(|secret| [Zeroizing::new(secret.to_owned()), form_encoded(secret)]).collect();
+        answer.carried.extend(basic);
         Ok(answer)
     }
 }
@@ -101,6 +107,10 @@ impl Backchannel<'_> {
 fn encoded<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> Zeroizing<String> {
     let mut body = form_urlencoded::Serializer::new(String::new());
     Zeroizing::new(body.extend_pairs(parameters).finish())
+}
+
+fn form_encoded(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect())
 }
 
 const ACCEPT_JSON: &str = "application/json";

@@ -5,7 +5,7 @@
 use base64ct::{Base64, Encoding};
 use holdfast_model::{ClientAuthentication, ClientSecret, FailureKind, ProviderFailure, UnixMillis, ports::Client};
 use http::HeaderValue;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -24,13 +24,14 @@ pub(crate) struct Proof {
     pub parameters: Vec<(&'static str, Zeroizing<String>)>,
 }
 
-/// Makes the proof for one request at an endpoint of this provider.
+/// Makes the proof for one request to `at`, at `now` by the clock of that server.
 ///
 /// # Errors
 /// [`FailureKind::InvalidClient`] when what it takes is not in the vault, or is no key.
 pub(crate) fn prove(
     client: &Client,
     metadata: &Metadata,
+    at: &Url,
     now: UnixMillis,
     place: &'static str,
 ) -> Result<Proof, ProviderFailure> {
@@ -41,7 +42,7 @@ pub(crate) fn prove(
     let statement = Statement {
         issuer: &provider.client_id,
         subject: &provider.client_id,
-        audience: provider.assertion_audience.as_deref().unwrap_or(metadata.token_endpoint.as_str()),
+        audience: provider.assertion_audience.as_deref().unwrap_or(usual_audience(metadata, at)),
         scope: None,
         key_id: None,
     };
@@ -79,6 +80,14 @@ pub(crate) fn prove(
     })
 }
 
+/// For whom an assertion is meant where nobody says: the token endpoint, as servers of all ages take it (RFC 7523 section 3). What
+/// goes to another host is for the issuer alone: metadata may name anybody's token endpoint, and who gets the assertion
+/// could use it there.
+fn usual_audience<'a>(metadata: &'a Metadata, at: &Url) -> &'a str {
+    let token = &metadata.token_endpoint;
+    if at.origin() == token.origin() { token.as_str() } else { &metadata.issuer }
+}
+
 /// Whether the client can prove itself with what is stored for it.
 pub(crate) fn check(
     client: &Client,
@@ -90,7 +99,7 @@ pub(crate) fn check(
         let pem = client.secret.as_ref().map(ClientSecret::expose_secret).ok_or_else(|| no_secret(place))?;
         return identity(pem, place).map(drop);
     }
-    prove(client, metadata, now, place).map(drop)
+    prove(client, metadata, &metadata.token_endpoint, now, place).map(drop)
 }
 
 /// HTTP Basic with both halves form-encoded first ([RFC 6749 section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)):

@@ -93,6 +93,10 @@ pub(crate) fn pending_in(answer: &http::Answer, url: &Url, issuer: &str) -> Resu
     // A person or a browser opens these: nothing but a web page, and none that others can change on its way.
     let page = parse(&page, PLACE)?;
     require_protected(&page, PLACE)?;
+    // A provider of the world has no page on this machine, and could have a person open one of another program's.
+    if issuer.starts_with("https:") && page.scheme() != "https" {
+        return Err(malformed("names a page that is not https"));
+    }
     let complete = either(&codes.verification_uri_complete, &codes.verification_url_complete);
     let complete = complete.and_then(|uri| parse(&uri, PLACE).ok());
     let complete = complete.filter(|uri| require_protected(uri, PLACE).is_ok() && uri.origin() == page.origin());

@@ -69,7 +69,12 @@ async fn fetch(http: &Http, provider: &Provider, now: UnixMillis) -> Result<Meta
     };
     // Where tokens are to be had is all that a client needs to ask in its own name, and such services seldom say more.
     let names_no_person = provider.protocol == Protocol::Oauth2 && provider.endpoints.token.is_some();
-    if answer.status == http::StatusCode::NOT_FOUND && names_no_person && provider.metadata_url.is_none() {
+    // Gateways refuse unknown addresses in ways of their own, and web apps answer them with a page.
+    let is_none = match answer.status.is_success() {
+        true => answer.is_web_page(),
+        false => !answer.status_failure(&url, PLACE, now).is_transient(),
+    };
+    if is_none && names_no_person && provider.metadata_url.is_none() {
         return Document::default().metadata(&issuer, &issuer, provider);
     }
     if !answer.status.is_success() {

@@ -178,7 +178,7 @@ impl Document {
     pub fn metadata(self, url: &Url, issuer: &Url, provider: &Provider) -> Result<Metadata, ProviderFailure> {
         let mut document = self.completed(provider);
         if provider.client_authentication == ClientAuthentication::TlsClientAuth {
-            document.take_aliases(provider);
+            document.take_aliases(provider, issuer);
         }
         let endpoint = |name: &str, value: Option<String>| match value {
             Some(value) => endpoint(name, &value, issuer).map(Some),
@@ -225,10 +225,11 @@ impl Document {
 
     /// Where a client with a certificate has to go instead ([RFC 8705 section
     /// 5](https://www.rfc-editor.org/rfc/rfc8705#section-5)). What was given by hand stays.
-    fn take_aliases(&mut self, provider: &Provider) {
+    fn take_aliases(&mut self, provider: &Provider, issuer: &Url) {
         let aliases = std::mem::take(&mut self.mtls_endpoint_aliases);
         let alias = |name: &str, given: &Option<String>| {
-            aliases.get(name).and_then(Value::as_str).filter(|_| given.is_none()).map(str::to_owned)
+            let alias = aliases.get(name).and_then(Value::as_str).filter(|_| given.is_none())?;
+            endpoint(name, alias, issuer).is_ok().then(|| alias.to_owned())
         };
         let given = &provider.endpoints;
         if let Some(token) = alias("token_endpoint", &given.token) {

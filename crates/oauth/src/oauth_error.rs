@@ -33,8 +33,9 @@ fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 pub(crate) enum Carried {
     AuthorizationCode,
     RefreshToken,
-    /// A refresh token, and what its access token shall be good for: what is refused may be that.
-    TargetedRefresh,
+    /// A refresh token, and something else that may be what is refused: what its access token shall be good for, or a proof
+    /// that is new in each request.
+    RefreshTokenAndMore,
     DeviceCode,
     TokenToRevoke,
     /// Nothing that could be spent.
@@ -119,6 +120,10 @@ impl Answer {
                     Some(kind) => kind,
                     // The only thing in our refresh request that changes is the token, and one server answers so to a dead one.
                     None if refresh && error.error == "invalid_request" => FailureKind::InvalidGrant,
+                    // RFC 6749 section 5.2 has this status for clients only: Google's `deleted_client`, among others.
+                    None if status == 401 && error.error != "invalid_request" && !error.error.contains("dpop") => {
+                        FailureKind::InvalidClient
+                    }
                     None => FailureKind::OAuthError,
                 };
                 let plain = match kind {

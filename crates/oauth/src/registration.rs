@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     client::OAuthClient,
-    http::{Answer, parse, require_protected, shown},
+    http::{Answer, parse, shown},
     json::Members,
     number::date,
     oauth_error::Carried,
@@ -129,7 +129,7 @@ pub(crate) fn registered(answer: &Answer, url: &Url, asked: &Registration) -> Re
     };
     let Members(said) = answer.json(url, PLACE, "a registration").map_err(ProviderFailure::that_may_have_acted)?;
     let text = |name: &str| said.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let client_id = text("client_id").filter(|id| !id.chars().any(char::is_control));
+    let client_id = text("client_id").filter(|id| !id.trim().is_empty() && !id.chars().any(char::is_control));
     let client_id = client_id.ok_or_else(|| fail("gave no client ID".into()))?;
     let client_authentication = match text("token_endpoint_auth_method") {
         Some(method) => authentication_of(method).ok_or_else(|| {
@@ -143,7 +143,8 @@ pub(crate) fn registered(answer: &Answer, url: &Url, asked: &Registration) -> Re
         return Err(fail("registered a client with a secret, and did not tell it".into()));
     }
     let access = |uri: &str, token: &str| {
-        let uri = parse(uri, PLACE).ok().filter(|uri| require_protected(uri, PLACE).is_ok())?;
+        // What ends the registration is sent to who made it: another host could be anybody, this machine included.
+        let uri = parse(uri, PLACE).ok().filter(|uri| uri.origin() == url.origin())?;
         Some(RegistrationAccess { uri: uri.into(), token: SecretValue::new(token.to_owned()) })
     };
     let ends = said.get("client_secret_expires_at").and_then(|value| date(value).ok().flatten());

@@ -1,7 +1,9 @@
 //! The token endpoint: something that entitles to tokens goes there, once, and a grant comes back or a reason
 //! ([RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
 
-use holdfast_model::{AuthorizationCode, DeviceCode, PkceVerifier, ProviderFailure, RefreshToken, Target};
+use holdfast_model::{
+    AuthorizationCode, ClientAuthentication, DeviceCode, PkceVerifier, ProviderFailure, RefreshToken, Target,
+};
 use serde::de::IgnoredAny;
 
 use crate::{
@@ -12,6 +14,9 @@ use crate::{
 };
 
 pub(crate) const PLACE: &str = "token";
+
+/// RFC 8693 section 3.
+const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// What entitles to tokens.
 pub(crate) enum Grant<'a> {
@@ -38,7 +43,7 @@ impl Grant<'_> {
         match self {
             Self::Code { .. } => Carried::AuthorizationCode,
             Self::Refresh { target, .. } if target.is_empty() => Carried::RefreshToken,
-            Self::Refresh { .. } => Carried::TargetedRefresh,
+            Self::Refresh { .. } => Carried::RefreshTokenAndMore,
             Self::Device { .. } => Carried::DeviceCode,
             Self::ClientCredentials { .. } | Self::Exchange { .. } | Self::Assertion { .. } => Carried::NoToken,
         }
@@ -85,15 +90,14 @@ impl Grant<'_> {
             }
             Self::ClientCredentials { .. } => vec![("grant_type", "client_credentials")],
             Self::Exchange { subject, subject_type, requested_type, .. } => {
-                let requested = requested_type.map(|requested| ("requested_token_type", requested));
-                [
+                // Said always: what a server gives otherwise is its own choice (section 2.1), and some give a refresh token.
+                let requested = requested_type.unwrap_or(ACCESS_TOKEN_TYPE);
+                vec![
                     ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
                     ("subject_token", *subject),
                     ("subject_token_type", *subject_type),
+                    ("requested_token_type", requested),
                 ]
-                .into_iter()
-                .chain(requested)
-                .collect()
             }
             Self::Assertion { assertion, .. } => {
                 vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion)]
@@ -124,11 +128,21 @@ impl Backchannel<'_> {
         self.post_bound(Form { url, place: PLACE, parameters: &parameters, secrets: &grant.secrets() }).await
     }
 
+    /// What a refused `grant` of this client may be refused for.
+    fn carried(&self, grant: &Grant<'_>) -> Carried {
+        use ClientAuthentication as A;
+        let signs = matches!(self.client.provider.client_authentication, A::PrivateKeyJwt | A::ClientSecretJwt);
+        match grant.carried() {
+            Carried::RefreshToken if signs || self.client.dpop_key.is_some() => Carried::RefreshTokenAndMore,
+            carried => carried,
+        }
+    }
+
     /// The tokens in the answer to `grant`, or why there are none.
     pub fn tokens_in(&self, answer: &Answer, grant: &Grant<'_>) -> Result<Granted, ProviderFailure> {
         let (url, at) = (&self.metadata.token_endpoint, self.clock.now());
         if !answer.status.is_success() || answer.oauth_error().is_some() {
-            return Err(answer.oauth_failure(url, PLACE, grant.carried(), at));
+            return Err(answer.oauth_failure(url, PLACE, self.carried(grant), at));
         }
         // First as any object: what is none gets its own words.
         answer.json::<IgnoredAny>(url, PLACE, "a token").map_err(ProviderFailure::that_may_have_acted)?;
@@ -139,6 +153,6 @@ impl Backchannel<'_> {
             Grant::Exchange { requested_type, .. } => tokens.exchanged_for(*requested_type)?,
             _ => tokens,
         };
-        tokens.into_grant(arrival, grant.carried(), thumbprint.as_deref(), &answer.carried())
+        tokens.into_grant(arrival, self.carried(grant), thumbprint.as_deref(), &answer.carried())
     }
 }

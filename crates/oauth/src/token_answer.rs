@@ -206,7 +206,8 @@ impl TokenAnswer {
         let clock = arrival.provider_clock.or(self.expires_in.is_none().then_some(arrival.at));
         let over = life.zip(clock).is_some_and(|(life, clock)| life.exp.plus_millis(ARRIVAL_SKEW_MS) < clock);
         if over
-            && !(matches!(carried, Carried::RefreshToken | Carried::TargetedRefresh) && self.refresh_token.is_some())
+            && !(matches!(carried, Carried::RefreshToken | Carried::RefreshTokenAndMore)
+                && self.refresh_token.is_some())
         {
             let detail =
                 "The new token was over before it arrived. Holdfast did not store it. Check the provider's clock.";

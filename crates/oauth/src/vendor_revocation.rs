@@ -141,7 +141,7 @@ fn status_told(answer: &Answer, endpoint: &Url, now: UnixMillis) -> Result<Revoc
         status if status.is_success() => Ok(RevocationOutcome::Revoked),
         _ if failure.is_transient() => Err(failure),
         // GitHub says so to whoever asks too often, and means 429.
-        StatusCode::FORBIDDEN if answer.headers.contains_key(RETRY_AFTER) => {
+        StatusCode::FORBIDDEN if answer.headers.contains_key(RETRY_AFTER) || nothing_left(answer) => {
             let detail = format!("{at} asks to slow down (status 403).");
             let failure = ProviderFailure::new(FailureKind::RateLimited, PLACE, detail).with_status(403);
             Err(failure.with_retry_after(answer.retry_after_s(now)))
@@ -215,4 +215,9 @@ fn graph_told(answer: &Answer, endpoint: &Url, now: UnixMillis) -> Result<Revoca
 fn unsendable() -> ProviderFailure {
     let detail = "The token or the client cannot be sent in a request. Holdfast sent nothing.";
     ProviderFailure::new(FailureKind::MalformedAnswer, PLACE, detail)
+}
+
+/// GitHub's way to say that this hour's requests are used up, where it names no wait.
+fn nothing_left(answer: &Answer) -> bool {
+    answer.headers.get("x-ratelimit-remaining").is_some_and(|left| left.as_bytes() == b"0")
 }

@@ -117,6 +117,7 @@ async fn a_token_is_exchanged_with_the_names_of_rfc_8693() {
         ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
         ("subject_token", SUBJECT),
         ("subject_token_type", ACCESS_TOKEN),
+        ("requested_token_type", ACCESS_TOKEN),
         ("client_id", CLIENT_ID),
     ]);
     assert_eq!(form(&world), plain);

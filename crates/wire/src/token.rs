@@ -39,6 +39,9 @@ pub struct ProofRequest {
     /// The nonce that the server asked for (`DPoP-Nonce`).
     #[serde(default)]
     pub nonce: Option<String>,
+    /// Which token goes with the request, as it was asked for; the account's own when missing.
+    #[serde(default)]
+    pub token: TokenRequest,
 }
 
 /// A proof that the key of an account is at hand.

@@ -6,6 +6,7 @@ export const device = {
   use: 'Use a code',
   notOffered: (name: string) => `${name} offers no codes for other devices`,
   notOfferedText: 'No code was made. Sign in with the browser on this computer.',
+  beforeYouGo: 'Before you sign in',
   title: (name: string) => `Sign in to ${name} on any device`,
   scan: 'Scan the picture, or open',
   open: 'Open',

@@ -363,6 +363,7 @@ export const signIn = {
   title: 'Sign in',
   starting: (name: string) => `Asking ${name} for a sign-in`,
   finish: (name: string) => `Finish signing in to ${name} in your browser`,
+  beforeYouGo: 'Before you sign in',
   opened: 'Your browser opened',
   openedRest: '. Come back when it says you can close the tab.',
   notOpened: 'No browser opened. Copy the link and open it yourself, on this computer.',

@@ -5,7 +5,7 @@ use holdfast_wire::{ProofRequest, SignOutReport, Timestamp, TokenRequest};
 
 use super::show;
 use crate::arguments::care::Log;
-use crate::arguments::{DpopProof, Token};
+use crate::arguments::{Demand, DpopProof, Token};
 use crate::output::{self, Failure};
 use crate::text::plain;
 use crate::time::{When, countdown};
@@ -30,15 +30,7 @@ pub fn show_account(client: &Client, account: &str, json: bool) -> Result<(), Fa
 
 /// `holdfast token A`
 pub fn token(client: &Client, options: Token, json: bool) -> Result<(), Failure> {
-    let scope = (!options.scopes.is_empty()).then(|| options.scopes.join(" "));
-    let request = TokenRequest {
-        min_valid_s: options.min_valid,
-        scope,
-        narrow: options.narrow,
-        audience: options.audience,
-        resource: options.resource,
-    };
-    let reply = client.token(&options.account, &request)?;
+    let reply = client.token(&options.account, &asked_for(options.demand))?;
     if json {
         let text = serde_json::to_string_pretty(&reply).map(zeroize::Zeroizing::new).map_err(std::io::Error::from)?;
         output::secret(&text)?;
@@ -48,9 +40,20 @@ pub fn token(client: &Client, options: Token, json: bool) -> Result<(), Failure>
     Ok(())
 }
 
+fn asked_for(demand: Demand) -> TokenRequest {
+    TokenRequest {
+        min_valid_s: demand.min_valid,
+        scope: (!demand.scopes.is_empty()).then(|| demand.scopes.join(" ")),
+        narrow: demand.narrow,
+        audience: demand.audience,
+        resource: demand.resource,
+    }
+}
+
 /// `holdfast dpop-proof A`
 pub fn dpop_proof(client: &Client, options: DpopProof, json: bool) -> Result<(), Failure> {
-    let request = ProofRequest { method: options.method, url: options.url, nonce: options.nonce };
+    let token = asked_for(options.demand);
+    let request = ProofRequest { method: options.method, url: options.url, nonce: options.nonce, token };
     show(&client.dpop_proof(&options.account, &request)?, json, |reply| vec![reply.proof.clone()])
 }
 

@@ -31,7 +31,7 @@ pub fn run(client: &Client, options: SignIn, json: bool) -> Result<(), Failure> 
     } else {
         request.device = true;
         match client.start_sign_in(&request).map_err(ErrorBody::from) {
-            Err(error) if error.code == ErrorCode::EndpointMissing => {
+            Err(error) if is_refused(error.code) => {
                 request.device = false;
                 client.start_sign_in(&request)?
             }
@@ -53,6 +53,22 @@ pub fn run(client: &Client, options: SignIn, json: bool) -> Result<(), Failure> 
     show(&client.account(&account)?, json, |account| {
         vec![format!("Signed in: {} at {}.", plain(&account.label), plain(&account.provider_display_name))]
     })
+}
+
+/// Whether a provider that was asked for a code, because there is no display, has none for this client: then the address is
+/// printed instead.
+const fn is_refused(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::EndpointMissing
+            | ErrorCode::InvalidClient
+            | ErrorCode::InvalidScope
+            | ErrorCode::InvalidGrant
+            | ErrorCode::AccessDenied
+            | ErrorCode::OAuthError
+            | ErrorCode::ProviderUnexpectedStatus
+            | ErrorCode::ProviderAnswerMalformed
+    )
 }
 
 /// The address for the browser.

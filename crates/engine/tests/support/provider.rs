@@ -406,9 +406,15 @@ impl AuthorizationServer for FakeProvider {
         if let Some(Says::No(failure)) = says {
             return Err(failure);
         }
-        if target.resource.as_deref() == Some("https://unknown.example") {
-            let refused = "refused the request: \"invalid_target\".";
-            return Err(ProviderFailure::new(FailureKind::OAuthError, "token", refused).with_status(400));
+        let refused_as = match target.resource.as_deref() {
+            Some("https://unknown.example") => Some(FailureKind::OAuthError),
+            Some("https://second-factor.example") => Some(FailureKind::InteractionRequired),
+            Some("https://unconsented.example") => Some(FailureKind::InvalidGrant),
+            Some("https://busy.example") => Some(FailureKind::RateLimited),
+            _ => None,
+        };
+        if let Some(kind) = refused_as {
+            return Err(ProviderFailure::new(kind, "token", "does not give this.").with_status(400));
         }
         let value = token.expose_secret();
         if let Some(family) = inside.spent.get(value).copied() {
