@@ -140,3 +140,17 @@ async fn a_token_that_is_over_is_asked_for_again_and_a_sign_out_forgets_it() {
     let error = world.engine.token(&account, &resource("https://api.example"), &Caller::default()).await.unwrap_err();
     assert!(matches!(error, EngineError::SignedOut { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn what_a_provider_gives_instead_of_what_was_asked_for_is_not_handed_out() {
+    let world = World::new().await;
+    let account = world.sign_in("alice").await;
+    let demand = TokenDemand {
+        scopes: vec!["openid".into()],
+        resource: Some("https://generous.example".into()),
+        narrow: true,
+        ..TokenDemand::default()
+    };
+    let error = world.engine.token(&account, &demand, &Caller::default()).await.unwrap_err();
+    assert!(matches!(&error, EngineError::ScopeNotGranted { what, .. } if what.contains("write")), "{error}");
+}

@@ -320,3 +320,51 @@ async fn a_client_that_the_provider_refuses_is_told_so() {
     world.server.reply("/token", Reply::json(200, &token_answer("")));
     world.refresh().await.unwrap();
 }
+
+#[tokio::test]
+async fn an_assertion_that_goes_to_another_host_than_tokens_come_from_is_for_the_issuer_alone() {
+    let key = ClientKey::p256();
+    let world = world_with(ClientAuthentication::PrivateKeyJwt, &key.pem, &["ES256"]).await;
+    let elsewhere = support::hostile::Hostile::start().await;
+    elsewhere.reply("/par", Reply::json(201, &json!({"request_uri": "urn:example:1"})));
+    let pushed = format!("{}/par", elsewhere.issuer());
+    let world = world.that_says(json!({"pushed_authorization_request_endpoint": pushed}));
+    world.start().await;
+    let form = elsewhere.requests("/par")[0].form();
+    // What is for the token endpoint could be used there by who got it here.
+    let claims = decoded(&form["client_assertion"], &key.public, Algorithm::ES256, &world.server.issuer());
+    assert_eq!(claims["aud"], json!(world.server.issuer()));
+}
+
+#[tokio::test]
+async fn an_assertion_is_dated_by_the_clock_of_who_has_to_believe_it() {
+    let key = ClientKey::p256();
+    let world = world_with(ClientAuthentication::PrivateKeyJwt, &key.pem, &["ES256"]).await;
+    let an_hour_later = httpdate_of(NOW_S + 3600);
+    let refused = json!({"error": "invalid_client"}).to_string();
+    let dated = [("Content-Type", "application/json"), ("Date", an_hour_later.as_str())];
+    world.server.reply("/token", Reply::of(401, &dated, refused.as_bytes()));
+    world.refresh().await.unwrap_err();
+    world.refresh().await.unwrap_err();
+    let audience = format!("{}/token", world.server.issuer());
+    let form = world.server.requests("/token").pop().unwrap().form();
+    let claims = decoded(&form["client_assertion"], &key.public, Algorithm::ES256, &audience);
+    assert_eq!(claims["iat"], json!(NOW_S + 3600));
+}
+
+/// An instant as HTTP dates are written (RFC 9110 section 5.6.7).
+fn httpdate_of(seconds: i64) -> String {
+    let since = std::time::Duration::from_secs(u64::try_from(seconds).unwrap());
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + since)
+}
+
+#[tokio::test]
+async fn a_refused_request_costs_no_session_where_more_than_the_token_is_new_in_it() {
+    let key = ClientKey::p256();
+    let world = world_with(ClientAuthentication::PrivateKeyJwt, &key.pem, &["ES256"]).await;
+    for reply in [Reply::json(400, &json!({"error": "invalid_request"})), Reply::of(400, &[], b"")] {
+        world.server.reply("/token", reply);
+        let failure = world.refresh().await.unwrap_err();
+        assert_ne!(failure.kind, FailureKind::InvalidGrant, "{failure:?}");
+    }
+}

@@ -248,3 +248,14 @@ async fn a_registration_is_ended_with_the_token_that_came_with_it() {
     let open = RegistrationAccess { uri: "http://id.example/c".into(), ..access };
     assert_eq!(world.oauth.unregister(&open).await.unwrap_err().kind, F::NotHttps);
 }
+
+#[tokio::test]
+async fn what_ends_a_registration_goes_to_who_made_it_and_a_blank_client_is_none() {
+    let world = world().await;
+    let elsewhere = json!({"registration_client_uri": "http://127.0.0.1:9/containers/x"});
+    world.server.reply("/register", Reply::json(201, &registration(&world, elsewhere)));
+    let wanted = Registration { client_authentication: ClientAuthentication::ClientSecretBasic, ..asked() };
+    assert!(register(&world, &wanted).await.unwrap().management.is_none());
+    world.server.reply("/register", Reply::json(201, &registration(&world, json!({"client_id": " "}))));
+    assert_eq!(register(&world, &wanted).await.err().unwrap().kind, FailureKind::MalformedAnswer);
+}

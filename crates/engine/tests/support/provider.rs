@@ -430,7 +430,10 @@ impl AuthorizationServer for FakeProvider {
         let mut grant = self.grant(&mut inside, family);
         if !target.is_empty() {
             inside.targets.push(target.clone());
-            grant.scopes = Some(target.scopes.clone());
+            // One resource gives more than was asked for.
+            let generous = target.resource.as_deref() == Some("https://generous.example");
+            let more = generous.then(|| "write".to_owned());
+            grant.scopes = Some(target.scopes.iter().cloned().chain(more).collect());
         }
         match says {
             Some(Says::RotatesAndLosesTheReply) => {
