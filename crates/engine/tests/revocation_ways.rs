@@ -161,3 +161,18 @@ async fn a_way_that_ends_tokens_on_other_computers_is_not_taken_for_a_sign_in_th
         assert_eq!(world.provider.revoked().len(), revoked, "{way:?}");
     }
 }
+
+#[tokio::test]
+async fn a_call_that_waits_and_would_end_the_next_session_too_is_taken_back_when_that_begins() {
+    for (way, waits) in [(RevocationWay::Google, 0), (RevocationWay::Dropbox, 1)] {
+        let (world, account) = signed_in(provider(way)).await;
+        world.provider.revocation_is_down(true);
+        sign_out(&world, &account).await;
+        assert!(world.vault.queued_revocations() > 0, "{way:?}");
+        world.sign_in("alice").await;
+        assert_eq!(world.vault.queued_revocations().min(1), waits, "{way:?}");
+        world.provider.revocation_is_down(false);
+        world.pass(40).await;
+        assert_eq!(world.provider.revoked().is_empty(), waits == 0, "{way:?}");
+    }
+}
