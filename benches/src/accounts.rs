@@ -104,7 +104,7 @@ impl SignedIn {
                 CredentialKind::AccessToken => self.access.fingerprint = fingerprint,
                 CredentialKind::RefreshToken => self.refresh.fingerprint = fingerprint,
                 CredentialKind::IdToken => self.id.fingerprint = fingerprint,
-                CredentialKind::DpopKey => {}
+                CredentialKind::DpopKey | CredentialKind::SourceSecret => {}
             }
         }
         self

@@ -20,7 +20,7 @@ pub fn on(path: &Path) -> anyhow::Result<Engine> {
         timer: Arc::new(SystemTime),
         vault: Arc::new(SqliteVault::new(path)),
         keyring: Arc::new(KeyringAtHand),
-        source: Arc::new(holdfast_sources::AuthorizationCode::new(server.clone())),
+        source: Arc::new(holdfast_sources::Sources::new(server.clone())),
         proof: server.clone(),
         inspector: server.clone(),
         registrar: server.clone(),

@@ -105,7 +105,7 @@ async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
         timer: clock,
         vault: Arc::new(vault),
         keyring,
-        source: Arc::new(holdfast_sources::AuthorizationCode::new(server.clone())),
+        source: Arc::new(holdfast_sources::Sources::new(server.clone())),
         proof: server.clone(),
         inspector: server.clone(),
         registrar: server.clone(),

@@ -1,7 +1,7 @@
 //! From what the engine says to the one list of codes: what happened, what Holdfast did, what to do next.
 
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::{EngineError, OidcAgentError};
+use holdfast_engine::{Comeback, EngineError, OidcAgentError};
 use holdfast_model::{
     FailureKind, NeedsSignIn, ProviderFailure,
     ports::{KeyringError, VaultError},
@@ -66,6 +66,7 @@ pub const fn code_of(kind: FailureKind) -> ErrorCode {
         F::VaultFailed => C::VaultStorage,
         F::VaultDamaged => C::VaultDamaged,
         F::ProviderChanged => C::ProviderNotFound,
+        F::ParentUnavailable => C::ParentUnavailable,
     }
 }
 
@@ -100,6 +101,7 @@ pub const fn hint_of(kind: FailureKind) -> &'static str {
         F::RedirectPortTaken => "Close the other program or the other sign-in, and try again.",
         F::VaultDamaged => "Sign in again, or restore a backup. holdfast check names what is damaged.",
         F::VaultFailed => "Check the folder's permissions and the disk. Nothing was overwritten.",
+        F::ParentUnavailable => "See to the account that this one comes from; this one follows by itself.",
         F::ProviderChanged => "Add the provider again as it was, or sign in again.",
     }
 }
@@ -154,6 +156,10 @@ pub const fn needs_sign_in(reason: &NeedsSignIn) -> (&'static str, &'static str)
             "new_token_needed",
             "The one that was entered by hand is over, or does not live as long as asked for. Nothing can renew it.",
         ),
+        NeedsSignIn::SourceRefused => (
+            "source_refused",
+            "The provider does not accept what its tokens are made from. Holdfast kept everything and stopped trying.",
+        ),
     }
 }
 
@@ -176,6 +182,13 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
     let sign_in = |provider: &str, label: &str| format!("holdfast sign-in {provider} --label {}", quoted(label));
     let enter =
         |service: &str, label: &str| format!("holdfast add static --service {service} --label {}", quoted(label));
+    let again = |comeback: Comeback, provider: &str, label: &str| match comeback {
+        Comeback::SignIn => sign_in(provider, label),
+        Comeback::Enter => enter(provider, label),
+        Comeback::Add(source) => {
+            format!("holdfast add {} {provider} --label {}", source.as_str().replace('_', "-"), quoted(label))
+        }
+    };
     match error {
         EngineError::OidcAgentFile(file) => plain(
             if matches!(file, OidcAgentError::WrongPassword | OidcAgentError::PasswordNeeded) {
@@ -260,7 +273,7 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         EngineError::LabelTaken(_) | EngineError::LabelAlike(_) => plain(C::LabelTaken, "Choose another label."),
         EngineError::SignInCancelled => plain(C::SignInCancelled, "Start again when you like."),
         EngineError::SignInNotFound => plain(C::SignInNotFound, "Start again."),
-        EngineError::NeedsSignIn { label, provider, reason: reason @ NeedsSignIn::NewTokenNeeded } => ErrorBody {
+        EngineError::NeedsSignIn { label, provider, reason: reason @ NeedsSignIn::NewTokenNeeded, .. } => ErrorBody {
             code: C::NeedsSignIn,
             message: format!("{label} needs a new token. {}", needs_sign_in(reason).1),
             hint: Some(format!("Make one at {provider}, then: {}", enter(provider, label))),
@@ -275,19 +288,22 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
             ),
             retry_after_s: None,
         },
-        EngineError::NeedsSignIn { label, provider, reason } => ErrorBody {
+        EngineError::NeedsSignIn { label, reason, comeback: Comeback::Add(_), .. } => ErrorBody {
+            code: C::NeedsSignIn,
+            message: format!("{label} gets no tokens. {}", needs_sign_in(reason).1),
+            hint: Some(format!("Correct that, then: holdfast refresh {}", quoted(label))),
+            retry_after_s: None,
+        },
+        EngineError::NeedsSignIn { label, provider, reason, .. } => ErrorBody {
             code: C::NeedsSignIn,
             message: format!("{label} needs you to sign in again. {}", needs_sign_in(reason).1),
             hint: Some(sign_in(provider, label)),
             retry_after_s: None,
         },
-        EngineError::SignedOut { label, provider, entered } => {
-            let again = if *entered { enter(provider, label) } else { sign_in(provider, label) };
-            about_label(C::SignedOut, error.to_string(), &again)
+        EngineError::SignedOut { label, provider, comeback } => {
+            about_label(C::SignedOut, error.to_string(), &again(*comeback, provider, label))
         }
-        EngineError::Revoked { label, provider, entered } => {
-            plain(C::Revoked, &if *entered { enter(provider, label) } else { sign_in(provider, label) })
-        }
+        EngineError::Revoked { label, provider, comeback } => plain(C::Revoked, &again(*comeback, provider, label)),
         EngineError::LifetimeTooShort { life_s, .. } => {
             plain(C::LifetimeTooShort, &format!("Ask for at most {} s.", (*life_s - 1).max(0)))
         }
@@ -477,7 +493,11 @@ mod tests {
         let message = |error: EngineError| body(&error, None).message;
         let (label, provider) = ("alice".to_owned(), "demo".to_owned());
         assert_eq!(
-            message(EngineError::SignedOut { label: label.clone(), provider: provider.clone(), entered: false }),
+            message(EngineError::SignedOut {
+                label: label.clone(),
+                provider: provider.clone(),
+                comeback: Comeback::SignIn
+            }),
             "alice is signed out."
         );
         let what = "the scope mail".to_owned();
@@ -486,7 +506,7 @@ mod tests {
             "alice was not granted the scope mail."
         );
         assert_eq!(
-            message(EngineError::Revoked { label: label.clone(), provider, entered: false }),
+            message(EngineError::Revoked { label: label.clone(), provider, comeback: Comeback::SignIn }),
             "The tokens of alice were revoked."
         );
         assert_eq!(message(EngineError::LabelTaken(label)), "Another account is called alice.");

@@ -3,6 +3,7 @@
 //! Thin on purpose: a request is authorised in one place ([`authorization`]), turned into one call of the
 //! engine, and its result into the words of the wire. Nothing is decided here twice.
 
+mod added;
 mod authorization;
 mod care;
 mod errors;

@@ -56,6 +56,7 @@ pub fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(start_sign_in))
         .routes(routes!(show_sign_in, cancel_sign_in))
         .routes(routes!(list_accounts))
+        .merge(crate::added::router())
         .routes(routes!(show_account, remove_account))
         .routes(routes!(token))
         .routes(routes!(dpop_proof))

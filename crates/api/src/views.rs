@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use holdfast_engine::{AccountSnapshot, EngineStatus, LockReason, SignInSnapshot};
 use holdfast_model::{
-    AccountOrigin, Action, AuditEntry, ClientAuthentication, Condition, Credential, CredentialKind, Limit, NeedsSignIn,
-    Origin, PersonPointers, Protocol, Provider, ProviderOrigin, RevokedBy, SignInState, Source, State, UnixMillis,
-    VaultState,
+    Account, AccountOrigin, Action, AuditEntry, ClientAuthentication, Condition, Credential, CredentialKind, Limit,
+    NeedsSignIn, Origin, PersonPointers, Protocol, Provider, ProviderOrigin, Recipe, RevokedBy, SignInState, Source,
+    State, UnixMillis, VaultState,
     ports::{AuditLine, BackupSummary, CheckReport, Damage, Standing, UnlockMethod, VaultError},
 };
 use holdfast_wire as wire;
@@ -210,11 +210,9 @@ fn credential(credential: &Credential) -> wire::CredentialView {
             CredentialKind::RefreshToken => wire::CredentialKind::RefreshToken,
             CredentialKind::IdToken => wire::CredentialKind::IdToken,
             CredentialKind::DpopKey => wire::CredentialKind::DpopKey,
+            CredentialKind::SourceSecret => wire::CredentialKind::SourceSecret,
         },
-        source: match credential.source {
-            Source::AuthorizationCode => "authorization_code".to_owned(),
-            Source::Static => "static".to_owned(),
-        },
+        source: credential.source.as_str().to_owned(),
         generation: credential.generation,
         fingerprint: credential.fingerprint.to_string(),
         token_type: credential.token_type.clone(),
@@ -281,9 +279,19 @@ fn reason(snapshot: &AccountSnapshot) -> Option<wire::Reason> {
     }
 }
 
+const fn source_of(account: &Account) -> Source {
+    match account.recipe() {
+        Some(recipe) => recipe.source(),
+        None if account.is_entered() => Source::Static,
+        None => Source::AuthorizationCode,
+    }
+}
+
 pub fn account(snapshot: AccountSnapshot) -> wire::AccountView {
     let access = snapshot.credentials.access.as_ref().map(|access| &access.lifetime);
-    let long = snapshot.credentials.refresh.as_ref().map(|refresh| &refresh.lifetime).or(access);
+    // What an added account is made from does not end by a clock.
+    let last = access.filter(|_| snapshot.account.recipe().is_none());
+    let long = snapshot.credentials.refresh.as_ref().map(|refresh| &refresh.lifetime).or(last);
     let next = snapshot.plan.as_ref().and_then(|plan| {
         let action = match plan.action {
             Action::Renew if snapshot.trouble.is_some() => "retry",
@@ -296,7 +304,7 @@ pub fn account(snapshot: AccountSnapshot) -> wire::AccountView {
     });
     let (url, note) = match snapshot.account.origin.clone() {
         AccountOrigin::Entered { url, note } => (url, note),
-        AccountOrigin::SignedIn | AccountOrigin::Imported { .. } => (None, None),
+        AccountOrigin::SignedIn | AccountOrigin::Imported { .. } | AccountOrigin::Added { .. } => (None, None),
     };
     wire::AccountView {
         id: snapshot.account.id.to_string(),
@@ -325,6 +333,8 @@ pub fn account(snapshot: AccountSnapshot) -> wire::AccountView {
         }),
         url,
         note,
+        source: source_of(&snapshot.account).as_str().to_owned(),
+        parent: snapshot.account.recipe().and_then(Recipe::parent).map(|parent| parent.to_string()),
         revision: snapshot.revision,
     }
 }

@@ -1,14 +1,16 @@
 //! The commands and their options (PRODUCT.md section 5).
 
+pub mod add;
 pub mod care;
 pub mod import;
 
 use std::path::PathBuf;
 
+use add::AddCommand;
 use care::{Backup, Check, Log, MakeRecoveryCode, Rekey, Restore};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use holdfast_wire::UnlockMethod;
-use import::{AddCommand, ImportCommand};
+use import::ImportCommand;
 
 /// A desktop vault for the accounts you are signed in to
 #[derive(Debug, Parser)]

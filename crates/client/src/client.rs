@@ -4,11 +4,11 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use holdfast_wire::{
-    AccountList, AccountView, AddProvider, BackupReport, ChangeKey, CheckReport, EnterToken, EnteredToken, ImportFile,
-    ImportOidcAgent, ImportProviders, ImportTokens, ImportedAccount, ImportedFile, ImportedTokens, InitVault,
-    IntrospectionReply, MakeBackup, MakeRecoveryCode, ProfileList, ProofReply, ProofRequest, ProviderList,
-    ProviderView, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, SignInView, SignOutReport,
-    StartSignIn, Status, TokenReply, TokenRequest, UnlockVault, UserInfoReply,
+    AccountList, AccountView, AddAccount, AddProvider, AddedAccount, BackupReport, ChangeKey, CheckReport, EnterToken,
+    EnteredToken, ImportFile, ImportOidcAgent, ImportProviders, ImportTokens, ImportedAccount, ImportedFile,
+    ImportedTokens, InitVault, IntrospectionReply, MakeBackup, MakeRecoveryCode, ProfileList, ProofReply, ProofRequest,
+    ProviderList, ProviderView, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, SignInView,
+    SignOutReport, StartSignIn, Status, TokenReply, TokenRequest, UnlockVault, UserInfoReply,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -192,6 +192,11 @@ impl Client {
     /// `POST /v1/import/file`
     pub fn import_file(&self, request: &ImportFile) -> Result<ImportedFile, Error> {
         self.call("POST", "/v1/import/file", Some(request), NETWORK)
+    }
+
+    /// `POST /v1/accounts`
+    pub fn add_account(&self, request: &AddAccount) -> Result<AddedAccount, Error> {
+        self.call("POST", "/v1/accounts", Some(request), NETWORK)
     }
 
     /// `POST /v1/static-tokens`

@@ -5,9 +5,31 @@ use holdfast_import::{
     static_tokens::{FieldError, StaticTokensError},
 };
 use holdfast_model::{
-    NeedsSignIn, ProviderFailure, UnixMillis,
+    Account, NeedsSignIn, ProviderFailure, Source, UnixMillis,
     ports::{KeyringError, Standing, VaultError},
 };
+
+/// How an account that has no tokens any more gets some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comeback {
+    /// Its person signs in.
+    SignIn,
+    /// Its person makes a token at the service, and enters it.
+    Enter,
+    /// It is added anew, from this source.
+    Add(Source),
+}
+
+impl Comeback {
+    /// The one for this account.
+    pub const fn of(account: &Account) -> Self {
+        match account.recipe() {
+            Some(recipe) => Self::Add(recipe.source()),
+            None if account.is_entered() => Self::Enter,
+            None => Self::SignIn,
+        }
+    }
+}
 
 /// Why a use case did not do what was asked. No variant holds a secret.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -121,6 +143,8 @@ pub enum EngineError {
         provider: String,
         /// Why.
         reason: NeedsSignIn,
+        /// How it gets tokens again.
+        comeback: Comeback,
     },
     /// The account was signed out here.
     #[error("{label} is signed out")]
@@ -129,8 +153,8 @@ pub enum EngineError {
         label: String,
         /// The provider's name.
         provider: String,
-        /// Whether its token was entered by hand.
-        entered: bool,
+        /// How it gets tokens again.
+        comeback: Comeback,
     },
     /// The account's tokens were revoked.
     #[error("the tokens of {label} were revoked")]
@@ -139,8 +163,8 @@ pub enum EngineError {
         label: String,
         /// The provider's name.
         provider: String,
-        /// Whether its token was entered by hand.
-        entered: bool,
+        /// How it gets tokens again.
+        comeback: Comeback,
     },
     /// Tokens of this account never live that long.
     #[error("tokens of {label} live {life_s} s, and {asked_s} s were asked for")]

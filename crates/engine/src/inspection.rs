@@ -9,7 +9,7 @@ use holdfast_model::{
 };
 
 use crate::{
-    Engine, EngineError, HandedOut, TokenDemand, dpop,
+    Comeback, Engine, EngineError, HandedOut, TokenDemand, dpop,
     engine::State,
     renewal::{Asked, usable},
     session::Entry,
@@ -144,5 +144,6 @@ fn present_token(entry: &Entry) -> Result<Credential, EngineError> {
         label: entry.account.label.clone(),
         provider: entry.account.provider.to_string(),
         reason: entry.why_not_renewable(),
+        comeback: Comeback::of(&entry.account),
     })
 }

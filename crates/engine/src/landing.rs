@@ -202,6 +202,9 @@ impl Engine {
                 }
             };
             session.replan(id, now, self.next_revision());
+            if end.is_ok() {
+                session.wake_children(id, now, self.next_revision());
+            }
             end
         };
         self.announce(Change::Account(id));

@@ -9,6 +9,7 @@
 //! * No failure deletes a secret. Only sign-out and removal do.
 //! * A change is announced after it is true, and the announcement carries names, never values.
 
+mod add_account;
 mod audit;
 mod auto_lock;
 mod care;
@@ -22,6 +23,7 @@ mod import;
 mod import_provider;
 mod inspection;
 mod landing;
+mod means;
 mod notices;
 mod outbox;
 mod profile;
@@ -45,11 +47,12 @@ mod view;
 mod wanted;
 mod whose_account;
 
+pub use add_account::{Added, MadeFrom, NewAccount};
 pub use auto_lock::{Absence, LockPolicy, LockReason};
 pub use care::{NewKey, Restore};
 pub use dpop::{Proof, ProofDemand};
 pub use engine::{Caller, Engine, Ports};
-pub use error::EngineError;
+pub use error::{Comeback, EngineError};
 pub use hand_out::{HandedOut, TokenDemand};
 pub use holdfast_import::{
     FileKind, kind_of,

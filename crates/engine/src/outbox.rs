@@ -35,7 +35,7 @@ pub(crate) const fn hint_of(kind: CredentialKind) -> Option<TokenTypeHint> {
     match kind {
         CredentialKind::RefreshToken => Some(TokenTypeHint::RefreshToken),
         CredentialKind::AccessToken => Some(TokenTypeHint::AccessToken),
-        CredentialKind::IdToken | CredentialKind::DpopKey => None,
+        CredentialKind::IdToken | CredentialKind::DpopKey | CredentialKind::SourceSecret => None,
     }
 }
 

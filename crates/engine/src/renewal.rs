@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use holdfast_model::{
     AccessToken, Account, AccountId, AccountOrigin, Change, Condition, Credential, CredentialKind, CredentialSet,
-    Disposition, FailureKind, Limit, NeedsSignIn, Provider, ProviderFailure, RefreshToken, Target,
+    Disposition, FailureKind, Limit, NeedsSignIn, Provider, ProviderFailure, Recipe, Target,
     ports::{Client, CredentialWrite, RefreshIntent, VaultError, VaultStore},
     retry_at,
 };
@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span, warn};
 
 use crate::{
-    Caller, Engine, EngineError,
+    Caller, Comeback, Engine, EngineError,
     audit::Log,
     dpop,
     landing::Landing,
+    means::means_of,
     outbox::revocations,
     session::{Flight, FlightEnd},
     storing::{STORE_RETRY_MS, StoreTries},
@@ -104,11 +105,20 @@ impl Engine {
         if let Some(removal) = entry.removal.as_ref().filter(|removal| !removal.is_cancelled()) {
             return Ok(Renewal::After(removal.clone()));
         }
-        usable(&entry.account)?;
+        let made = entry.account.recipe().is_some();
+        // Nobody signs in to such an account: its person has it tried again.
+        let again = made
+            && asked == Asked::Person
+            && matches!(entry.account.condition, Condition::NeedsSignIn { .. })
+            && entry.credentials.access.is_some();
+        if !again {
+            usable(&entry.account)?;
+        }
         let needs = |reason| EngineError::NeedsSignIn {
             label: entry.account.label.clone(),
             provider: entry.account.provider.to_string(),
             reason,
+            comeback: Comeback::of(&entry.account),
         };
         if let AccountOrigin::Entered { url, .. } = &entry.account.origin {
             return Err(match asked {
@@ -123,14 +133,16 @@ impl Engine {
                 }),
             });
         }
-        let Some(refresh) = &entry.credentials.refresh else {
-            return Err(needs(entry.why_not_renewable()));
-        };
-        if asked != Asked::Person && refresh.lifetime.is_over(now) {
-            return Err(needs(match refresh.lifetime.limited_by() {
-                Some(Limit::Sliding) => NeedsSignIn::WindowClosed,
-                _ => NeedsSignIn::AbsoluteEnd,
-            }));
+        match &entry.credentials.refresh {
+            None if made && entry.credentials.access.is_some() => {}
+            None => return Err(needs(entry.why_not_renewable())),
+            Some(refresh) if asked != Asked::Person && refresh.lifetime.is_over(now) => {
+                return Err(needs(match refresh.lifetime.limited_by() {
+                    Some(Limit::Sliding) => NeedsSignIn::WindowClosed,
+                    _ => NeedsSignIn::AbsoluteEnd,
+                }));
+            }
+            Some(_) => {}
         }
         let provider = match state.provider_of(&entry.account) {
             Ok(provider) => provider,
@@ -146,6 +158,9 @@ impl Engine {
         let (cancelled, audit) = (session.cancelled.clone(), session.audit.clone());
         let (waiting, end) = watch::channel(None);
         let entry = session.entry_mut(id)?;
+        if again {
+            Arc::make_mut(&mut entry.account).condition = Condition::SignedIn;
+        }
         let departure = Departure {
             number: self.next_revision(),
             session: serial,
@@ -190,23 +205,37 @@ impl Engine {
 
     /// Asks the provider. Touches the vault, not the memory.
     async fn fly(&self, flight: &Departure) -> Landing {
-        let Some(refresh) = &flight.credentials.refresh else { return Landing::Overtaken };
+        let Some(renewed) = flight.credentials.renewed() else { return Landing::Overtaken };
         let store = &flight.store;
+        let parent = match flight.account.recipe().and_then(Recipe::parent) {
+            Some(parent) => {
+                let token = tokio::select! {
+                    token = self.parent_token(parent) => token,
+                    () = flight.cancelled.cancelled() => return Landing::Overtaken,
+                };
+                match token {
+                    Ok(token) => Some(token),
+                    Err(EngineError::Provider(failure)) => return self.failing(flight, failure, flight.in_doubt),
+                    Err(_) => return Landing::Overtaken,
+                }
+            }
+            None => None,
+        };
         let prepared = async {
             let secret = store.client_secret(&flight.provider.name).await?;
-            let token = RefreshToken::from(store.secret(refresh.id).await?);
+            let means = means_of(store.as_ref(), &flight.account, &flight.credentials, parent).await?;
             let dpop_key = dpop::key_of(store.as_ref(), &flight.credentials).await?;
             let intent = RefreshIntent {
-                credential: refresh.id,
-                generation: refresh.generation,
-                sent: token.fingerprint(),
+                credential: renewed.id,
+                generation: renewed.generation,
+                sent: renewed.fingerprint.clone(),
                 sent_at: self.now(),
             };
             store.begin_refresh(&intent).await?;
             let client = Client { dpop_key, ..Client::new(flight.provider.clone(), secret) };
-            Ok::<_, VaultError>((client, token, intent))
+            Ok::<_, VaultError>((client, means, intent))
         };
-        let (client, token, intent) = match prepared.await {
+        let (client, means, intent) = match prepared.await {
             Ok(prepared) => prepared,
             Err(VaultError::Locked | VaultError::StaleGeneration | VaultError::NotFound) => return Landing::Overtaken,
             Err(error) => return Landing::NotStarted(error.into()),
@@ -216,13 +245,13 @@ impl Engine {
                 &client,
                 &flight.account,
                 &flight.credentials,
-                &token,
+                &means,
                 &flight.target,
             ) => answer,
             // The journal line stays: after the next unlock the account is in doubt, and says so.
             () = flight.cancelled.cancelled() => return Landing::Overtaken,
         };
-        drop(token);
+        drop(means);
         match answer {
             Ok(writes) => self.keep(flight, &intent, writes).await,
             Err(failure) => self.refused(flight, &intent, failure).await,
@@ -289,6 +318,11 @@ impl Engine {
                     (NeedsSignIn::Refused, None, true) => NeedsSignIn::ReplyLost,
                     (reason, ..) => reason,
                 };
+                let reason = match reason {
+                    NeedsSignIn::ClientRefused => reason,
+                    _ if flight.account.recipe().is_some() => NeedsSignIn::SourceRefused,
+                    _ => reason,
+                };
                 let condition = Condition::NeedsSignIn { reason, at: now };
                 let account = Account { condition: condition.clone(), ..Account::clone(&flight.account) };
                 if let Err(error) = flight.store.end_refresh(intent, &account).await {
@@ -298,16 +332,22 @@ impl Engine {
             }
             Disposition::Retry => {
                 // The token may be spent, and nobody knows: the journal line stays.
-                let in_doubt = flight.in_doubt || failure.may_have_acted;
+                let spends = flight.account.recipe().is_none();
+                let in_doubt = spends && (flight.in_doubt || failure.may_have_acted);
                 if !in_doubt && let Err(error) = flight.store.end_refresh(intent, &flight.account).await {
                     warn!(%error, "the journal keeps a renewal that the provider answered");
                 }
-                let deadline = flight.credentials.refresh.as_ref().and_then(|refresh| refresh.lifetime.effective_end());
-                let attempts = flight.attempts.saturating_add(1);
-                let at = retry_at(now, &failure, attempts, deadline, jitter(flight.account.id, attempts));
-                Landing::Failing { failure, retry_at: at, in_doubt }
+                self.failing(flight, failure, in_doubt)
             }
         }
+    }
+
+    /// A renewal that is tried again later.
+    fn failing(&self, flight: &Departure, failure: ProviderFailure, in_doubt: bool) -> Landing {
+        let deadline = flight.credentials.renewed().and_then(|renewed| renewed.lifetime.effective_end());
+        let attempts = flight.attempts.saturating_add(1);
+        let retry_at = retry_at(self.now(), &failure, attempts, deadline, jitter(flight.account.id, attempts));
+        Landing::Failing { failure, retry_at, in_doubt }
     }
 
     /// Tells those who wait, and the faces, that the provider has answered and the vault does not take the answer.
@@ -377,14 +417,14 @@ pub(crate) async fn wait_for(mut flight: watch::Receiver<FlightEnd>) -> Result<(
 
 /// Whether an account has something to hand out or renew.
 pub(crate) fn usable(account: &Account) -> Result<(), EngineError> {
-    let (label, provider, entered) = (account.label.clone(), account.provider.to_string(), account.is_entered());
+    let (label, provider, comeback) = (account.label.clone(), account.provider.to_string(), Comeback::of(account));
     match &account.condition {
         Condition::SignedIn => Ok(()),
         Condition::NeedsSignIn { reason, .. } => {
-            Err(EngineError::NeedsSignIn { label, provider, reason: reason.clone() })
+            Err(EngineError::NeedsSignIn { label, provider, reason: reason.clone(), comeback })
         }
-        Condition::Revoked { .. } => Err(EngineError::Revoked { label, provider, entered }),
-        Condition::SignedOut { .. } => Err(EngineError::SignedOut { label, provider, entered }),
+        Condition::Revoked { .. } => Err(EngineError::Revoked { label, provider, comeback }),
+        Condition::SignedOut { .. } => Err(EngineError::SignedOut { label, provider, comeback }),
     }
 }
 

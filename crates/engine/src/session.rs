@@ -7,7 +7,7 @@ use std::{
 
 use holdfast_model::{
     AccessToken, Account, AccountId, Action, Change, Condition, Credential, CredentialId, CredentialSet, FailureKind,
-    NeedsSignIn, Plan, Provider, ProviderName, Revocation, RevocationId, State, Target, Trouble, UnixMillis,
+    NeedsSignIn, Plan, Provider, ProviderName, Recipe, Revocation, RevocationId, State, Target, Trouble, UnixMillis,
     look_alike, plan,
     ports::{RefreshIntent, Standing, UnlockMethod, VaultContents, VaultStore},
 };
@@ -310,6 +310,21 @@ impl Session {
             self.schedule.insert((next.next_at, id));
         }
         entry.planned = Some(next);
+    }
+
+    /// Has those tried at once that waited for this account to have a token again.
+    pub fn wake_children(&mut self, parent: AccountId, now: UnixMillis, revision: u64) {
+        let waits = |entry: &&Entry| {
+            let for_parent = entry.trouble.as_ref().is_some_and(|it| it.failure == FailureKind::ParentUnavailable);
+            for_parent && entry.account.recipe().and_then(Recipe::parent) == Some(parent)
+        };
+        let children: Vec<_> = self.accounts.values().filter(waits).map(|entry| entry.account.id).collect();
+        for id in children {
+            if let Some(entry) = self.accounts.get_mut(&id) {
+                (entry.trouble, entry.failure) = (None, None);
+            }
+            self.replan(id, now, revision);
+        }
     }
 
     pub fn forget(&mut self, id: AccountId) {

@@ -411,6 +411,7 @@ impl Engine {
                 session.forget(id);
                 session.accounts.insert(id, Entry::new(account, credentials));
                 session.replan(id, now, revision);
+                session.wake_children(id, now, revision);
             }
         }
         self.announce(Change::Account(id));

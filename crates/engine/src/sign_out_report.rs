@@ -72,7 +72,9 @@ impl SignOutReport {
         let effect = provider.revoking.effect.as_deref().filter(|_| as_told && !given_up.is_empty());
         let user_url = match &account.origin {
             AccountOrigin::Entered { url, .. } => url.clone(),
-            AccountOrigin::SignedIn | AccountOrigin::Imported { .. } => provider.revoking.user_url.clone(),
+            AccountOrigin::SignedIn | AccountOrigin::Imported { .. } | AccountOrigin::Added { .. } => {
+                provider.revoking.user_url.clone()
+            }
         };
         Self {
             // A provider file may come from anybody.

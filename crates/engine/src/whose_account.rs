@@ -83,7 +83,7 @@ pub(crate) fn taken(wanted: &str, by: &Account) -> EngineError {
 }
 
 /// `wanted`, or the first variation of it that no account has, nor one that looks like it.
-fn free_label(known: &[&Account], wanted: &str, provider: &Provider) -> String {
+pub(crate) fn free_label(known: &[&Account], wanted: &str, provider: &Provider) -> String {
     let wanted: String = visible_label(wanted).trim().chars().take(80).collect();
     let wanted = if check_label(&wanted).is_ok() { wanted } else { provider.name.to_string() };
     let is_free = |label: &String| known.iter().all(|account| !look_alike(&account.label, label));

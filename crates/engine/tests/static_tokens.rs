@@ -4,7 +4,7 @@
 mod support;
 
 use holdfast_engine::{
-    Caller, EngineError, SignOutKind, TokenDemand, TokenEnd, TokenListFormat, WrittenSecret, WrittenToken,
+    Caller, Comeback, EngineError, SignOutKind, TokenDemand, TokenEnd, TokenListFormat, WrittenSecret, WrittenToken,
 };
 use holdfast_model::{Action, Clock as _, NeedsSignIn, Origin, Source, State};
 use support::World;
@@ -102,7 +102,7 @@ async fn signing_out_deletes_here_sends_nothing_and_says_that_only_the_person_ca
     assert!(world.vault.stored_values().is_empty() && world.vault.queued_revocations() == 0);
     assert!(world.provider.revoked().is_empty());
     let error = world.engine.token("work", &TokenDemand::default(), &caller()).await.expect_err("gone");
-    assert!(matches!(error, EngineError::SignedOut { entered: true, .. }), "{error:?}");
+    assert!(matches!(error, EngineError::SignedOut { comeback: Comeback::Enter, .. }), "{error:?}");
     world.engine.enter_token(written("work", "ghp_2"), &caller()).await.expect("a new one under the same label");
     assert_eq!(world.engine.account("work").unwrap().state, State::Fresh);
 }

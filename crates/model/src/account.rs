@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, CredentialSet, FailureKind, Fingerprint, Limit, Provider, ProviderName, ServerDescription, Trouble,
-    UnixMillis,
+    AccountId, CredentialSet, FailureKind, Fingerprint, Limit, Provider, ProviderName, Recipe, ServerDescription,
+    Trouble, UnixMillis,
     plan::{access_lead_ms, entered_lead_ms},
 };
 
@@ -64,6 +64,14 @@ impl Account {
     pub const fn is_entered(&self) -> bool {
         matches!(self.origin, AccountOrigin::Entered { .. })
     }
+
+    /// How its tokens are got, where nobody signs in for them.
+    pub const fn recipe(&self) -> Option<&Recipe> {
+        match &self.origin {
+            AccountOrigin::Added { recipe } => Some(recipe),
+            AccountOrigin::SignedIn | AccountOrigin::Imported { .. } | AccountOrigin::Entered { .. } => None,
+        }
+    }
 }
 
 /// Where an account came from.
@@ -87,6 +95,11 @@ pub enum AccountOrigin {
         url: Option<String>,
         /// What its person wants to remember of it.
         note: Option<String>,
+    },
+    /// Nobody signs in: its tokens are made from what the client or the account has.
+    Added {
+        /// How.
+        recipe: Recipe,
     },
 }
 
@@ -140,6 +153,8 @@ pub enum NeedsSignIn {
     Unreadable,
     /// The token was entered by hand, and is over or does not live long enough: only the person can make a new one.
     NewTokenNeeded,
+    /// Nobody signs in to it, and the provider does not accept what its tokens are made from.
+    SourceRefused,
 }
 
 /// Who revoked an account's tokens.
@@ -200,7 +215,7 @@ impl State {
         if account.is_entered() {
             return Self::of_entered(credentials, now);
         }
-        if let Some(reason) = ended(credentials, now) {
+        if let Some(reason) = ended(account, credentials, now) {
             return Self::NeedsSignIn { reason };
         }
         if refreshing {
@@ -211,7 +226,7 @@ impl State {
             (true, _) => Self::Expired,
             (false, Some(trouble)) => Self::Stale { failure: trouble.failure },
             (false, None) => {
-                let renewable = credentials.refresh.is_some();
+                let renewable = credentials.refresh.is_some() || account.recipe().is_some();
                 let lead = access_lead_ms(&access.lifetime);
                 let inside_lead = access.lifetime.remaining_ms(now).is_some_and(|rest| rest <= lead);
                 if renewable && inside_lead { Self::Due } else { Self::Fresh }
@@ -231,7 +246,11 @@ impl State {
 }
 
 /// Why nothing can renew these credentials at `now` any more, or `None` while something can.
-pub(crate) fn ended(credentials: &CredentialSet, now: UnixMillis) -> Option<NeedsSignIn> {
+pub(crate) fn ended(account: &Account, credentials: &CredentialSet, now: UnixMillis) -> Option<NeedsSignIn> {
+    if account.recipe().is_some() {
+        // What it is made from has no clock. A record that is gone is one that a renewal counts on.
+        return credentials.access.is_none().then_some(NeedsSignIn::Unreadable);
+    }
     match &credentials.refresh {
         Some(refresh) if refresh.lifetime.is_over(now) => Some(match refresh.lifetime.limited_by() {
             Some(Limit::Sliding) => NeedsSignIn::WindowClosed,

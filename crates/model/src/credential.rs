@@ -17,6 +17,9 @@ pub enum CredentialKind {
     /// The private key to which the tokens are bound (RFC 9449). It is not handed out, ends with the account only, and the
     /// provider, which never had it, cannot revoke it.
     DpopKey,
+    /// What the tokens are made from beside what the client has: the private key of a statement. It is not handed out, ends
+    /// with the account only, and the provider, which never had it, cannot revoke it.
+    SourceSecret,
 }
 
 /// How a credential gets its next value.
@@ -25,6 +28,12 @@ pub enum CredentialKind {
 pub enum Source {
     /// Authorization code in the system browser, then refresh tokens (RFC 6749 sections 4.1 and 6).
     AuthorizationCode,
+    /// The client itself (RFC 6749 section 4.4).
+    ClientCredentials,
+    /// Another account's token (RFC 8693).
+    TokenExchange,
+    /// A signed statement (RFC 7523 section 2.1).
+    JwtBearer,
     /// A person makes it at the service and enters it by hand; nothing renews it.
     Static,
 }
@@ -63,6 +72,8 @@ pub struct CredentialSet {
     pub id: Option<Credential>,
     /// What the others are bound to.
     pub dpop: Option<Credential>,
+    /// What the others are made from.
+    pub source_secret: Option<Credential>,
 }
 
 impl CredentialSet {
@@ -73,12 +84,32 @@ impl CredentialSet {
             CredentialKind::RefreshToken => self.refresh = Some(credential),
             CredentialKind::IdToken => self.id = Some(credential),
             CredentialKind::DpopKey => self.dpop = Some(credential),
+            CredentialKind::SourceSecret => self.source_secret = Some(credential),
         }
     }
 
     /// All that there are, access token first.
     pub fn iter(&self) -> impl Iterator<Item = &Credential> {
-        [&self.access, &self.refresh, &self.id, &self.dpop].into_iter().flatten()
+        [&self.access, &self.refresh, &self.id, &self.dpop, &self.source_secret].into_iter().flatten()
+    }
+
+    /// The one that a renewal counts on: the refresh token, which it spends, or else the access token, which it replaces.
+    /// Where that has another generation meanwhile, the renewal came too late.
+    pub fn renewed(&self) -> Option<&Credential> {
+        self.refresh.as_ref().or(self.access.as_ref())
+    }
+}
+
+impl Source {
+    /// Its name, the same at every door.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::ClientCredentials => "client_credentials",
+            Self::TokenExchange => "token_exchange",
+            Self::JwtBearer => "jwt_bearer",
+            Self::Static => "static",
+        }
     }
 }
 

@@ -56,6 +56,8 @@ pub enum FailureKind {
     VaultDamaged,
     /// The provider is not in the list any more, or is another one than the account was signed in at.
     ProviderChanged,
+    /// The account whose token is exchanged has none to give; the provider was not asked.
+    ParentUnavailable,
     /// No port is free for the redirect, or the registered one is taken.
     RedirectPortTaken,
 }
@@ -142,6 +144,7 @@ impl ProviderFailure {
             | F::VaultFailed
             | F::VaultDamaged
             | F::ProviderChanged
+            | F::ParentUnavailable
             | F::RedirectPortTaken => Disposition::Retry,
         }
     }

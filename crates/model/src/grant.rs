@@ -129,18 +129,41 @@ pub fn dpop_credential(
     thumbprint: &str,
     at: UnixMillis,
 ) -> (Credential, Option<SecretValue>) {
-    let credential = Credential {
+    let kind = CredentialKind::DpopKey;
+    let fingerprint = Fingerprint::of(thumbprint);
+    (endless(account, kind, Source::AuthorizationCode, fingerprint, at), Some(key.clone().into()))
+}
+
+/// What an account's tokens are made from, as a credential: it ends with the account.
+pub fn source_secret_credential(
+    account: AccountId,
+    source: Source,
+    secret: &SecretValue,
+    at: UnixMillis,
+) -> (Credential, Option<SecretValue>) {
+    let fingerprint = secret.fingerprint();
+    (endless(account, CredentialKind::SourceSecret, source, fingerprint, at), Some(secret.clone()))
+}
+
+/// A credential that no clock ends and nothing renews.
+fn endless(
+    account: AccountId,
+    kind: CredentialKind,
+    source: Source,
+    fingerprint: Fingerprint,
+    at: UnixMillis,
+) -> Credential {
+    Credential {
         id: CredentialId::make(at),
         account,
-        kind: CredentialKind::DpopKey,
-        source: Source::AuthorizationCode,
+        kind,
+        source,
         generation: 1,
         lifetime: Lifetime::beginning(at),
         scopes: Vec::new(),
         token_type: String::new(),
-        fingerprint: Fingerprint::of(thumbprint),
-    };
-    (credential, Some(key.clone().into()))
+        fingerprint,
+    }
 }
 
 /// A service without OpenID Connect that tells neither an end nor a refresh token gives tokens that serve until somebody ends them

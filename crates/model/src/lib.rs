@@ -16,6 +16,7 @@ mod lifetime;
 mod plan;
 pub mod ports;
 mod provider;
+mod recipe;
 mod revocation;
 mod secret;
 mod server_description;
@@ -30,7 +31,7 @@ pub use audit::{AuditAction, AuditEntry};
 pub use credential::{Credential, CredentialKind, CredentialSet, Source};
 pub use event::{Change, SignInState, VaultState};
 pub use failure::{Disposition, FailureKind, ProviderFailure};
-pub use grant::{IdentityClaims, SignedIn, TokenGrant, credentials_of, dpop_credential};
+pub use grant::{IdentityClaims, SignedIn, TokenGrant, credentials_of, dpop_credential, source_secret_credential};
 pub use ids::{AccountId, CredentialId, RevocationId, SignInId, VaultId};
 pub use label::{LABEL_MAX, LabelError, Labels, check_label, look_alike, visible_label};
 pub use lifetime::{Known, Lifetime, Limit, Origin};
@@ -39,6 +40,7 @@ pub use provider::{
     ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderNameError,
     ProviderOrigin,
 };
+pub use recipe::{Recipe, Statement};
 pub use revocation::{Revocation, RevocationOutcome, RevocationWay, Revoking, TokenTypeHint};
 pub use secret::{
     AccessToken, AuthorizationCode, ClientSecret, DeviceCode, DpopKey, Fingerprint, IdToken, KeyringSecret, Passphrase,

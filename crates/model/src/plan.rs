@@ -105,9 +105,12 @@ pub fn plan(now: UnixMillis, account: &Account, credentials: &CredentialSet, tro
     if account.is_entered() {
         return plan_of_entered(now, credentials);
     }
-    if ended(credentials, now).is_some() {
+    if ended(account, credentials, now).is_some() {
         // The state says so by itself; the provider is not asked any more.
         return rest("nothing can renew it any more");
+    }
+    if account.recipe().is_some() {
+        return plan_of_added(now, credentials, trouble);
     }
     let Some(refresh) = &credentials.refresh else {
         let end = credentials.access.as_ref().and_then(|access| access.lifetime.effective_end());
@@ -172,6 +175,32 @@ pub fn plan(now: UnixMillis, account: &Account, credentials: &CredentialSet, tro
             Plan { next_at: end, action: Action::End(reason), why: "the refresh token ends before any renewal is due" }
         }
         _ => first,
+    }
+}
+
+/// A token that nobody signs in for is made anew before it ends: what it is made from does not end by a clock.
+fn plan_of_added(now: UnixMillis, credentials: &CredentialSet, trouble: Option<&Trouble>) -> Plan {
+    let Some(access) = &credentials.access else {
+        return Plan { next_at: UnixMillis::MAX, action: Action::Rest, why: "there is no token to renew" };
+    };
+    let end = access.lifetime.effective_end();
+    let renewal = match (trouble, end) {
+        (Some(trouble), _) => Plan { next_at: trouble.retry_at, action: Action::Renew, why: "the last renewal failed" },
+        (None, Some(end)) => Plan {
+            next_at: end.plus_millis(-access_lead_ms(&access.lifetime)),
+            action: Action::Renew,
+            why: "the access token is near its end",
+        },
+        (None, None) => {
+            return Plan { next_at: UnixMillis::MAX, action: Action::Rest, why: "the access token has no end" };
+        }
+    };
+    let next_at = renewal.next_at.max(access.lifetime.last_used_at.plus_millis(RENEW_FLOOR));
+    match end.filter(|end| *end > now && trouble.is_some()) {
+        Some(end) if end < next_at => {
+            Plan { next_at: end, action: Action::Announce, why: "the access token ends before the next try" }
+        }
+        _ => Plan { next_at, ..renewal },
     }
 }
 

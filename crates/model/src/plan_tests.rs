@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Limit, State,
-    testing::{T0, access, account, at, dpop_key, entered, refresh, set},
+    testing::{T0, access, account, added, at, dpop_key, entered, refresh, set},
 };
 
 fn planned(life_s: i64, sliding_s: Option<i64>, absolute_s: Option<i64>) -> Plan {
@@ -34,6 +34,43 @@ fn the_key_of_bound_tokens_counts_in_no_plan_and_has_no_end() {
             assert_eq!(state(&with), state(&without));
         }
     }
+}
+
+#[test]
+fn a_token_that_nobody_signs_in_for_is_renewed_in_its_lead_and_also_when_it_is_over() {
+    let account = added();
+    let tokens = set([access(&account, 3600)]);
+    assert_eq!(plan(T0, &account, &tokens, None).next_at, at(3600 - 600));
+    let late = plan(at(9000), &account, &tokens, None);
+    assert_eq!(
+        (late.action, late.next_at <= at(9000)),
+        (Action::Renew, true),
+        "there is nothing that could have ended"
+    );
+    let state = |now| State::of(&account, &tokens, None, false, now);
+    assert_eq!([state(T0), state(at(3100)), state(at(9000))], [State::Fresh, State::Due, State::Expired]);
+    let none = set([]);
+    assert_eq!(plan(T0, &account, &none, None).action, Action::Rest);
+    let unreadable = State::NeedsSignIn { reason: NeedsSignIn::Unreadable };
+    assert_eq!(State::of(&account, &none, None, false, T0), unreadable);
+}
+
+#[test]
+fn a_token_that_nobody_signs_in_for_waits_after_a_failure_and_its_end_is_told_when_that_comes_first() {
+    let account = added();
+    let tokens = set([access(&account, 100)]);
+    let trouble = |retry_s| Trouble {
+        failure: FailureKind::ParentUnavailable,
+        detail: "it waits".into(),
+        attempts: 3,
+        retry_at: at(retry_s),
+    };
+    let sooner = plan(at(60), &account, &tokens, Some(&trouble(80)));
+    assert_eq!((sooner.action, sooner.next_at), (Action::Renew, at(80)));
+    let later = plan(at(60), &account, &tokens, Some(&trouble(300)));
+    assert_eq!((later.action, later.next_at), (Action::Announce, at(100)));
+    let over = plan(at(120), &account, &tokens, Some(&trouble(300)));
+    assert_eq!((over.action, over.next_at), (Action::Renew, at(300)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     AccessToken, Account, AuthorizationCode, ClientSecret, CredentialSet, DeviceCode, DpopKey, KeyringSecret,
-    PkceVerifier, Provider, ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target,
+    PkceVerifier, Provider, ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Statement, Target,
     TokenGrant, TokenTypeHint, VaultId,
 };
 
@@ -242,19 +242,13 @@ pub struct Exchange {
     pub target: Target,
 }
 
-/// A statement that this client signs to get a token on somebody's behalf (RFC 7523 section 2.1).
+/// A statement that is signed to get a token on somebody's behalf (RFC 7523 section 2.1).
 #[derive(Debug)]
 pub struct Assertion {
     /// The private key in PEM: RSA, P-256, P-384 or Ed25519.
     pub key: SecretValue,
-    /// The name of the key at the service.
-    pub key_id: Option<String>,
-    /// Who states it; the client where nobody says.
-    pub issuer: Option<String>,
-    /// On whose behalf; the one who states it where nobody says.
-    pub subject: Option<String>,
-    /// For whom it is meant; the token endpoint where nobody says.
-    pub audience: Option<String>,
+    /// What it says.
+    pub statement: Statement,
     /// What the token shall be good for.
     pub target: Target,
 }
@@ -288,11 +282,24 @@ pub trait ProofOfPossession: Send + Sync {
     fn thumbprint(&self, key: &DpopKey) -> Result<String, ProviderFailure>;
 }
 
-/// Gets the next value of an account's credentials: one implementation a [`Source`](crate::Source).
+/// What the next values of an account's credentials are asked for with, beside what the client has.
+#[derive(Debug)]
+pub enum Means {
+    /// Nothing: the client itself is entitled to them.
+    Client,
+    /// A refresh token, which may be spent by it.
+    RefreshToken(RefreshToken),
+    /// A secret of the account: a private key.
+    Secret(SecretValue),
+    /// The token of the account that it comes from.
+    Parent(AccessToken),
+}
+
+/// Gets the next value of an account's credentials.
 #[async_trait]
 pub trait CredentialSource: Send + Sync {
     /// Asks for the next values and tells what to write. Nothing is stored yet, and a failure has changed nothing
-    /// here; whether the provider spent the refresh token all the same, only its next answer tells.
+    /// here; whether the provider spent a refresh token all the same, only its next answer tells.
     ///
     /// With a `target` the access token is one beside the account's own, which is left as it is.
     async fn next(
@@ -300,7 +307,7 @@ pub trait CredentialSource: Send + Sync {
         client: &Client,
         account: &Account,
         set: &CredentialSet,
-        refresh_token: &RefreshToken,
+        means: &Means,
         target: &Target,
     ) -> Result<Vec<CredentialWrite>, ProviderFailure>;
 }

@@ -81,6 +81,11 @@ impl SecretValue {
     pub fn expose_secret(&self) -> &str {
         &self.0
     }
+
+    /// What may be shown and compared instead of the value.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.expose_secret())
+    }
 }
 
 impl fmt::Debug for SecretValue {

@@ -2,7 +2,7 @@
 
 use crate::{
     Account, AccountId, AccountOrigin, Credential, CredentialId, CredentialKind, CredentialSet, Fingerprint, Known,
-    Lifetime, Origin, Provider, Source, UnixMillis,
+    Lifetime, Origin, Provider, Recipe, Source, Target, UnixMillis,
 };
 
 /// Some instant from which the tests count.
@@ -31,6 +31,12 @@ pub fn access(account: &Account, life_s: i64) -> Credential {
 /// An account whose token was entered by hand.
 pub fn entered() -> Account {
     Account { origin: AccountOrigin::Entered { url: None, note: None }, ..account() }
+}
+
+/// An account that nobody signs in to.
+pub fn added() -> Account {
+    let recipe = Recipe::ClientCredentials { target: Target::default() };
+    Account { origin: AccountOrigin::Added { recipe }, ..account() }
 }
 
 /// A refresh token with these limits in seconds from T0.

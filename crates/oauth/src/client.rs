@@ -356,14 +356,15 @@ impl DirectGrants for OAuthClient {
     #[tracing::instrument(name = "jwt_bearer", skip_all, fields(provider = %client.provider.name))]
     async fn assert(&self, client: &Client, asked: &Assertion) -> Result<TokenGrant, ProviderFailure> {
         let metadata = self.metadata(&client.provider).await?;
-        let issuer = asked.issuer.as_deref().unwrap_or(&client.provider.client_id);
+        let said = &asked.statement;
+        let issuer = said.issuer.as_deref().unwrap_or(&client.provider.client_id);
         let scope = asked.target.scope();
         let statement = Statement {
             issuer,
-            subject: asked.subject.as_deref().unwrap_or(issuer),
-            audience: asked.audience.as_deref().unwrap_or(metadata.token_endpoint.as_str()),
+            subject: said.subject.as_deref().unwrap_or(issuer),
+            audience: said.audience.as_deref().unwrap_or(metadata.token_endpoint.as_str()),
             scope: Some(scope.as_str()).filter(|scope| !scope.is_empty()),
-            key_id: asked.key_id.as_deref(),
+            key_id: said.key_id.as_deref(),
         };
         let signed = assertion::by_key(asked.key.expose_secret(), &[], &statement, self.now()).map_err(|_| {
             let detail = "The key of this account is none that Holdfast can sign with. Enter an RSA, P-256, P-384 or Ed25519 key \

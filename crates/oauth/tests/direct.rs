@@ -7,8 +7,8 @@ mod support;
 use std::collections::HashMap;
 
 use holdfast_model::{
-    ClientAuthentication, Endpoints, FailureKind, Protocol, ProviderFailure, RefreshToken, SecretValue, Target,
-    TokenGrant,
+    ClientAuthentication, Endpoints, FailureKind, Protocol, ProviderFailure, RefreshToken, SecretValue, Statement,
+    Target, TokenGrant,
     ports::{Assertion, AuthorizationServer, DirectGrants, Exchange},
 };
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -57,14 +57,7 @@ fn exchange(requested_type: Option<&str>) -> Exchange {
 }
 
 fn assertion(key: &ClientKey) -> Assertion {
-    Assertion {
-        key: SecretValue::new(key.pem.clone()),
-        key_id: None,
-        issuer: None,
-        subject: None,
-        audience: None,
-        target: Target::default(),
-    }
+    Assertion { key: SecretValue::new(key.pem.clone()), statement: Statement::default(), target: Target::default() }
 }
 
 /// What a target adds to a request.
@@ -202,10 +195,12 @@ async fn a_statement_says_who_states_it_for_whom_and_on_whose_behalf() {
     assert_eq!(claims, plain);
 
     let detailed = Assertion {
-        key_id: Some("key-7".into()),
-        issuer: Some("robot@project.example".into()),
-        subject: Some("ann@example.org".into()),
-        audience: Some("https://login.example".into()),
+        statement: Statement {
+            key_id: Some("key-7".into()),
+            issuer: Some("robot@project.example".into()),
+            subject: Some("ann@example.org".into()),
+            audience: Some("https://login.example".into()),
+        },
         target: narrow(),
         ..assertion(&key)
     };
@@ -223,7 +218,8 @@ async fn a_statement_says_who_states_it_for_whom_and_on_whose_behalf() {
     ] {
         assert_eq!(claims[name], value);
     }
-    let by_issuer = Assertion { issuer: Some("robot".into()), ..assertion(&key) };
+    let statement = Statement { issuer: Some("robot".into()), ..Statement::default() };
+    let by_issuer = Assertion { statement, ..assertion(&key) };
     world.oauth.assert(&world.client, &by_issuer).await.unwrap();
     assert_eq!(read(&form(&world)["assertion"], &key.public, Algorithm::RS256).1["sub"], "robot");
     assert!(!format!("{detailed:?}").contains(key.mark()));

@@ -10,7 +10,7 @@ use std::{
 };
 
 use holdfast_model::{
-    AccessToken, ClientAuthentication, ClientSecret, IdToken, SecretValue, Target, TokenTypeHint,
+    AccessToken, ClientAuthentication, ClientSecret, IdToken, SecretValue, Statement, Target, TokenTypeHint,
     ports::{
         Assertion, AuthorizationResponse, AuthorizationServer, ClientRegistrar, DirectGrants, Exchange,
         ProofOfPossession, RedirectReceiver, Registration, SessionEnd, SessionEndRequest, SignInPage, TokenInspector,
@@ -155,10 +155,7 @@ async fn every_other_request(mut world: World) -> (String, Vec<String>) {
 
     let statement = Assertion {
         key: SecretValue::new(key.pem.clone()),
-        key_id: None,
-        issuer: None,
-        subject: None,
-        audience: None,
+        statement: Statement::default(),
         target: Target::default(),
     };
     world.oauth.assert(&world.client, &statement).await.unwrap_err();

@@ -2,42 +2,37 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use holdfast_model::{
     Account, Credential, CredentialKind, CredentialSet, ProviderFailure, RefreshToken, SecretValue, Target, TokenGrant,
     credentials_of,
-    ports::{AuthorizationServer, Client, CredentialSource, CredentialWrite},
+    ports::{AuthorizationServer, Client},
 };
 
 /// Renews with a refresh token ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
-pub struct AuthorizationCode {
+pub(crate) struct AuthorizationCode {
     server: Arc<dyn AuthorizationServer>,
 }
 
 impl AuthorizationCode {
-    /// Asks `server`.
     pub fn new(server: Arc<dyn AuthorizationServer>) -> Self {
         Self { server }
     }
-}
 
-#[async_trait]
-impl CredentialSource for AuthorizationCode {
-    async fn next(
+    /// Asks for the next tokens. Without a new refresh token in the answer the one that was sent goes on.
+    pub async fn next(
         &self,
         client: &Client,
         account: &Account,
         set: &CredentialSet,
         refresh_token: &RefreshToken,
         target: &Target,
-    ) -> Result<Vec<CredentialWrite>, ProviderFailure> {
+    ) -> Result<Vec<(Credential, Option<SecretValue>)>, ProviderFailure> {
         let grant = self.server.refresh(client, refresh_token, &account.subject, target).await?;
-        let made = if target.is_empty() {
+        Ok(if target.is_empty() {
             credentials_of(account.id, &client.provider, &account.scopes, Some(set), &grant)
         } else {
             beside(account, client, set, &grant, target)
-        };
-        Ok(made.into_iter().map(|(credential, value)| CredentialWrite { credential, value }).collect())
+        })
     }
 }
 
@@ -66,85 +61,20 @@ fn beside(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-    use std::sync::Mutex;
-
     use holdfast_model::{
-        AccessToken, AccountId, CredentialKind, FailureKind, Provider, RevocationOutcome, SecretValue, SignedIn,
-        TokenGrant, TokenTypeHint, UnixMillis,
-        ports::{AuthorizationRequest, AuthorizationResponse, DeviceAnswer, PendingAuthorization, PendingDevice},
+        AccountId, CredentialKind, FailureKind, TokenGrant, UnixMillis,
+        ports::{CredentialSource, CredentialWrite, Means},
+    };
+
+    use crate::{
+        Sources,
+        testing::{Asked, Scripted, grant, provider},
     };
 
     use super::*;
 
-    /// Answers each refresh with what was put in.
-    struct Scripted(Mutex<Vec<Result<TokenGrant, ProviderFailure>>>);
-
-    #[async_trait]
-    impl AuthorizationServer for Scripted {
-        async fn discover(&self, _: &Client) -> Result<(), ProviderFailure> {
-            unreachable!("a renewal does not discover by itself")
-        }
-        async fn start(&self, _: &Client, _: AuthorizationRequest) -> Result<PendingAuthorization, ProviderFailure> {
-            unreachable!("a renewal never opens a browser")
-        }
-        async fn finish(
-            &self,
-            _: &Client,
-            _: PendingAuthorization,
-            _: AuthorizationResponse,
-        ) -> Result<SignedIn, ProviderFailure> {
-            unreachable!("a renewal has no code")
-        }
-        async fn start_device(&self, _: &Client, _: &[String]) -> Result<PendingDevice, ProviderFailure> {
-            unreachable!("a renewal asks nobody")
-        }
-        async fn ask_device(&self, _: &Client, _: &PendingDevice) -> Result<DeviceAnswer, ProviderFailure> {
-            unreachable!("a renewal asks nobody")
-        }
-        async fn refresh(
-            &self,
-            _: &Client,
-            token: &RefreshToken,
-            subject: &str,
-            _: &Target,
-        ) -> Result<TokenGrant, ProviderFailure> {
-            assert_eq!((token.expose_secret(), subject), ("rt-1", "subject-1"));
-            self.0.lock().unwrap().remove(0)
-        }
-        async fn take_over(&self, _: &Client, _: &RefreshToken) -> Result<SignedIn, ProviderFailure> {
-            unreachable!("a renewal takes nothing over")
-        }
-        async fn revoke(
-            &self,
-            _: &Client,
-            _: &SecretValue,
-            _: TokenTypeHint,
-        ) -> Result<RevocationOutcome, ProviderFailure> {
-            unreachable!("a renewal does not revoke")
-        }
-    }
-
-    fn grant(at_s: i64, refresh_token: Option<&str>) -> TokenGrant {
-        TokenGrant {
-            access_token: AccessToken::new(format!("at-{at_s}")),
-            token_type: "Bearer".into(),
-            expires_in_s: Some(300),
-            access_exp: None,
-            refresh_token: refresh_token.map(|token| RefreshToken::new(token.into())),
-            refresh_expires_in_s: None,
-            id_token: None,
-            id_exp: None,
-            scopes: None,
-            received_at: UnixMillis::from_secs(at_s),
-        }
-    }
-
     fn world() -> (Client, Account, CredentialSet) {
-        let provider = Provider {
-            display_name: "Test".into(),
-            refresh_absolute_s: Some(3600),
-            ..Provider::new("test".parse().unwrap(), "https://id.example", "c")
-        };
+        let provider = provider();
         let account = Account {
             subject: "subject-1".into(),
             scopes: vec!["openid".into()],
@@ -158,8 +88,10 @@ mod tests {
         answer: Result<TokenGrant, ProviderFailure>,
     ) -> (CredentialSet, Result<Vec<CredentialWrite>, ProviderFailure>) {
         let (client, account, set) = world();
-        let source = AuthorizationCode::new(Arc::new(Scripted(Mutex::new(vec![answer]))));
-        let writes = source.next(&client, &account, &set, &RefreshToken::new("rt-1".into()), &Target::default()).await;
+        let server = Arc::new(Scripted::answering(vec![answer]));
+        let means = Means::RefreshToken(RefreshToken::new("rt-1".into()));
+        let writes = Sources::new(server.clone()).next(&client, &account, &set, &means, &Target::default()).await;
+        assert_eq!(server.asked(), Asked::Refresh { token: "rt-1".into(), subject: "subject-1".into() });
         (set, writes)
     }
 

@@ -36,7 +36,7 @@ pub enum State {
 #[cfg_attr(test, derive(ts_rs::TS), ts(export))]
 pub struct Reason {
     /// A stable word: `absolute_end`, `window_closed`, `no_refresh_token`, `refused`, `interaction_required`,
-    /// `reply_lost`, `client_refused`, `unreadable`, `new_token_needed`, `by_user`, `by_provider`, or an error code.
+    /// `reply_lost`, `client_refused`, `unreadable`, `new_token_needed`, `source_refused`, `by_user`, `by_provider`, or an error code.
     pub code: String,
     /// In words: what happened, what Holdfast did.
     pub text: String,
@@ -88,6 +88,8 @@ pub enum CredentialKind {
     IdToken,
     /// The private key to which the tokens are bound. Nobody gets it.
     DpopKey,
+    /// What the tokens are made from beside what the client has: a private key. Nobody gets it.
+    SourceSecret,
 }
 
 /// A credential without its value.
@@ -99,7 +101,8 @@ pub struct CredentialView {
     pub id: String,
     /// What it is.
     pub kind: CredentialKind,
-    /// How it gets its next value: `authorization_code`, or `static` when a person enters it.
+    /// How it gets its next value: `authorization_code`, `client_credentials`, `token_exchange`, `jwt_bearer`, or `static` when a
+    /// person enters it.
     pub source: String,
     /// Counts renewals.
     #[cfg_attr(test, ts(type = "number"))]
@@ -228,6 +231,12 @@ pub struct AccountView {
     /// What its person noted of it.
     #[serde(default)]
     pub note: Option<String>,
+    /// How its tokens are got, in the words of [`CredentialView::source`].
+    #[serde(default)]
+    pub source: String,
+    /// The id of the account whose token is exchanged for its own.
+    #[serde(default)]
+    pub parent: Option<String>,
     /// Counts changes of this view within one run of the agent.
     #[cfg_attr(test, ts(type = "number"))]
     pub revision: u64,

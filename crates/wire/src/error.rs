@@ -104,6 +104,8 @@ codes! {
     /// The keyring failed otherwise.
     KeyringFailed = "keyring_failed", exit 3, http 503;
 
+    /// The account whose token is exchanged has none to give.
+    ParentUnavailable = "parent_unavailable", exit 4, http 409;
     /// There is no provider of that name.
     ProviderNotFound = "provider_not_found", exit 6, http 404;
     /// There is a provider of that name already.

@@ -7,6 +7,7 @@
 //! ends in `_s` (seconds). A member that is not known is `null`.
 
 mod account;
+mod added;
 mod care;
 mod error;
 mod event;
@@ -23,6 +24,7 @@ mod token;
 pub use account::{
     AccountList, AccountView, CredentialKind, CredentialView, Limit, NextAction, Origin, Reason, State, TroubleView,
 };
+pub use added::{AddAccount, AddedAccount, AddedFrom};
 pub use care::{
     BackupReport, ChangeKey, CheckReport, CheckedTable, DamagedRecord, KeyslotKind, MakeBackup, MakeRecoveryCode,
     RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, Standing,

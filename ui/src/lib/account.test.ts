@@ -41,6 +41,24 @@ it('says the most urgent thing that is true', () => {
   expect(pill('disposed')).toBe('signedout');
 });
 
+it('renews an account that nobody signs in to, and does not take the end of its token for its own', () => {
+  const { life, renewable } = account({ ...sketch(NOW, { ...base, absolute: 4 * M, refreshToken: false }), source: 'client_credentials' });
+  expect([life.absolute, renewable]).toEqual([null, true]);
+  const soon = account({ ...sketch(NOW, { ...base, absolute: 4 * M, refreshToken: false }), source: 'jwt_bearer' });
+  expect(shown(soon, NOW)).toBe('active');
+});
+
+it('gets tokens again by whoever gave them', () => {
+  const refused = { code: 'source_refused', text: 'No.', at: -M };
+  const comeback = (source: string, state: Parameters<typeof sketch>[1]['state'], reason = refused) =>
+    account({ ...sketch(NOW, { ...base, state: state ?? 'fresh', reason }), source }).comeback;
+  expect(comeback('authorization_code', 'signed_out')).toBe('sign_in');
+  expect(comeback('token_exchange', 'needs_sign_in')).toBe('retry');
+  expect(comeback('token_exchange', 'needs_sign_in', { ...refused, code: 'unreadable' })).toBe('elsewhere');
+  expect(comeback('jwt_bearer', 'signed_out')).toBe('elsewhere');
+  expect(comeback('static', 'needs_sign_in')).toBe('elsewhere');
+});
+
 it('groups fingerprints by four digits', () => {
   const view = sketch(NOW, { ...base, accessEnds: M });
   const [first] = view.credentials;

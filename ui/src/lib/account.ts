@@ -24,8 +24,12 @@ export interface Account {
   life: Life;
   accessEnds: number | null;
   next: { at: number; action: string } | null;
-  /** Whether a refresh token is held, so that it can be renewed. */
+  /** Whether it can be renewed: a refresh token is held, or its tokens are made without anybody signing in. */
   renewable: boolean;
+  /** How its tokens are got, in the agent's words. */
+  source: string;
+  /** How it gets tokens again once it has none. */
+  comeback: Comeback;
   credentials: Credential[];
 }
 
@@ -41,6 +45,9 @@ export interface Credential {
   /** Who says when it ends. */
   origin: string | null;
 }
+
+/** Its person signs in, has it tried again, or has to add it anew where it came from. */
+export type Comeback = 'sign_in' | 'retry' | 'elsewhere';
 
 const parsed = new WeakMap<AccountView, Account>();
 
@@ -75,9 +82,21 @@ function parse(view: AccountView): Account {
     life: lifeOf(view, refresh, access, signedInAt),
     accessEnds: instant(view.access_expires_at),
     next: view.next && nextAt !== null ? { at: nextAt, action: view.next.action } : null,
-    renewable: refresh !== undefined,
+    renewable: refresh !== undefined || (isAdded(view.source) && access !== undefined),
+    source: view.source,
+    comeback: comebackOf(view),
     credentials: view.credentials.map(credential),
   };
+}
+
+/** Whether nobody signs in to an account of this source, and Holdfast gets its tokens all the same. */
+function isAdded(source: string): boolean {
+  return source !== 'authorization_code' && source !== 'static';
+}
+
+function comebackOf({ source, state, reason }: AccountView): Comeback {
+  if (source === 'authorization_code') return 'sign_in';
+  return isAdded(source) && state === 'needs_sign_in' && reason?.code !== 'unreadable' ? 'retry' : 'elsewhere';
 }
 
 /**
@@ -88,6 +107,8 @@ function lifeOf(
   view: AccountView, refresh: CredentialView | undefined, access: CredentialView | undefined, signedInAt: number,
 ): Life {
   if (refresh) return life(refresh, 'unknown');
+  // What an added account's tokens are made from has no end: the end of one token is not the end of the account.
+  if (access && isAdded(view.source)) return { ...life(access, null), absolute: null };
   if (access) return life(access, null);
   // Nothing is held any more; the account still says what it was.
   return {

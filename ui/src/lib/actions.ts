@@ -1,5 +1,6 @@
 /* What buttons do: ask the backend, and say in the window how that ended. */
 import { type Backend, type ErrorBody, errorBody, type RemoveDamaged, type SignInView, type SignOutReport } from './backend/backend';
+import type { Account } from './account';
 import { check } from './care-words';
 import { clock } from './clock.svelte';
 import { route } from './route.svelte';
@@ -59,6 +60,12 @@ export async function signIn(provider: string, label: string | null = null, scop
   } catch (thrown) {
     sayFailure(thrown);
   }
+}
+
+/** Gets tokens for an account that has none any more: by its person, or by asking the provider once more. */
+export async function again({ id, label, agentLabel, provider, comeback }: Account): Promise<void> {
+  if (comeback === 'sign_in') await signIn(provider, agentLabel);
+  else if (comeback === 'retry') await refresh(id, label);
 }
 
 /**

@@ -46,6 +46,7 @@ const errors: Record<ErrorCode, Words> = {
   keyring_ambiguous: ['The keyring holds several keys for this vault', 'Used none of them, and left all as they are.', 'Use the passphrase, or delete the wrong entries in your keyring program.', 'HF-KEY-03'],
   keyring_key_wrong: ['The key in the keyring does not fit', 'Left both as they are.', 'Use the passphrase, or restore a backup.', 'HF-KEY-03'],
   keyring_failed: ['The keyring did not work', LEFT_VAULT, 'Try again, or use the passphrase.', 'HF-KEY-01'],
+  parent_unavailable: ['The account that this one comes from has no token', SENT_NOTHING, 'See to that account; this one follows by itself.'],
   provider_not_found: ['This provider is not set up', 'Started nothing.', 'Add the provider first.'],
   provider_exists: ['A provider of that name is there already', 'Changed nothing.', 'Choose another name, or use the one that is there.'],
   provider_invalid: ['The provider’s description does not fit', 'Kept nothing.', 'Check the address and the client ID.', 'HF-DISC-01'],
@@ -128,6 +129,7 @@ const reasons: Record<string, Words> = {
   client_refused: ['The provider refuses this app', 'Stopped trying, and kept everything.', 'Check the client ID in the provider’s settings, then sign in again.', 'HF-AUTH-03'],
   unreadable: ['A token of it is damaged', 'Does not use that token, which may be the one that renews the account, and deleted nothing. An access token that is whole is handed out until its end.', 'Sign in again, enter its token again, or restore a backup. The check under Vault names what is damaged.', 'HF-VAULT-11'],
   new_token_needed: ['A new token is needed', 'Keeps the old one, and hands it out until its end.', 'Make a new one at the service, and enter it.'],
+  source_refused: ['The provider does not accept what its tokens are made from', 'Stopped trying, and kept everything.', 'Correct the client, the key or the account that it comes from, then try again.', 'HF-REF-01'],
   by_user: ['You ended it here', 'Deleted the tokens on this computer.', 'Sign in again when you need it.'],
   by_provider: ['The provider revoked it', 'Stopped using the tokens.', 'Sign in again. If it repeats, ask the provider who ended it.', 'HF-REF-01'],
 };

@@ -50,6 +50,20 @@ it('says in three parts why the account needs the person', async () => {
   expect(backend.asked).toEqual(['sign in keycloak as Staging realm']);
 });
 
+it('has an account that nobody signs in to tried again, and offers no sign-in', async () => {
+  const [first] = sampleAccounts(NOW).filter(({ label }) => label === 'Staging realm');
+  if (!first?.reason) throw new Error('no account');
+  const robot = { ...first, source: 'client_credentials', reason: { ...first.reason, code: 'source_refused' } };
+  const backend = await openWindow({ accounts: [robot], now: () => Date.now() });
+  row('Staging realm').click();
+  await settle();
+  expect(text(one('needs-sign-in'))).toContain('does not accept what its tokens are made from');
+  expect(text(one('sign-in-again'))).toBe('Try again');
+  press('sign-in-again');
+  await settle();
+  expect(backend.asked).toEqual([`refresh ${robot.id}`]);
+});
+
 it('says what goes wrong with renewals while the token is still good', async () => {
   await opened('Northwind GitLab');
   expect(text(one('trouble'))).toContain('git.northwind.example does not answer');

@@ -23,7 +23,7 @@ use holdfast_model::{
     UnixMillis, VaultId,
     ports::{
         AuthorizationRequest, AuthorizationResponse, AuthorizationServer, BackupSummary, Client, ClientRegistrar,
-        CredentialSource, CredentialWrite, DeviceAnswer, Introspection, Keyring, KeyringError, Listening,
+        CredentialSource, CredentialWrite, DeviceAnswer, Introspection, Keyring, KeyringError, Listening, Means,
         PendingAuthorization, PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration,
         RegistrationAccess, TokenInspector, UnlockMaterial, UnlockMethod, UserInfo, VaultError, VaultFile, VaultHeader,
         VaultStore, WhichSecret,
@@ -328,7 +328,7 @@ impl CredentialSource for Nothing {
         _: &Client,
         _: &Account,
         _: &CredentialSet,
-        _: &RefreshToken,
+        _: &Means,
         _: &Target,
     ) -> Result<Vec<CredentialWrite>, ProviderFailure> {
         offline()

@@ -1,4 +1,4 @@
-//! What is taken over from other programs, and tokens that are entered by hand.
+//! What is taken over from other programs.
 
 use std::path::PathBuf;
 
@@ -43,34 +43,6 @@ pub enum ListFormat {
     Json,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum AddCommand {
-    /// Enter a token that you made at a service; it comes from the first line of stdin, or is asked for
-    Static(AddStatic),
-}
-
-#[derive(Debug, Args)]
-pub struct AddStatic {
-    /// What to call it; the label of a token of the same service replaces that token
-    #[arg(long, value_name = "L")]
-    pub label: String,
-    /// The short name of the service: 1 to 64 of a-z 0-9 . _ -
-    #[arg(long, value_name = "S")]
-    pub service: String,
-    /// Whose it is there
-    #[arg(long, value_name = "U")]
-    pub username: Option<String>,
-    /// When it ends: 2027-01-31, or 2027-01-31T18:00:00Z [default: what the token says, if it is a JWT]
-    #[arg(long, value_name = "T")]
-    pub expires_at: Option<String>,
-    /// The page where it was made and can be ended
-    #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
-    /// What to remember of it
-    #[arg(long, value_name = "TEXT")]
-    pub note: Option<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -78,15 +50,13 @@ mod tests {
     use crate::arguments::Cli;
 
     #[test]
-    fn imports_and_entered_tokens_are_taken_and_secrets_never_are() {
+    fn imports_are_taken_and_secrets_never_are() {
         let parse = |line: &str| Cli::try_parse_from(line.split_whitespace()).map_err(|error| error.exit_code());
         for line in [
             "holdfast import oidc-agent a b c --password-stdin --json",
             "holdfast import oidc-agent a --label work",
             "holdfast import tokens list.csv",
             "holdfast import tokens - --format json",
-            "holdfast add static --label l --service s",
-            "holdfast add static --label l --service s --username u --expires-at 2027-01-31 --url https://u.example --note n",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -96,9 +66,6 @@ mod tests {
             "holdfast import oidc-agent a --password secret",
             "holdfast import tokens",
             "holdfast import tokens a --format xml",
-            "holdfast add",
-            "holdfast add static --label l",
-            "holdfast add static --label l --service s --token secret",
         ] {
             assert_eq!(parse(line).err(), Some(2), "{line}");
         }

@@ -170,6 +170,7 @@ fn credential_row(credential: &CredentialView, now: Timestamp) -> [String; 6] {
         CredentialKind::RefreshToken => "refresh token",
         CredentialKind::IdToken => "ID token",
         CredentialKind::DpopKey => "DPoP key",
+        CredentialKind::SourceSecret => "source secret",
     };
     let said_by = |origin: Option<Origin>| match origin {
         Some(Origin::Reported) => " (reported)",
@@ -242,6 +243,8 @@ mod tests {
             trouble: None,
             url: None,
             note: None,
+            source: "authorization_code".to_owned(),
+            parent: None,
             revision: 1,
         }
     }

@@ -253,7 +253,7 @@ fn engine(
         keyring: keyring.clone(),
         server: provider.clone(),
         receiver: provider.clone(),
-        source: Arc::new(holdfast_sources::AuthorizationCode::new(provider.clone())),
+        source: Arc::new(holdfast_sources::Sources::new(provider.clone())),
         proof: provider.clone(),
         inspector: provider.clone(),
         registrar: provider.clone(),

@@ -9,9 +9,10 @@ use holdfast_model::{
     ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint,
     UnixMillis,
     ports::{
-        AuthorizationRequest, AuthorizationResponse, AuthorizationServer, BrowserPage, Client, ClientRegistrar,
-        DeviceAnswer, Introspection, Listening, PendingAuthorization, PendingDevice, ProofOfPossession,
-        RedirectReceiver, Registered, Registration, RegistrationAccess, SignInPage, TokenInspector, UserInfo,
+        Assertion, AuthorizationRequest, AuthorizationResponse, AuthorizationServer, BrowserPage, Client,
+        ClientRegistrar, DeviceAnswer, DirectGrants, Exchange, Introspection, Listening, PendingAuthorization,
+        PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration, RegistrationAccess, SignInPage,
+        TokenInspector, UserInfo,
     },
 };
 use tokio::sync::Semaphore;
@@ -60,6 +61,8 @@ struct Inside {
     asked_to_register: Vec<Registration>,
     /// Registrations that were taken back.
     unregistered: Vec<String>,
+    /// With what grants without a person were asked for, and for what.
+    direct: Vec<(String, Target)>,
     /// As what it was asked last to refresh or to revoke.
     asked_as: Option<Provider>,
 }
@@ -178,6 +181,27 @@ impl FakeProvider {
         self.inside.lock().unwrap().unregistered.clone()
     }
 
+    /// With what grants without a person were asked for, and for what.
+    pub fn asked_directly(&self) -> Vec<(String, Target)> {
+        self.inside.lock().unwrap().direct.clone()
+    }
+
+    /// Gives an access token for `what`, unless the script says something else.
+    async fn directly(&self, client: &Client, what: String, target: &Target) -> Result<TokenGrant, ProviderFailure> {
+        {
+            let mut inside = self.inside.lock().unwrap();
+            inside.direct.push((what, target.clone()));
+            inside.keys_used.push(key_of(client));
+        }
+        let _pass = self.gate.acquire().await.expect("never closed");
+        let mut inside = self.inside.lock().unwrap();
+        if let Some(Says::No(failure)) = inside.script.pop_front() {
+            return Err(failure);
+        }
+        let family = inside.serial;
+        Ok(TokenGrant { refresh_token: None, ..self.grant(&mut inside, family) })
+    }
+
     pub fn says(&self, says: Says) {
         self.inside.lock().unwrap().script.push_back(says);
     }
@@ -268,6 +292,21 @@ impl ProofOfPossession for FakeProvider {
 
     fn thumbprint(&self, key: &DpopKey) -> Result<String, ProviderFailure> {
         Ok(format!("thumbprint of {}", key.expose_secret()))
+    }
+}
+
+#[async_trait]
+impl DirectGrants for FakeProvider {
+    async fn client_credentials(&self, client: &Client, target: &Target) -> Result<TokenGrant, ProviderFailure> {
+        self.directly(client, "the client".into(), target).await
+    }
+
+    async fn exchange(&self, client: &Client, exchange: &Exchange) -> Result<TokenGrant, ProviderFailure> {
+        self.directly(client, exchange.subject.expose_secret().to_owned(), &exchange.target).await
+    }
+
+    async fn assert(&self, client: &Client, assertion: &Assertion) -> Result<TokenGrant, ProviderFailure> {
+        self.directly(client, assertion.key.expose_secret().to_owned(), &assertion.target).await
     }
 }
 

@@ -38,7 +38,7 @@ export function sketch(now: number, of: Sketch): AccountView {
   const end = ends.length ? Math.min(...ends) : null;
   const credential = (kind: CredentialView['kind'], more: Partial<CredentialView>): CredentialView => ({
     id: `${id}-${kind}`, kind, source: 'authorization_code', generation: 7,
-    fingerprint: ((made * 2654435761) >>> 0).toString(16).padStart(8, '0') + { access_token: '90ab', refresh_token: '98fc', id_token: '7e13', dpop_key: '5c40' }[kind],
+    fingerprint: ((made * 2654435761) >>> 0).toString(16).padStart(8, '0') + { access_token: '90ab', refresh_token: '98fc', id_token: '7e13', dpop_key: '5c40', source_secret: '6d51' }[kind],
     token_type: 'Bearer', scopes: ['openid', 'profile', 'offline_access'],
     issued_at: iso(now + of.issued), last_used_at: iso(now + of.renewed),
     absolute_expires_at: null, absolute_origin: null, sliding_window_s: null, sliding_origin: null,
@@ -65,7 +65,7 @@ export function sketch(now: number, of: Sketch): AccountView {
     next: of.trouble ? { at: iso(now + of.trouble.retry), action: 'retry', why: 'the last renewal failed' }
       : of.next === undefined || of.next === null ? null : { at: iso(now + of.next), action: of.refreshToken === false ? 'end' : 'renew', why: 'the access token is near its end' },
     trouble: of.trouble ? { code: of.trouble.code, detail: of.trouble.detail, attempts: of.trouble.attempts, retry_at: iso(now + of.trouble.retry) } : null,
-    url: null, note: null, revision: 1,
+    url: null, note: null, source: 'authorization_code', parent: null, revision: 1,
   };
 }
 

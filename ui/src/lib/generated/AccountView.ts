@@ -95,6 +95,14 @@ url: string | null,
  */
 note: string | null, 
 /**
+ * How its tokens are got, in the words of [`CredentialView::source`].
+ */
+source: string, 
+/**
+ * The id of the account whose token is exchanged for its own.
+ */
+parent: string | null, 
+/**
  * Counts changes of this view within one run of the agent.
  */
 revision: number, };

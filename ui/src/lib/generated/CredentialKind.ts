@@ -3,4 +3,4 @@
 /**
  * What a credential is.
  */
-export type CredentialKind = "access_token" | "refresh_token" | "id_token" | "dpop_key";
+export type CredentialKind = "access_token" | "refresh_token" | "id_token" | "dpop_key" | "source_secret";

@@ -16,7 +16,8 @@ id: string,
  */
 kind: CredentialKind, 
 /**
- * How it gets its next value: `authorization_code`, or `static` when a person enters it.
+ * How it gets its next value: `authorization_code`, `client_credentials`, `token_exchange`, `jwt_bearer`, or `static` when a
+ * person enters it.
  */
 source: string, 
 /**

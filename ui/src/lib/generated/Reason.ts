@@ -6,7 +6,7 @@
 export type Reason = { 
 /**
  * A stable word: `absolute_end`, `window_closed`, `no_refresh_token`, `refused`, `interaction_required`,
- * `reply_lost`, `client_refused`, `unreadable`, `new_token_needed`, `by_user`, `by_provider`, or an error code.
+ * `reply_lost`, `client_refused`, `unreadable`, `new_token_needed`, `source_refused`, `by_user`, `by_provider`, or an error code.
  */
 code: string, 
 /**
