@@ -150,8 +150,8 @@ impl Bridge {
         };
         // Outside the lock: the tray waits for the main thread.
         tray::update(app, &summary);
-        for account in turned {
-            notify::needs_person(app, &account);
+        for turned in turned {
+            notify::say(app, &turned);
         }
     }
 

@@ -149,7 +149,9 @@ pub async fn open_registration(
 }
 
 #[tauri::command]
-pub async fn add_provider(agent: State<'_, Agent>, request: AddProvider) -> Answer<()> {
+pub async fn add_provider(agent: State<'_, Agent>, mut request: AddProvider) -> Answer<()> {
+    let home = std::env::home_dir();
+    request.client_secret_path = request.client_secret_path.map(|path| from_home(&path, home.as_deref()));
     blocking(agent, move |agent| agent.add_provider(&request)).await
 }
 

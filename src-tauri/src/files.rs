@@ -14,7 +14,7 @@ use crate::bridge::{Bridge, DraggedFiles};
 use crate::window;
 
 /// What the dialog says.
-const TITLE: &str = "Import";
+const TITLE: &str = "Choose files";
 const CHOOSE: &str = "_Choose";
 const CANCEL: &str = "_Cancel";
 

@@ -1,7 +1,7 @@
 //! What the desktop knows of the agent: the last snapshot, kept up by its events and without what a window need not
 //! know. A new window starts from it, and the tray is drawn from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_wire::{
     AccountView, Event, ProviderView, SignInStage, SignInView, Snapshot, State, Status, Timestamp, VaultState,
@@ -42,6 +42,24 @@ pub struct NeedsPerson {
     pub why: Option<String>,
 }
 
+/// A provider of which the client's secret is near its end or over: a person has to register a new client there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientEnds {
+    /// The provider's short name.
+    pub name: String,
+    /// The provider's name for people.
+    pub provider: String,
+}
+
+/// What a person has to be told although no window is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turned {
+    /// An account came to need them.
+    Account(NeedsPerson),
+    /// A client comes to its end.
+    Client(ClientEnds),
+}
+
 /// The agent as it was last seen.
 #[derive(Debug, Default)]
 pub struct Mirror {
@@ -53,11 +71,13 @@ pub struct Mirror {
     /// The last known state of each account; outlives locking and a lost connection, so that what changed meanwhile
     /// is noticed once.
     known: BTreeMap<String, State>,
+    /// Providers whose client comes to its end, and of which that was said.
+    ending: BTreeSet<String>,
 }
 
 impl Mirror {
-    /// Takes an event in, and says which accounts came to need a person by it.
-    pub fn apply(&mut self, event: &Event) -> Vec<NeedsPerson> {
+    /// Takes an event in, and says for what it came to need a person by it.
+    pub fn apply(&mut self, event: &Event) -> Vec<Turned> {
         match event {
             Event::Snapshot { seq, snapshot } => {
                 self.seq = *seq;
@@ -65,7 +85,8 @@ impl Mirror {
                 self.accounts = snapshot.accounts.iter().map(|a| (a.id.clone(), a.clone())).collect();
                 self.providers = snapshot.providers.iter().map(|p| (p.name.clone(), p.clone())).collect();
                 self.sign_ins = snapshot.sign_ins.iter().map(|s| (s.id.clone(), s.clone())).collect();
-                snapshot.accounts.iter().filter_map(|account| self.notice(account)).collect()
+                let ending: Vec<_> = snapshot.providers.iter().filter_map(|one| self.notice_client(one)).collect();
+                snapshot.accounts.iter().filter_map(|account| self.notice(account)).chain(ending).collect()
             }
             Event::StatusChanged { seq, status } => {
                 self.seq = *seq;
@@ -90,11 +111,12 @@ impl Mirror {
             Event::ProviderChanged { seq, provider } => {
                 self.seq = *seq;
                 self.providers.insert(provider.name.clone(), (**provider).clone());
-                Vec::new()
+                self.notice_client(provider).into_iter().collect()
             }
             Event::ProviderRemoved { seq, name } => {
                 self.seq = *seq;
                 self.providers.remove(name);
+                self.ending.remove(name);
                 Vec::new()
             }
             Event::SignInChanged { seq, sign_in } => {
@@ -144,14 +166,24 @@ impl Mirror {
         accounts
     }
 
-    fn notice(&mut self, account: &AccountView) -> Option<NeedsPerson> {
+    /// The end of a client is said when it is first seen, also at the start: there is a week for it, in which nothing else may
+    /// happen.
+    fn notice_client(&mut self, provider: &ProviderView) -> Option<Turned> {
+        let (name, called) = (provider.name.clone(), provider.display_name.clone());
+        let turned = provider.register_anew && self.ending.insert(name.clone());
+        turned.then_some(Turned::Client(ClientEnds { name, provider: called }))
+    }
+
+    fn notice(&mut self, account: &AccountView) -> Option<Turned> {
         let before = self.known.insert(account.id.clone(), account.state)?;
         let turned = account.state == State::NeedsSignIn && before != State::NeedsSignIn;
-        turned.then(|| NeedsPerson {
-            id: account.id.clone(),
-            label: account.label.clone(),
-            provider: account.provider_display_name.clone(),
-            why: account.reason.as_ref().map(|reason| reason.text.clone()),
+        turned.then(|| {
+            Turned::Account(NeedsPerson {
+                id: account.id.clone(),
+                label: account.label.clone(),
+                provider: account.provider_display_name.clone(),
+                why: account.reason.as_ref().map(|reason| reason.text.clone()),
+            })
         })
     }
 }
@@ -201,6 +233,13 @@ pub mod tests {
         Event::Snapshot { seq, snapshot: Box::new(snapshot) }
     }
 
+    fn id_of(turned: &Turned) -> &str {
+        match turned {
+            Turned::Account(account) => &account.id,
+            Turned::Client(client) => &client.name,
+        }
+    }
+
     fn changed(seq: u64, account: AccountView) -> Event {
         Event::AccountChanged { seq, account: Box::new(account) }
     }
@@ -244,7 +283,7 @@ pub mod tests {
         let mut mirror = Mirror::default();
         assert!(mirror.apply(&snapshot(1, vec![account("a", "needs_sign_in"), account("b", "fresh")])).is_empty());
         let turned = mirror.apply(&changed(2, account("b", "needs_sign_in")));
-        assert_eq!(turned.iter().map(|n| n.id.as_str()).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(turned.iter().map(id_of).collect::<Vec<_>>(), ["b"]);
         assert!(mirror.apply(&changed(3, account("b", "needs_sign_in"))).is_empty());
         assert!(mirror.apply(&changed(4, account("b", "fresh"))).is_empty());
         assert_eq!(mirror.apply(&changed(5, account("b", "needs_sign_in"))).len(), 1);
@@ -266,5 +305,30 @@ pub mod tests {
         mirror.apply(&Event::StatusChanged { seq: 2, status: Box::new(status("locked")) });
         let Some(Event::Snapshot { snapshot, .. }) = mirror.snapshot(None) else { panic!("no snapshot") };
         assert!(snapshot.accounts.is_empty() && snapshot.sign_ins.is_empty());
+    }
+
+    #[test]
+    fn the_end_of_a_client_is_said_once_also_when_it_is_there_at_the_start() {
+        let provider = |due: bool| -> ProviderView {
+            serde_json::from_value(serde_json::json!({
+                "name": "crm", "display_name": "The CRM", "issuer": "https://crm.example", "metadata_url": null,
+                "client_id": "c", "client_authentication": "client_secret_post", "register_anew": due, "redirect_uri": null,
+                "scopes": [], "refresh_absolute_s": null, "refresh_sliding_s": null, "access_lifetime_s": null, "extra": {},
+                "protocol": "oidc", "endpoints": {}, "person": null, "dpop": false, "profile": null, "origin": "added"
+            }))
+            .unwrap()
+        };
+        let changed = |seq, due| Event::ProviderChanged { seq, provider: Box::new(provider(due)) };
+        let mut mirror = Mirror::default();
+        assert!(mirror.apply(&changed(1, false)).is_empty());
+        assert_eq!(mirror.apply(&changed(2, true)).iter().map(id_of).collect::<Vec<_>>(), ["crm"]);
+        assert!(mirror.apply(&changed(3, true)).is_empty());
+        let Event::Snapshot { snapshot: whole, .. } = snapshot(4, Vec::new()) else { panic!("no snapshot") };
+        let whole = Box::new(Snapshot { providers: vec![provider(true)], ..*whole });
+        assert!(mirror.apply(&Event::Snapshot { seq: 4, snapshot: whole.clone() }).is_empty());
+        let mut another = Mirror::default();
+        assert_eq!(another.apply(&Event::Snapshot { seq: 1, snapshot: whole }).len(), 1);
+        another.apply(&Event::ProviderRemoved { seq: 2, name: "crm".to_owned() });
+        assert_eq!(another.apply(&changed(3, true)).len(), 1, "another one of that name is news");
     }
 }

@@ -14,6 +14,8 @@ pub enum Page {
     Last,
     /// At one account.
     Account(String),
+    /// At one provider, by its short name.
+    Provider(String),
     /// At "Sign out of everything".
     SignOut,
 }
@@ -24,6 +26,7 @@ impl Page {
         match self {
             Self::Last => None,
             Self::Account(id) => Some(format!("/accounts/{}", id.chars().filter(is_of_id).collect::<String>())),
+            Self::Provider(name) => Some(format!("/providers/{}", name.chars().filter(is_of_name).collect::<String>())),
             Self::SignOut => Some("/signout".to_owned()),
         }
     }
@@ -31,6 +34,11 @@ impl Page {
 
 fn is_of_id(letter: &char) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_')
+}
+
+/// What short names are made of (`ProviderName` of the model).
+fn is_of_name(letter: &char) -> bool {
+    letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '.' | '-' | '_')
 }
 
 /// Shows the window, and makes it when there is none.
@@ -101,5 +109,7 @@ mod tests {
     fn an_id_cannot_leave_its_place_in_the_address() {
         assert_eq!(Page::Account("0193-ab".to_owned()).fragment().as_deref(), Some("/accounts/0193-ab"));
         assert_eq!(Page::Account("a';alert(1)//../x".to_owned()).fragment().as_deref(), Some("/accounts/aalert1x"));
+        assert_eq!(Page::Provider("crm.one".to_owned()).fragment().as_deref(), Some("/providers/crm.one"));
+        assert_eq!(Page::Provider("a';x(1)/B".to_owned()).fragment().as_deref(), Some("/providers/ax1"));
     }
 }

@@ -6,8 +6,9 @@ use crate::{
     home::Home,
     idp::{Idp, Lifetimes},
     keyring::{Keyring, Session},
+    wait,
     window::{SystemBrowser, Window, by},
-    world::PASSPHRASE,
+    world::{PASSPHRASE, SOON},
 };
 
 /// Everything around the window. Dropped from the top: the window first, the home last.
@@ -54,6 +55,40 @@ impl Stage {
     /// Closes the window and ends its program: what they keep is in files then, and nobody changes those any more.
     pub fn close_window(&mut self) {
         self.window = None;
+    }
+
+    /// Presses the button that opens the desktop's own dialog for files, and answers that, as a person at the keyboard does,
+    /// with a file in their home.
+    ///
+    /// # Panics
+    /// When there is no dialog, or it does not take the name.
+    pub fn choose_file(&self, button: &str, name: &str) {
+        /// What stands above the dialog.
+        const TITLE: &str = "^Choose files$";
+        /// So often is looked whether the dialog is gone before the name is typed once more: a dialog that was not ready
+        /// yet has lost it.
+        const LOOKS: usize = 40;
+        self.window().page().click(&by(button));
+        let dialog = wait::until("the dialog for files", SOON, || {
+            self.display.window(&self.home, TITLE).ok_or_else(|| "it is not there".to_owned())
+        });
+        let xdotool = |arguments: &[&str]| self.display.xdotool(&self.home, arguments);
+        let mut looks = 0;
+        wait::until_true("the dialog to take the name", SOON, || {
+            if self.display.window(&self.home, TITLE).is_none() {
+                return true;
+            }
+            if looks % LOOKS == 0 {
+                let _ = xdotool(&["windowactivate", "--sync", &dialog]);
+                // Twice: the first letter opens the dialog's field for a name, and the next may be lost before it is there.
+                let _ = xdotool(&["type", "--delay", "40", &format!("~/{name}")]);
+                let _ = xdotool(&["key", "ctrl+a"]);
+                let _ = xdotool(&["type", "--delay", "40", &format!("~/{name}")]);
+                let _ = xdotool(&["key", "Return"]);
+            }
+            looks += 1;
+            false
+        });
     }
 
     /// First run with a passphrase.

@@ -125,6 +125,23 @@ impl Driver {
         });
     }
 
+    /// Chooses in a list, the first match, once there is one.
+    ///
+    /// # Panics
+    /// When there is none in time, or no such choice in it.
+    pub fn choose(&self, css: &str, value: &str) {
+        self.wait_for(css);
+        let script = format!(
+            "const list = document.querySelector({});
+             list.value = {};
+             list.dispatchEvent(new Event('change', {{bubbles: true}}));
+             return list.value;",
+            json!(css),
+            json!(value)
+        );
+        assert_eq!(self.run(&script).expect("a choice"), json!(value), "{css} has that choice");
+    }
+
     /// The visible text of the first match.
     ///
     /// # Errors

@@ -8,7 +8,8 @@ use holdfast_system_tests::{
     http::{Request, split_url},
     idp::{DPOP_NONCES, Idp, Lifetimes, PUSHED_REQUESTS, QUICK_DEVICES, device_codes_end_after},
     person::{self, Answer},
-    world::{self, World},
+    wait,
+    world::{self, SOON, World},
 };
 use holdfast_wire::State;
 use serde_json::json;
@@ -230,6 +231,26 @@ fn tokens_that_are_bound_to_a_key_serve_whoever_has_the_proof_and_nobody_else() 
     assert_ne!(other.code, 0, "{other:?}");
     cli::run(&home, &["sign-out", "work"]).ok();
     assert!(idp.tokens().is_empty(), "the provider ended them");
+}
+
+#[test]
+fn a_client_that_gets_no_code_where_there_is_no_display_gets_the_address_for_a_browser() {
+    let world = World::new(Lifetimes::default());
+    // It may sign in through the browser, and the provider refuses it codes for other devices.
+    let plain = ["provider", "add", "plain", "--issuer", world.idp.issuer(), "--client-id", "native-es256"];
+    world.run(&plain).ok();
+    let refused = world.run(&["sign-in", "plain", "--device", "--json"]);
+    assert_ne!(refused.code, 0, "who asks for a code hears that there is none: {refused:?}");
+    let running = cli::start(&world.home, &["sign-in", "plain", "--label", "work"]);
+    let address = wait::until("an address for the browser", SOON, || {
+        let line = world.agent().events().next().unwrap_or_default();
+        let snapshot: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        let waiting = snapshot["snapshot"]["sign_ins"][0]["authorization_url"].as_str().map(str::to_owned);
+        waiting.ok_or_else(|| snapshot["snapshot"]["sign_ins"].to_string())
+    });
+    person::follow(&address, ALICE);
+    let output = running.finish().ok();
+    assert!(output.stdout.contains("Signed in: work"), "{output:?}");
 }
 
 #[test]

@@ -9,9 +9,8 @@ use holdfast_system_tests::{
     memory, other_program,
     scan::{Mark, findings},
     stage::Stage,
-    wait,
     window::by,
-    world::{self, PASSPHRASE, SOON},
+    world::{self, PASSPHRASE},
 };
 
 const PASSWORD: &str = "marked password of oidc-agent";
@@ -21,34 +20,6 @@ const LIFETIMES: Lifetimes = Lifetimes { access: 600, sliding: 7_200, absolute: 
 /// The card of a file, in a stage of its way.
 fn file(name: &str, stage: &str) -> String {
     format!("{}[data-name=\"{name}\"][data-stage={stage}]", by("import-file"))
-}
-
-/// Answers the desktop's own dialog for files, as a person at the keyboard does, with a file in their home.
-fn choose(stage: &Stage, name: &str) {
-    /// So often is looked whether the dialog is gone before the name is typed once more: a dialog that was not ready
-    /// yet has lost it.
-    const LOOKS: usize = 40;
-    stage.window().page().click(&by("import-choose"));
-    let dialog = wait::until("the dialog for files", SOON, || {
-        stage.display.window(&stage.home, "^Import$").ok_or_else(|| "it is not there".to_owned())
-    });
-    let xdotool = |arguments: &[&str]| stage.display.xdotool(&stage.home, arguments);
-    let mut looks = 0;
-    wait::until_true("the dialog to take the name", SOON, || {
-        if stage.display.window(&stage.home, "^Import$").is_none() {
-            return true;
-        }
-        if looks % LOOKS == 0 {
-            let _ = xdotool(&["windowactivate", "--sync", &dialog]);
-            // Twice: the first letter opens the dialog's field for a name, and the next may be lost before it is there.
-            let _ = xdotool(&["type", "--delay", "40", &format!("~/{name}")]);
-            let _ = xdotool(&["key", "ctrl+a"]);
-            let _ = xdotool(&["type", "--delay", "40", &format!("~/{name}")]);
-            let _ = xdotool(&["key", "Return"]);
-        }
-        looks += 1;
-        false
-    });
 }
 
 #[test]
@@ -89,7 +60,7 @@ fn an_account_of_oidc_agent_and_a_list_of_tokens_move_in_and_the_window_never_ho
 
     let in_home = stage.home.beside("person").join("work");
     fs::copy(&account, &in_home).unwrap();
-    choose(&stage, "work");
+    stage.choose_file("import-choose", "work");
     page.wait_for(&file("work", "sealed"));
     page.fill(&by("import-password"), "not the password");
     page.click(&by("import-open"));

@@ -22,6 +22,18 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// A file that cannot be read, where it was to be a client's key and not an import.
+    pub fn about_a_key(mut self) -> Self {
+        if self.body.code == ErrorCode::ImportInvalid {
+            self.body.code = ErrorCode::ProviderInvalid;
+            self.body.message = self.body.message.replace("Nothing of it was imported.", "Nothing was kept.");
+            self.body.hint = Some("Choose another file, or paste the key.".to_owned());
+        }
+        self
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status =
@@ -319,6 +331,11 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
             body.retry_after_s = wait.or(body.retry_after_s);
             body
         }
+        EngineError::RegistrationNotKept { error, left } => {
+            let mut body = body(error, now);
+            body.message = format!("{} {left}", body.message);
+            body
+        }
         EngineError::ShuttingDown => plain(C::ShuttingDown, "Try again; the next call starts it."),
         EngineError::Internal(_) => plain(C::Internal, "This is a defect; the agent's log says more."),
     }
@@ -486,7 +503,26 @@ fn quoted(label: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use holdfast_engine::LeftThere;
+
     use super::*;
+
+    #[test]
+    fn a_registration_that_is_not_kept_has_the_code_of_its_reason_and_says_what_is_left_there() {
+        let provider = "id.example:8443".to_owned();
+        let left = LeftThere::Perhaps { name: "Holdfast", provider };
+        let told = body(&EngineError::RegistrationNotKept { error: Box::new(EngineError::VaultLocked), left }, None);
+        assert_eq!(told.code, ErrorCode::VaultLocked);
+        assert_eq!(
+            told.message,
+            "The vault is locked. A client called Holdfast may be left at id.example:8443: look for it there, and remove it."
+        );
+        let failure = ProviderFailure::new(FailureKind::TimedOut, "registration", "id.example does not answer");
+        let error = Box::new(EngineError::Provider(failure));
+        let told = body(&EngineError::RegistrationNotKept { error, left: LeftThere::Nothing }, None);
+        assert_eq!(told.code, ErrorCode::ProviderTimedOut);
+        assert!(told.message.ends_with("The client that was registered there for it was ended again."), "{told:?}");
+    }
 
     #[test]
     fn labels_and_addresses_are_never_changed_and_other_sentences_begin_large() {

@@ -95,7 +95,7 @@ impl Reader {
             Change::AccountRemoved(id) => Event::AccountRemoved { seq, id: id.to_string() },
             Change::Provider(name) => {
                 let provider = engine.provider(name.as_str()).ok()?;
-                Event::ProviderChanged { seq, provider: Box::new(views::provider(provider)) }
+                Event::ProviderChanged { seq, provider: Box::new(views::provider(provider, engine.now())) }
             }
             Change::ProviderRemoved(name) => Event::ProviderRemoved { seq, name: name.to_string() },
             Change::SignIn(id) => {
@@ -107,10 +107,11 @@ impl Reader {
 }
 
 async fn snapshot(engine: &Engine, seq: u64) -> Parts {
+    let now = engine.now();
     let snapshot = Snapshot {
         status: views::status(engine.status().await, engine.now()),
         accounts: Vec::new(),
-        providers: engine.providers().into_iter().map(views::provider).collect(),
+        providers: engine.providers().into_iter().map(|provider| views::provider(provider, now)).collect(),
         sign_ins: engine.waiting_sign_ins().into_iter().map(views::sign_in).collect(),
     };
     let accounts = engine.accounts().unwrap_or_default();

@@ -161,7 +161,9 @@ async fn import_file(
             let import = move |engine: Engine| async move { engine.import_providers(&toml).await };
             let added = to_its_end(&shared.engine, import).await;
             let added = added.map_err(|error| of_provider_file(error, &files::shown(&request.path)))?;
-            wire::ImportedFile::Providers { providers: added.into_iter().map(views::provider).collect() }
+            let now = shared.engine.now();
+            let providers = added.into_iter().map(|provider| views::provider(provider, now)).collect();
+            wire::ImportedFile::Providers { providers }
         }
     };
     Ok((StatusCode::CREATED, Json(imported)))

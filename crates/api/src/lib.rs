@@ -18,6 +18,7 @@ mod patience;
 mod places;
 mod profiles;
 mod request;
+mod revoking;
 mod routes;
 mod server;
 mod sign_outs;

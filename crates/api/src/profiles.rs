@@ -5,7 +5,7 @@ use holdfast_engine as engine;
 use holdfast_wire as wire;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{routes::Shared, views};
+use crate::{revoking, routes::Shared, views};
 
 /// The operations of this file.
 pub fn router() -> OpenApiRouter<Shared> {
@@ -63,6 +63,7 @@ fn profile(profile: &engine::Profile) -> wire::ProfileView {
         }),
         live_tokens_max: profile.live_tokens_max,
         variables: profile.variables.iter().map(variable).collect(),
+        revocation_way: profile.revocation.as_ref().map(|revocation| revoking::way(revocation.way)),
         revocation_effect: profile.revocation.as_ref().map(|revocation| revocation.effect.clone()),
         revocation_url: profile.revocation.as_ref().and_then(|revocation| revocation.user_url.clone()),
         notes: profile.notes.clone(),

@@ -141,7 +141,9 @@ async fn lock_vault(State(shared): State<Shared>, Extension(caller): Extension<C
 /// All providers by name.
 #[utoipa::path(get, path = "/v1/providers", tag = "providers", responses((status = 200, body = wire::ProviderList)))]
 async fn list_providers(State(shared): State<Shared>) -> Json<wire::ProviderList> {
-    Json(wire::ProviderList { providers: shared.engine.providers().into_iter().map(views::provider).collect() })
+    let now = shared.engine.now();
+    let view = |provider| views::provider(provider, now);
+    Json(wire::ProviderList { providers: shared.engine.providers().into_iter().map(view).collect() })
 }
 
 /// Looks a provider up at its issuer, and keeps it when its metadata holds; registers a client there where that is asked for.
@@ -157,7 +159,7 @@ async fn add_provider(
         let text = "An initial access token is for registering a client, and none is to be registered.";
         return Err(EngineError::ProviderInvalid(text.into()).into());
     }
-    let new = new_provider(request)?;
+    let new = new_provider(with_its_file(&shared, request).await?)?;
     let add = move |engine: Engine| async move {
         match register {
             true => {
@@ -168,7 +170,19 @@ async fn add_provider(
         }
     };
     let kept = to_its_end(&shared.engine, add).await?;
-    Ok((StatusCode::CREATED, Json(views::provider(kept))))
+    Ok((StatusCode::CREATED, Json(views::provider(kept, shared.engine.now()))))
+}
+
+/// What the file holds that is named in the place of a secret.
+async fn with_its_file(shared: &Shared, mut request: wire::AddProvider) -> Result<wire::AddProvider, ApiError> {
+    let Some(path) = request.client_secret_path.take() else { return Ok(request) };
+    if request.client_secret.is_some() {
+        let text = "The client secret is given itself, and as a file. Leave one of them out.";
+        return Err(EngineError::ProviderInvalid(text.into()).into());
+    }
+    let text = shared.files.text_of(&shared.engine, &path).await.map_err(ApiError::about_a_key)?;
+    request.client_secret = Some(wire::SecretText::new(text.trim().to_owned()));
+    Ok(request)
 }
 
 fn new_provider(request: wire::AddProvider) -> Result<NewProvider, ApiError> {
@@ -217,8 +231,7 @@ fn new_provider(request: wire::AddProvider) -> Result<NewProvider, ApiError> {
             end_session: request.endpoints.end_session,
         },
         person: request.person.map(|wire::PersonPointers { subject, username }| PersonPointers { subject, username }),
-        // As the profile knows it.
-        revoking: None,
+        revoking: request.revocation.map(crate::revoking::asked),
     };
     Ok(NewProvider { provider: wanted.provider(name, ProviderOrigin::Added)?, secret })
 }
@@ -233,7 +246,8 @@ async fn import_providers(
     let import = move |engine: Engine| async move { engine.import_providers(&request.toml).await };
     let kept = to_its_end(&shared.engine, import).await;
     let kept = kept.map_err(|error| crate::imports::of_provider_file(error, "the file"))?;
-    let providers = kept.into_iter().map(views::provider).collect();
+    let now = shared.engine.now();
+    let providers = kept.into_iter().map(|provider| views::provider(provider, now)).collect();
     Ok((StatusCode::CREATED, Json(wire::ProviderList { providers })))
 }
 
@@ -241,7 +255,7 @@ async fn import_providers(
 #[utoipa::path(get, path = "/v1/providers/{provider}", tag = "providers", params(("provider" = String, Path)),
     responses((status = 200, body = wire::ProviderView), (status = 404, body = wire::ErrorReply)))]
 async fn show_provider(State(shared): State<Shared>, InPath(name): InPath<String>) -> Reply<wire::ProviderView> {
-    Ok(Json(views::provider(shared.engine.provider(&name)?)))
+    Ok(Json(views::provider(shared.engine.provider(&name)?, shared.engine.now())))
 }
 
 /// Removes a provider that no signed-in account uses.

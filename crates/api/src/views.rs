@@ -11,7 +11,10 @@ use holdfast_model::{
 };
 use holdfast_wire as wire;
 
-use crate::errors::{body, code_of, hint_of, needs_sign_in};
+use crate::{
+    errors::{body, code_of, hint_of, needs_sign_in},
+    revoking,
+};
 
 /// An instant on the wire. One that lies beyond what can be written becomes the last one that can.
 pub fn instant(at: UnixMillis) -> wire::Timestamp {
@@ -149,7 +152,9 @@ pub const fn protocol(protocol: Protocol) -> wire::Protocol {
     }
 }
 
-pub fn provider(provider: Provider) -> wire::ProviderView {
+/// A provider as it is at `now`.
+pub fn provider(provider: Provider, now: UnixMillis) -> wire::ProviderView {
+    let registration = provider.registration;
     let endpoints = provider.endpoints;
     wire::ProviderView {
         name: provider.name.to_string(),
@@ -158,6 +163,10 @@ pub fn provider(provider: Provider) -> wire::ProviderView {
         metadata_url: provider.metadata_url,
         client_id: provider.client_id,
         client_authentication: client_authentication(provider.client_authentication),
+        assertion_audience: provider.assertion_audience,
+        registered_at: registration.map(|client| instant(client.at)),
+        client_secret_expires_at: registration.and_then(|client| client.secret_expires_at).map(instant),
+        register_anew: registration.is_some_and(|client| client.is_due(now)),
         redirect_uri: provider.redirect_uri,
         scopes: provider.scopes,
         refresh_absolute_s: provider.refresh_absolute_s,
@@ -177,6 +186,7 @@ pub fn provider(provider: Provider) -> wire::ProviderView {
         },
         person: provider.person.map(|PersonPointers { subject, username }| wire::PersonPointers { subject, username }),
         dpop: provider.dpop,
+        revocation: revoking::view(provider.revoking),
         profile: provider.profile.map(|profile| profile.to_string()),
         origin: match provider.origin {
             ProviderOrigin::Added => wire::ProviderOrigin::Added,

@@ -94,6 +94,32 @@ async fn a_file_that_cannot_be_read_is_named_with_the_reason() {
 }
 
 #[tokio::test]
+async fn the_key_of_a_client_is_read_by_the_agent_and_a_file_that_cannot_be_is_told_as_that() {
+    let files = Files::new(Arc::new(|path, taker| match path.to_str() {
+        Some("/key.pem") => taker.write_all(b"-----BEGIN PRIVATE KEY-----\nMARK\n-----END PRIVATE KEY-----\n"),
+        _ => Err(io::ErrorKind::NotFound.into()),
+    }));
+    let agent = Agent::open_with(files).await;
+    let add = async |path: &str, secret: Option<&str>| {
+        let request = serde_json::json!({
+            "name": "bank", "issuer": "https://id.bank.example", "client_id": "c", "client_authentication": "private_key_jwt",
+            "client_secret_path": path, "client_secret": secret,
+        });
+        agent.post("POST /v1/providers", &request.to_string()).await
+    };
+    let (status, body) = add("/none.pem", None).await;
+    assert_eq!((status, &body["error"]["code"]), (422, &"provider_invalid".into()), "{body}");
+    assert_eq!(said(&body, "message"), "/none.pem cannot be read: there is no such file. Nothing was kept.");
+    assert!(said(&body, "hint").contains("paste the key"), "{body}");
+    let (_, body) = add("/key.pem", Some("MARK")).await;
+    assert!(said(&body, "message").contains("given itself, and as a file"), "{body}");
+    // It was read: what is missing now is the network, which is asked last.
+    let (_, body) = add("/key.pem", None).await;
+    assert_eq!(body["error"]["code"], "provider_unreachable", "{body}");
+    assert!(!body.to_string().contains("MARK"));
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_provider_file_is_said_with_its_line_and_its_name() {
     let agent = Agent::open_with(Files::new(Arc::new(|_, taker| taker.write_all(b"[[provider]]\nname = 1\n")))).await;
     let (status, body) = import(&agent, "/company.toml").await;

@@ -3,6 +3,7 @@
 pub mod add;
 pub mod care;
 pub mod import;
+mod revocation;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use care::{Backup, Check, Log, MakeRecoveryCode, Rekey, Restore};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use holdfast_wire::UnlockMethod;
 use import::ImportCommand;
+use revocation::RevocationWay;
 
 /// A desktop vault for the accounts you are signed in to
 #[derive(Debug, Parser)]
@@ -233,6 +235,9 @@ pub struct ProviderAdd {
     /// An address in place of what the metadata says; may be repeated
     #[arg(long = "endpoint", value_name = "NAME=URL", value_parser = parameter, long_help = ENDPOINT_HELP)]
     pub endpoints: Vec<(String, String)>,
+    /// By which call it ends tokens, at --endpoint revocation=URL [default: the profile's, or without one rfc7009]
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub revocation: Option<RevocationWay>,
     /// Where its userinfo answer has what never changes of a person: a JSON pointer such as /id
     #[arg(long, value_name = "POINTER")]
     pub subject_at: Option<String>,

@@ -228,12 +228,46 @@ pub enum EngineError {
         /// When the next try is.
         retry_at: UnixMillis,
     },
+    /// A client was being registered at a provider, and is not kept here.
+    #[error("{error} {left}")]
+    RegistrationNotKept {
+        /// Why it is not kept.
+        error: Box<Self>,
+        /// What became of it there.
+        left: LeftThere,
+    },
     /// The engine is stopping.
     #[error("the agent is stopping")]
     ShuttingDown,
     /// A task ended in a way that it never should.
     #[error("{0}")]
     Internal(&'static str),
+}
+
+/// What became at its provider of a client that is not kept here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeftThere {
+    /// It was ended there.
+    #[error("The client that was registered there for it was ended again.")]
+    Nothing,
+    /// It is there still, and nobody uses it.
+    #[error("A client called {name} ({id}) is left at {provider}: remove it there.")]
+    Client {
+        /// What people see of it.
+        name: &'static str,
+        /// Its identifier.
+        id: String,
+        /// The provider's host.
+        provider: String,
+    },
+    /// The provider's answer never came, or did not name it.
+    #[error("A client called {name} may be left at {provider}: look for it there, and remove it.")]
+    Perhaps {
+        /// What people see of it.
+        name: &'static str,
+        /// The provider's host.
+        provider: String,
+    },
 }
 
 impl From<VaultError> for EngineError {

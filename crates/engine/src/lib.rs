@@ -13,6 +13,7 @@ mod add_account;
 mod audit;
 mod auto_lock;
 mod care;
+mod client_secrets;
 mod dpop;
 mod engine;
 mod error;
@@ -52,7 +53,7 @@ pub use auto_lock::{Absence, LockPolicy, LockReason};
 pub use care::{NewKey, Restore};
 pub use dpop::{Proof, ProofDemand};
 pub use engine::{Caller, Engine, Ports};
-pub use error::{Comeback, EngineError};
+pub use error::{Comeback, EngineError, LeftThere};
 pub use hand_out::{HandedOut, TokenDemand};
 pub use holdfast_import::{
     FileKind, kind_of,

@@ -1,14 +1,25 @@
-//! What people should know before they sign in: how many sign-ins a provider keeps, because it ends the oldest without a word.
+//! What people should know before they sign in: how many sign-ins a provider keeps, because it ends the oldest without a word, and
+//! that the client itself comes to its end.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use holdfast_model::{Account, AccountOrigin, Condition, Provider};
+use holdfast_model::{Account, AccountOrigin, Condition, Provider, UnixMillis};
 
-use crate::{profiles, session::Session};
+use crate::{client_secrets, profiles, session::Session};
 
 /// What is to be said before a sign-in at `provider`, a sentence or two each. `label` is what the account shall be called, if
 /// anybody says: that of an account that is there, or a person's name, tells who comes.
-pub(crate) fn before_sign_in(session: &Session, provider: &Provider, label: Option<&str>) -> Vec<String> {
+pub(crate) fn before_sign_in(
+    session: &Session,
+    provider: &Provider,
+    label: Option<&str>,
+    now: UnixMillis,
+) -> Vec<String> {
+    let secret = client_secrets::before_sign_in(provider, now);
+    secret.into_iter().chain(about_limits(session, provider, label)).collect()
+}
+
+fn about_limits(session: &Session, provider: &Provider, label: Option<&str>) -> Vec<String> {
     let profile = provider.profile.as_ref().and_then(|name| profiles::find(name.as_str()).ok());
     let Some(most) = profile.and_then(|profile| profile.live_tokens_max) else { return Vec::new() };
     let accounts = || session.accounts.values().map(|entry| &entry.account);

@@ -20,9 +20,10 @@ impl Engine {
                 // The clock was set back: what a clock ended may not have ended.
                 self.replan_all(now);
             }
+            let secret = self.tell_client_secrets(last, now);
             last = now;
             let idle = self.lock_when_idle().await;
-            let next = self.do_what_is_due(now).into_iter().chain(idle).min();
+            let next = self.do_what_is_due(now).into_iter().chain(idle).chain(secret).min();
             let wake = match next {
                 Some(next) => next.min(now.plus_millis(LONGEST_SLEEP_MS)),
                 None if self.state().session.is_none() => UnixMillis::MAX,

@@ -135,7 +135,7 @@ impl Engine {
         })?;
         let scopes = if start.scopes.is_empty() { provider.scopes.clone() } else { start.scopes };
         let dpop_key = if provider.dpop { Some(self.shared.ports.proof.make_key()?) } else { None };
-        let notices = notices::before_sign_in(self.state().session()?, &provider, start.label.as_deref());
+        let notices = notices::before_sign_in(self.state().session()?, &provider, start.label.as_deref(), self.now());
         let asked = Asked {
             notices,
             signed_in: self.signed_in_at(provider.name.as_str()),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use holdfast_model::{
-    ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderOrigin, Revoking,
+    ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderOrigin, RevocationWay,
+    Revoking,
 };
 
 use crate::{
@@ -55,7 +56,7 @@ pub struct Wanted {
     pub endpoints: Endpoints,
     /// Where its userinfo answers name the person.
     pub person: Option<PersonPointers>,
-    /// How tokens are revoked there.
+    /// How tokens are revoked there. A sentence and a page that it lacks are the profile's, where they are true of it.
     pub revoking: Option<Revoking>,
 }
 
@@ -89,9 +90,15 @@ impl Wanted {
             (None, usual) => usual,
         };
         let protocol = self.protocol.unwrap_or(base.protocol);
+        let said_how_to_revoke = self.revoking.is_some();
         let elsewhere = self.issuer.as_ref().is_some_and(|issuer| *issuer != base.issuer);
         // The page of the profile's own service is none of another one.
         let page = base.revoking.user_url.filter(|_| !elsewhere);
+        let known = Revoking { user_url: page, ..base.revoking };
+        let way = self.revoking.as_ref().map_or(known.way, |revoking| revoking.way);
+        // The address of one call is none of another.
+        let ended_at = base.endpoints.revocation.filter(|_| way.is_asked_where(known.way));
+        let base_endpoints = Endpoints { revocation: ended_at, ..base.endpoints };
         let mut extra = base.extra;
         extra.extend(self.extra);
         let provider = Provider {
@@ -112,14 +119,18 @@ impl Wanted {
             extra,
             protocol,
             dpop: self.dpop.unwrap_or(base.dpop),
-            endpoints: self.endpoints.or(base.endpoints),
+            endpoints: self.endpoints.or(base_endpoints),
             person: self.person.or(base.person),
-            revoking: self.revoking.unwrap_or(Revoking { user_url: page, ..base.revoking }),
+            revoking: self.revoking.map_or(known.clone(), |said| said.or(known)),
+            registration: None,
             profile: base.profile,
             origin,
             name: base.name,
             client_id: base.client_id,
         };
+        if said_how_to_revoke {
+            check_secret_for(&provider)?;
+        }
         if register {
             check_but_client(&provider)?
         } else {
@@ -147,6 +158,18 @@ impl Wanted {
         }
         Ok(base)
     }
+}
+
+/// Refuses a call that is made with the client's secret, for a client that has none to send. A profile's own clients are as it
+/// says.
+fn check_secret_for(provider: &Provider) -> Result<(), EngineError> {
+    use ClientAuthentication as A;
+    let asked_with_secret = matches!(provider.revoking.way, RevocationWay::Github | RevocationWay::GithubGrant);
+    if asked_with_secret && !matches!(provider.client_authentication, A::ClientSecretBasic | A::ClientSecretPost) {
+        let text = "This way of revocation needs a client with a secret: client_secret_basic or client_secret_post.";
+        return Err(EngineError::ProviderInvalid(text.into()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

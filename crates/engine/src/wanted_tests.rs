@@ -71,7 +71,23 @@ fn a_profile_says_how_tokens_are_revoked_there_and_whoever_says_it_too_counts_fo
     assert!(provider.revoking.effect.is_some());
     let revoking = Some(Revoking { way: RevocationWay::None, ..Revoking::default() });
     let by_hand = made(Wanted { revoking: revoking.clone(), ..wanted() }).expect("a provider");
-    assert_eq!(Some(by_hand.revoking), revoking);
+    assert_eq!(by_hand.revoking.way, RevocationWay::None);
+    assert_eq!(by_hand.revoking.effect, None, "what the profile's call ends is not said of another");
+    assert_eq!(by_hand.revoking.user_url.as_deref(), Some("https://github.com/settings/applications"));
+    assert_eq!(by_hand.endpoints.revocation, None, "the address of the profile's call is none of another");
+    let grant = Some(Revoking { way: RevocationWay::GithubGrant, ..Revoking::default() });
+    let by_hand = made(Wanted { revoking: grant, ..wanted() }).expect("a provider");
+    assert_eq!(by_hand.endpoints.revocation, provider.endpoints.revocation, "both of GitHub's calls have one address");
+    let slack = Some(Revoking { way: RevocationWay::Slack, ..Revoking::default() });
+    let told = made(Wanted { revoking: slack, ..wanted() }).expect_err("no address");
+    assert!(told.contains("give the revocation endpoint too"), "{told}");
+    let secretless = Wanted {
+        client_authentication: Some(ClientAuthentication::None),
+        revoking: Some(Revoking { way: RevocationWay::Github, ..Revoking::default() }),
+        ..wanted()
+    };
+    let told = made(secretless).expect_err("no secret to ask with");
+    assert!(told.contains("client_secret_basic or client_secret_post"), "{told}");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 mod support;
 
 use holdfast_engine::{Caller, EngineError, ProofDemand, SignOutKind, TokenDemand};
-use holdfast_model::CredentialKind;
+use holdfast_model::{CredentialKind, FailureKind, ports::VaultError};
 use support::World;
 
 fn get(url: &str, nonce: Option<&str>) -> ProofDemand {
@@ -75,6 +75,35 @@ async fn a_proof_renews_a_token_that_is_over_first() {
     let made =
         world.engine.dpop_proof(&account, &get("https://api.example/x", None), &Caller::default()).await.unwrap();
     assert_ne!(made.fingerprint, before.fingerprint);
+}
+
+#[tokio::test]
+async fn bound_tokens_whose_key_is_gone_are_sent_nowhere_and_nothing_else_takes_their_place() {
+    let (world, account) = bound().await;
+    let key = key_of(&world, &account).expect("a key").id.to_string();
+    world.vault.is_damaged("credentials", &key, true);
+    world.engine.remove_damaged("credentials", &key, &Caller::default()).await.expect("deleted");
+    assert!(key_of(&world, &account).is_none());
+    let asked = world.provider.refreshes();
+
+    let is_damaged = |error: &EngineError| {
+        let said = match error {
+            EngineError::Vault(vault) => matches!(**vault, VaultError::Damaged { table: "credentials", .. }),
+            EngineError::RenewalFailing { failure, .. } => failure.kind == FailureKind::VaultDamaged,
+            _ => false,
+        };
+        assert!(said, "{error:?}");
+    };
+    is_damaged(&world.engine.renew(&account, &Caller::default()).await.unwrap_err());
+    assert_eq!(
+        world.provider.refreshes(),
+        asked,
+        "without its key the provider refuses it for good, or binds it to nothing"
+    );
+    is_damaged(
+        &world.engine.dpop_proof(&account, &get("https://api.example/x", None), &Caller::default()).await.unwrap_err(),
+    );
+    is_damaged(&world.engine.userinfo(&account).await.unwrap_err());
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@
 mod support;
 
 use holdfast_engine::{Caller, EngineError, HandedOut, SignOutKind, TokenDemand};
-use holdfast_model::{FailureKind, State};
-use support::World;
+use holdfast_model::{FailureKind, NeedsSignIn, State};
+use support::{Says, World};
 
 fn resource(uri: &str) -> TokenDemand {
     TokenDemand { resource: Some(uri.into()), ..TokenDemand::default() }
@@ -153,4 +153,23 @@ async fn what_a_provider_gives_instead_of_what_was_asked_for_is_not_handed_out()
     };
     let error = world.engine.token(&account, &demand, &Caller::default()).await.unwrap_err();
     assert!(matches!(&error, EngineError::ScopeNotGranted { what, .. } if what.contains("write")), "{error}");
+}
+
+#[tokio::test]
+async fn a_refused_target_says_nothing_of_a_renewal_whose_reply_was_lost_before() {
+    let mut world = World::new().await;
+    let account = world.sign_in("alice").await;
+    world.provider.says(Says::RotatesAndLosesTheReply);
+    world.engine.renew(&account, &Caller::default()).await.expect_err("no reply");
+    world.restart_without_plans(Some(600), Some(3600)).await;
+    assert_eq!(world.vault.journal_lines(), 1, "nobody knows whether the refresh token is spent");
+    let demand = resource("https://unknown.example");
+    let told = world.engine.token(&account, &demand, &Caller::default()).await.expect_err("not given");
+    assert!(matches!(&told, EngineError::Provider(failure) if failure.kind == FailureKind::OAuthError), "{told:?}");
+    assert_eq!(world.vault.journal_lines(), 1, "and that it was refused for a resource tells nothing of that");
+    // So whoever opens the vault next knows why the token is refused.
+    world.restart(Some(600), Some(3600)).await;
+    let lost = State::NeedsSignIn { reason: NeedsSignIn::ReplyLost };
+    world.pass(3).await;
+    assert_eq!(world.engine.account(&account).unwrap().state, lost);
 }

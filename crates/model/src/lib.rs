@@ -6,6 +6,7 @@
 
 mod account;
 mod audit;
+mod client_registration;
 mod credential;
 mod event;
 mod failure;
@@ -28,6 +29,7 @@ mod unseen;
 
 pub use account::{Account, AccountOrigin, Condition, NeedsSignIn, RevokedBy, State};
 pub use audit::{AuditAction, AuditEntry};
+pub use client_registration::ClientRegistration;
 pub use credential::{Credential, CredentialKind, CredentialSet, Source};
 pub use event::{Change, SignInState, VaultState};
 pub use failure::{Disposition, FailureKind, ProviderFailure};

@@ -84,7 +84,12 @@ pub fn access_lead_ms(lifetime: &Lifetime) -> i64 {
 /// of its life.
 pub fn entered_lead_ms(lifetime: &Lifetime) -> i64 {
     let Some(end) = lifetime.effective_end() else { return 0 };
-    ENTERED_LEAD.min(end.since(lifetime.issued_at).max(0) / 2)
+    by_hand_lead_ms(end.since(lifetime.issued_at))
+}
+
+/// The same of whatever only a person can replace, by how long it lives.
+pub(crate) fn by_hand_lead_ms(life: i64) -> i64 {
+    ENTERED_LEAD.min(life.max(0) / 2)
 }
 
 /// When a refresh token has to be used again to keep its sliding window open.

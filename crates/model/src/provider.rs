@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Revoking;
+use crate::{ClientRegistration, Revoking};
 
 /// The short name by which people and programs call a provider: 1 to 64 of `a-z 0-9 . _ -`, beginning
 /// with a letter or digit.
@@ -210,6 +210,9 @@ pub struct Provider {
     /// How tokens are revoked there.
     #[serde(default)]
     pub revoking: Revoking,
+    /// How Holdfast registered the client there; `None` where somebody brought its identifier.
+    #[serde(default)]
+    pub registration: Option<ClientRegistration>,
     /// The profile that it was made with.
     #[serde(default)]
     pub profile: Option<ProviderName>,
@@ -239,6 +242,7 @@ impl Provider {
             endpoints: Endpoints::default(),
             person: None,
             revoking: Revoking::default(),
+            registration: None,
             profile: None,
             origin: ProviderOrigin::Added,
         }

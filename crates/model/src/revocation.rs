@@ -129,6 +129,12 @@ impl RevocationWay {
         matches!(self, Self::GithubGrant | Self::Google | Self::MicrosoftGraph)
     }
 
+    /// Whether both calls are made at the same address.
+    pub fn is_asked_where(self, other: Self) -> bool {
+        let is_githubs = |way| matches!(way, Self::Github | Self::GithubGrant);
+        self == other || (is_githubs(self) && is_githubs(other))
+    }
+
     /// Whether the provider's metadata may name the address of the call; otherwise only a profile or a person does.
     pub const fn is_in_metadata(self) -> bool {
         matches!(self, Self::Rfc7009 | Self::Google)
@@ -146,6 +152,15 @@ pub struct Revoking {
     pub effect: Option<String>,
     /// The page where a person ends what this client got.
     pub user_url: Option<String>,
+}
+
+impl Revoking {
+    /// This, and what is known otherwise for what it does not say. What one call ends is not said of another.
+    #[must_use]
+    pub fn or(self, known: Self) -> Self {
+        let effect = known.effect.filter(|_| self.way == known.way);
+        Self { way: self.way, effect: self.effect.or(effect), user_url: self.user_url.or(known.user_url) }
+    }
 }
 
 #[cfg(test)]

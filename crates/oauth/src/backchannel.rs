@@ -109,7 +109,8 @@ fn encoded<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> Zeroizin
     Zeroizing::new(body.extend_pairs(parameters).finish())
 }
 
-fn form_encoded(text: &str) -> Zeroizing<String> {
+/// A value as it stands in such a body.
+pub(crate) fn form_encoded(text: &str) -> Zeroizing<String> {
     Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect())
 }
 

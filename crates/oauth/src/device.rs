@@ -136,3 +136,39 @@ pub(crate) async fn ask(backchannel: Backchannel<'_>, code: &DeviceCode) -> Resu
         granted => Ok(Said::Tokens(Box::new(granted?))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    /// What a provider with this issuer makes of it to name these pages.
+    fn started(issuer: &str, page: &str, complete: Option<&str>) -> Result<PendingDevice, ProviderFailure> {
+        let body = serde_json::json!({
+            "device_code": "dc-1", "user_code": "WDJB-MJHT", "verification_uri": page, "verification_uri_complete": complete
+        });
+        let answer = http::Answer {
+            status: ::http::StatusCode::OK,
+            headers: ::http::HeaderMap::new(),
+            body: zeroize::Zeroizing::new(serde_json::to_vec(&body).unwrap()),
+            carried: Vec::new(),
+        };
+        pending_in(&answer, &parse("https://id.example/device", PLACE).unwrap(), issuer)
+    }
+
+    #[test]
+    fn a_provider_of_the_world_sends_nobody_to_a_page_on_this_machine() {
+        for page in ["http://127.0.0.1:9229/json/close", "http://localhost/x", "http://[::1]:8080/device"] {
+            let failure = started("https://id.example", page, None).expect_err(page);
+            assert_eq!((failure.kind, failure.place), (FailureKind::MalformedAnswer, PLACE), "{page}");
+            assert!(failure.detail.contains("a page that is not https"), "{}", failure.detail);
+            let one = started("http://127.0.0.1:4000", page, None).expect(page);
+            assert!(one.verification_uri.starts_with("http://"), "one on this machine has its page here");
+        }
+        let page = "https://id.example/device";
+        let complete = Some("http://127.0.0.1:9229/json/close");
+        let pending = started("https://id.example", page, complete).expect("the page itself is good");
+        assert_eq!((pending.verification_uri.as_str(), pending.verification_uri_complete), (page, None));
+    }
+}

@@ -13,7 +13,7 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -73,7 +73,10 @@ impl ClientRegistrar for OAuthClient {
                 "registers clients only for those who have an initial access token. Ask its administrator for one.";
             return Err(self.refused(&answer, endpoint, closed));
         }
-        registered(&answer, endpoint, asked)
+        match registered(&answer, endpoint, asked) {
+            Ok(registered) => Ok(registered),
+            Err(failure) => Err(self.taken_back(&answer, endpoint, failure).await),
+        }
     }
 
     #[tracing::instrument(name = "unregister", skip_all)]
@@ -110,6 +113,17 @@ impl OAuthClient {
         Ok(answer)
     }
 
+    /// Ends a registration that cannot be used, where its answer says how; otherwise the failure says that it may be there.
+    async fn taken_back(&self, answer: &Answer, url: &Url, mut failure: ProviderFailure) -> ProviderFailure {
+        let Ok(Members(said)) = answer.json(url, PLACE, "a registration") else { return failure };
+        let Some(access) = management(&said, url) else { return failure };
+        if self.unregister(&access).await.is_ok() {
+            failure.may_have_acted = false;
+            failure.detail.push_str(" It was ended there again.");
+        }
+        failure
+    }
+
     /// `closed` says what 401 and 403 mean here.
     fn refused(&self, answer: &Answer, url: &Url, closed: &str) -> ProviderFailure {
         let status = answer.status.as_u16();
@@ -142,11 +156,6 @@ pub(crate) fn registered(answer: &Answer, url: &Url, asked: &Registration) -> Re
     if client_authentication != ClientAuthentication::None && client_secret.is_none() {
         return Err(fail("registered a client with a secret, and did not tell it".into()));
     }
-    let access = |uri: &str, token: &str| {
-        // What ends the registration is sent to who made it: another host could be anybody, this machine included.
-        let uri = parse(uri, PLACE).ok().filter(|uri| uri.origin() == url.origin())?;
-        Some(RegistrationAccess { uri: uri.into(), token: SecretValue::new(token.to_owned()) })
-    };
     let ends = said.get("client_secret_expires_at").and_then(|value| date(value).ok().flatten());
     Ok(Registered {
         client_id: client_id.to_owned(),
@@ -154,10 +163,17 @@ pub(crate) fn registered(answer: &Answer, url: &Url, asked: &Registration) -> Re
         secret_expires_at: ends.filter(|at| *at > 0 && client_secret.is_some()).map(UnixMillis::from_secs),
         client_secret,
         client_authentication,
-        management: text("registration_client_uri")
-            .zip(text("registration_access_token"))
-            .and_then(|(uri, token)| access(uri, token)),
+        management: management(&said, url),
     })
+}
+
+/// What the registration can be ended with ([RFC 7592 section 3](https://www.rfc-editor.org/rfc/rfc7592#section-3)).
+fn management(said: &Map<String, Value>, url: &Url) -> Option<RegistrationAccess> {
+    let text = |name: &str| said.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let (uri, token) = (text("registration_client_uri")?, text("registration_access_token")?);
+    // What ends the registration is sent to who made it: another host could be anybody, this machine included.
+    let uri = parse(uri, PLACE).ok().filter(|uri| uri.origin() == url.origin())?;
+    Some(RegistrationAccess { uri: uri.into(), token: SecretValue::new(token.to_owned()) })
 }
 
 /// The name on the wire; `None` for a way that takes a key of the client's own.

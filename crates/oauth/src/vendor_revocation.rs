@@ -16,6 +16,7 @@ use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::{
+    backchannel::form_encoded,
     http::{Answer, Http, shown},
     json,
     revoke::{PLACE, told},
@@ -56,7 +57,9 @@ pub(crate) async fn revoke(
     };
     let mut answer = http.send(request, PLACE).await?;
     let secret = client.secret.as_ref().map(ClientSecret::expose_secret);
-    answer.carried = [Some(token), secret].into_iter().flatten().map(|one| Zeroizing::new(one.to_owned())).collect();
+    // As they stood on the wire, too: some servers repeat the whole request.
+    let sent = [Some(token), secret].into_iter().flatten();
+    answer.carried = sent.flat_map(|one| [Zeroizing::new(one.to_owned()), form_encoded(one)]).collect();
     let told = match way {
         RevocationWay::Google => told(&answer, &endpoint, now()),
         RevocationWay::Slack => slack_told(&answer, &endpoint, now()),

@@ -303,6 +303,26 @@ async fn a_server_that_repeats_the_request_gets_no_proof_into_a_message() {
 }
 
 #[tokio::test]
+async fn a_server_that_repeats_a_secret_as_it_stood_on_the_wire_gets_it_into_no_message() {
+    use ClientAuthentication as A;
+    // `p:w d%1+é/...` in a form, and with the client in Basic: neither looks like the secret itself.
+    let in_form: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
+    let client: String = url::form_urlencoded::byte_serialize(CLIENT_ID.as_bytes()).collect();
+    let in_basic = Base64::encode_string(format!("{client}:{in_form}").as_bytes());
+    for (how, repeated) in
+        [(A::ClientSecretPost, &in_form), (A::ClientSecretBasic, &in_form), (A::ClientSecretBasic, &in_basic)]
+    {
+        let world = world_with(how, SECRET, &[]).await;
+        let said = json!({"error": "invalid_client", "error_description": format!("sent: {repeated}, and no more")});
+        world.server.reply("/token", Reply::json(401, &said));
+        let failure = world.refresh().await.unwrap_err();
+        assert_readable("repeated", &failure);
+        assert!(failure.detail.contains("sent: [removed], and no more"), "{how:?}: {}", failure.detail);
+        assert!(!failure.detail.contains(repeated.as_str()), "{how:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_the_provider_refuses_is_told_so() {
     let key = ClientKey::p256();
     let world = world_with(ClientAuthentication::PrivateKeyJwt, &key.pem, &[]).await;

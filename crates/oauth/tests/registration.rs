@@ -174,6 +174,28 @@ async fn a_registration_that_cannot_be_used_is_told_as_that() {
 }
 
 #[tokio::test]
+async fn a_registration_that_cannot_be_used_is_ended_where_the_answer_says_how() {
+    let world = world().await;
+    let unusable = |world: &World| {
+        Reply::json(201, &registration(world, json!({"token_endpoint_auth_method": "private_key_jwt"})))
+    };
+    world.server.reply("/register", unusable(&world));
+    world.server.reply("/register/c-1", Reply::of(204, &[], b""));
+    let failure = register(&world, &asked()).await.unwrap_err();
+    assert!(failure.detail.ends_with("It was ended there again.") && !failure.may_have_acted, "{failure:?}");
+    assert_readable("ended", &failure);
+    let request = world.server.requests("/register/c-1").remove(0);
+    assert_eq!(
+        (request.method.as_str(), request.headers["authorization"].as_str()),
+        ("DELETE", format!("Bearer {ACCESS}").as_str())
+    );
+    world.server.reply("/register", unusable(&world));
+    world.server.reply("/register/c-1", Reply::of(405, &[], b""));
+    let failure = register(&world, &asked()).await.unwrap_err();
+    assert!(failure.may_have_acted && !failure.detail.contains("ended"), "{failure:?}");
+}
+
+#[tokio::test]
 async fn a_refused_registration_has_its_kind_and_its_sentence() {
     use FailureKind as F;
     let world = world().await;

@@ -139,6 +139,16 @@ async fn what_github_answers_is_told_as_it_is_and_a_404_is_no_proof_of_an_end() 
             Reply::of(403, &[("Retry-After", "60")], b"{}"),
             Means::Later(FailureKind::RateLimited),
         ),
+        (
+            "this hour's requests are used up",
+            Reply::of(403, &[("X-RateLimit-Remaining", "0")], b"{}"),
+            Means::Later(FailureKind::RateLimited),
+        ),
+        (
+            "requests are left",
+            Reply::of(403, &[("X-RateLimit-Remaining", "12")], b"{}"),
+            Means::Refused("rights of this token"),
+        ),
         ("a page instead", Reply::text(200, "text/html", "<html>sign in</html>"), Means::Refused("web page")),
     ]);
     mean(&world, TOKEN_OF_APP, rows).await;
@@ -176,6 +186,19 @@ async fn a_token_that_google_calls_invalid_has_ended() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_token_that_google_repeats_as_it_stood_in_the_form_is_in_no_message() {
+    let world = world(RevocationWay::Google).await;
+    let said = json!({"error": "invalid_request", "error_description": "sent: token=1%2F%2Faccess-MARK-4c1b"});
+    world.server.reply(AT, json(400, said));
+    let token = SecretValue::new("1//access-MARK-4c1b".into());
+    let told = world.oauth.revoke(&world.client, &token, TokenTypeHint::RefreshToken).await;
+    assert!(
+        matches!(&told, Ok(RevocationOutcome::Refused(why)) if why.contains("token=[removed]") && !why.contains("MARK")),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod inspection;
 mod log;
 mod profile;
 mod provider;
+mod revoking;
 mod sign_in;
 mod sign_out;
 mod status;
@@ -43,6 +44,7 @@ pub use provider::{
     AddProvider, ClientAuthentication, Endpoints, ImportProviders, PersonPointers, Protocol, ProviderList,
     ProviderOrigin, ProviderView,
 };
+pub use revoking::{RevocationWay, Revoking};
 pub use sign_in::{DevicePrompt, SignInStage, SignInView, StartSignIn};
 pub use sign_out::{RevocationResult, SignOutOutcome, SignOutReport};
 pub use status::{InitVault, LockReason, Status, UnlockMethod, UnlockVault, VaultState, VaultStatus};

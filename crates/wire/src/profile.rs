@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientAuthentication, Protocol};
+use crate::{ClientAuthentication, Protocol, RevocationWay};
 
 /// What a service does with PKCE (RFC 7636).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +128,8 @@ pub struct ProfileView {
     pub live_tokens_max: Option<u32>,
     /// What whoever adds the provider has to say.
     pub variables: Vec<VariableView>,
+    /// By which call tokens are revoked there; `null` where nobody knows of another one than RFC 7009.
+    pub revocation_way: Option<RevocationWay>,
     /// What ends by a revocation there, and what stays valid until when.
     pub revocation_effect: Option<String>,
     /// The page where a person can end it.

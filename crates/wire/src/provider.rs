@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::SecretText;
+use crate::{Revoking, SecretText, Timestamp};
 
 /// How the client proves itself at the token endpoint (RFC 6749 section 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,6 +104,22 @@ pub struct ProviderView {
     pub client_id: String,
     /// How the client proves itself.
     pub client_authentication: ClientAuthentication,
+    /// For whom its client assertions are meant (`aud`); `null` when the token endpoint.
+    #[serde(default)]
+    pub assertion_audience: Option<String>,
+    /// When Holdfast registered the client there; `null` for a client that somebody brought.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    #[cfg_attr(test, ts(type = "string | null"))]
+    pub registered_at: Option<Timestamp>,
+    /// When the secret of that client ends; `null` when it does not, and when there is none.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    #[cfg_attr(test, ts(type = "string | null"))]
+    pub client_secret_expires_at: Option<Timestamp>,
+    /// Whether that end is near or over, so that a new client has to be registered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub register_anew: bool,
     /// The registered redirect URI; `null` when any free loopback port serves.
     pub redirect_uri: Option<String>,
     /// Scopes asked for when a sign-in names none.
@@ -127,6 +143,9 @@ pub struct ProviderView {
     pub person: Option<PersonPointers>,
     /// Whether tokens are bound to a key of the account (DPoP, RFC 9449).
     pub dpop: bool,
+    /// How tokens are revoked there.
+    #[serde(default)]
+    pub revocation: Revoking,
     /// The profile that it was made with.
     pub profile: Option<String>,
     /// Who put it here.
@@ -183,6 +202,9 @@ pub struct AddProvider {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password))]
     #[cfg_attr(test, ts(type = "string | null"))]
     pub client_secret: Option<SecretText>,
+    /// The path of a file that holds it instead, which the agent opens, so that whoever asks never holds it: absolute.
+    #[serde(default)]
+    pub client_secret_path: Option<String>,
     /// How the client proves itself; when missing, as the profile has it, or `client_secret_basic` when there is a secret.
     #[serde(default)]
     pub client_authentication: Option<ClientAuthentication>,
@@ -222,6 +244,10 @@ pub struct AddProvider {
     /// Where its userinfo answers name the person.
     #[serde(default)]
     pub person: Option<PersonPointers>,
+    /// How tokens are revoked there; when missing as the profile has it, or by RFC 7009. A sentence and a page that are missing
+    /// are the profile's.
+    #[serde(default)]
+    pub revocation: Option<Revoking>,
 }
 
 /// `POST /v1/providers/import`: all of the file's providers or, when one is wrong, none.

@@ -5,8 +5,9 @@ afterEach(() => history.replaceState(null, '', '/'));
 
 it('knows the pages that the tray and notices name, and nothing else', () => {
   expect(pageOf('#/accounts/0193-ab_C')).toEqual({ at: 'account', id: '0193-ab_C' });
+  expect(pageOf('#/providers/crm.one_2-b')).toEqual({ at: 'provider', name: 'crm.one_2-b' });
   expect(pageOf('#/signout')).toEqual({ at: 'sign-out-all' });
-  for (const other of ['', '#', '#view', '#/accounts/', '#/accounts/a/b', '#/accounts/%3Cb%3E', '#/signout/x', '#/add']) {
+  for (const other of ['', '#', '#view', '#/accounts/', '#/accounts/a/b', '#/providers/', '#/providers/A', '#/providers/a/b', '#/accounts/%3Cb%3E', '#/signout/x', '#/add']) {
     expect(pageOf(other), other).toBeNull();
   }
 });

@@ -3,10 +3,13 @@
 import type { Route } from './route.svelte';
 
 const ACCOUNT = /^#\/accounts\/([A-Za-z0-9_-]+)$/;
+const PROVIDER = /^#\/providers\/([a-z0-9._-]+)$/;
 
 /** The page that a fragment names; `null` for one that is not ours, like the target of a link within a page. */
 export function pageOf(fragment: string): Route | null {
   if (fragment === '#/signout') return { at: 'sign-out-all' };
+  const name = PROVIDER.exec(fragment)?.[1];
+  if (name !== undefined) return { at: 'provider', name };
   const id = ACCOUNT.exec(fragment)?.[1];
   return id === undefined ? null : { at: 'account', id };
 }

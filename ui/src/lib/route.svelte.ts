@@ -8,8 +8,10 @@ export type Route =
   | { at: 'add' }
   /** `query` is what was looked for before. */
   | { at: 'add-service'; query: string }
-  /** With the profile of a service, or with the issuer of one that has none. */
-  | { at: 'add-provider'; issuer: string; profile: ProfileView | null }
+  /** With the profile of a service, or with the issuer of one that has none; `register` has Holdfast register its client there. */
+  | { at: 'add-provider'; issuer: string; profile: ProfileView | null; register?: true }
+  /** What is known of one in the list. */
+  | { at: 'provider'; name: string }
   | { at: 'import' }
   /** `label` is what the account is called already, or shall be. */
   | { at: 'sign-in'; id: string; label: string | null; browserOpened: boolean }
@@ -27,7 +29,7 @@ class Router {
   /** One level up. */
   back(): void {
     const { at } = this.now;
-    this.now = at === 'add-provider' ? { at: 'add-service', query: '' } : at === 'add-service' ? { at: 'add' } : { at: 'accounts' };
+    this.now = at === 'add-provider' ? { at: 'add-service', query: '' } : at === 'add-service' || at === 'provider' ? { at: 'add' } : { at: 'accounts' };
   }
 }
 

@@ -24,6 +24,12 @@ export function receivable(address: string): boolean {
 /** The client of such a service has a secret. */
 export const needsSecret = (profile: ProfileView): boolean => profile.client_authentication !== 'none';
 
+/**
+ * Whether a program may ask there for a client of its own: a server that each customer has for themselves, or one in no list,
+ * where the usual client has no secret. Services with one address for everybody have a page for it.
+ */
+export const mayRegister = (profile: ProfileView): boolean => !needsSecret(profile) && /^(?:https:\/\/)?[^/]*\{/.test(profile.issuer);
+
 /** Whether it is known and nobody can sign in there. */
 export const barred = (profile: ProfileView): boolean => profile.unsupported !== null || profile.redirect === 'https_only';
 

@@ -15,6 +15,7 @@ import '../views/AddProvider.svelte';
 import '../views/AddService.svelte';
 import '../views/FirstRun.svelte';
 import '../views/Import.svelte';
+import '../views/ProviderPage.svelte';
 import '../views/SignIn.svelte';
 import '../views/SignOutAll.svelte';
 import '../views/Changing.svelte';

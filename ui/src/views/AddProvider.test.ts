@@ -242,6 +242,171 @@ it('adds an OpenID Connect provider by its issuer and a client id alone', async 
   }]);
 });
 
+/** Chooses in a list as a person does. */
+async function choose(id: string, value: string): Promise<void> {
+  const list = one(id) as unknown as HTMLSelectElement;
+  expect([...list.options].map((option) => option.value)).toContain(value);
+  list.value = value;
+  list.dispatchEvent(new Event('change', { bubbles: true }));
+  await settle();
+}
+
+it('has a client registered by the provider, with no client ID to fill in', async () => {
+  const { backend, sent } = await filling('other-oidc');
+  type('issuer', 'https://login.example');
+  await settle();
+  expect(submit().disabled).toBe(true);
+  press('client-registered');
+  await settle();
+  expect(none('client-id')).toBe(true);
+  expect(submit().disabled).toBe(false);
+  await send();
+  expect(sent).toEqual([{
+    name: 'login.example', display_name: null, register: true, scopes: ['openid', 'profile', 'email', 'offline_access'], issuer: 'https://login.example',
+  }]);
+  expect(backend.asked).toEqual(['add provider login.example', 'sign in login.example']);
+});
+
+it('sends what allows to register a client and how it shall prove itself, and does not go on without what it has forgotten', async () => {
+  const { backend, sent } = await filling('other-oidc');
+  const add = backend.addProvider.bind(backend);
+  let refusals = 1;
+  backend.addProvider = (request) =>
+    refusals-- > 0 ? add({ ...request, issuer: 'https://nowhere.example' }) : add(request);
+  type('issuer', 'https://login.example');
+  press('client-registered');
+  await settle();
+  await choose('client-authentication', 'client_secret_post');
+  expect(none('client-secret')).toBe(true);
+  type('initial-access-token', 'initial');
+  await settle();
+  await send();
+  expect(sent[0]).toMatchObject({ register: true, initial_access_token: 'initial', client_authentication: 'client_secret_post' });
+  expect(sent[0]).not.toHaveProperty('client_id');
+  expect(hintOf('initial-access-token')).toBe('The token was sent and forgotten. Enter it again, or leave it out.');
+  expect(submit().disabled).toBe(true);
+  type('initial-access-token', '');
+  await settle();
+  await send();
+  expect(sent[1]).not.toHaveProperty('initial_access_token');
+});
+
+it('says what to do where nobody registers clients in the words of the window, and what may be left there', async () => {
+  const { backend } = await filling('other-oidc');
+  const refusals = [
+    failure('endpoint_missing', 'This provider registers no clients by itself.'),
+    failure('provider_timed_out', 'No answer came. A client called Holdfast may be left at login.example: look for it there, and remove it.'),
+  ];
+  backend.addProvider = () => Promise.reject(refusals.shift());
+  type('issuer', 'https://login.example');
+  press('client-registered');
+  await settle();
+  await send();
+  expect(text(one('add-provider-failed'))).toContain('This provider registers no clients by itself. Register a client there by hand, and choose “I have a client ID”.');
+  await send();
+  expect(text(one('add-provider-failed'))).toContain('A client called Holdfast may be left at login.example');
+});
+
+it('offers to register a client only where a program may ask for one', async () => {
+  await filling('keycloak');
+  expect(none('client-registered')).toBe(false);
+  press('back');
+  await settle();
+  press('service-google');
+  await settle();
+  expect(none('client-registered')).toBe(true);
+  press('back');
+  await settle();
+  press('service-microsoft-entra-work');
+  await settle();
+  expect(none('client-registered'), 'one address for everybody').toBe(true);
+});
+
+it('takes a key that is pasted for a client that signs, and for whom its statements are meant', async () => {
+  const { sent } = await filling('other-oidc');
+  type('issuer', 'https://login.example');
+  type('client-id', 'desk');
+  await settle();
+  await choose('client-authentication', 'private_key_jwt');
+  expect(none('client-secret')).toBe(true);
+  expect(submit().disabled).toBe(true);
+  const key = '-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----';
+  type('client-key', `${key}\n`);
+  type('assertion-audience', 'https://login.example');
+  await settle();
+  await send();
+  expect(sent[0]).toMatchObject({
+    client_id: 'desk', client_authentication: 'private_key_jwt', client_secret: key, assertion_audience: 'https://login.example',
+  });
+});
+
+it('names a key that was chosen as a file, and never opens it', async () => {
+  const { backend, sent } = await filling('okta');
+  backend.chooseFiles = () => Promise.resolve(['/srv/keys/bank and key.pem']);
+  type('variable-domain', 'northwind.okta.com');
+  type('client-id', 'desk');
+  await settle();
+  await choose('client-authentication', 'tls_client_auth');
+  expect(none('assertion-audience'), 'a certificate signs no statement').toBe(true);
+  press('client-key-choose');
+  await settle();
+  expect(value('client-key-path')).toBe('/srv/keys/bank and key.pem');
+  expect((one('client-key') as unknown as HTMLTextAreaElement).disabled, 'one of both').toBe(true);
+  type('client-key-path', 'key.pem');
+  await settle();
+  expect(submit().disabled).toBe(true);
+  expect(text(one('add-provider'))).toContain('The path has to begin with / or with ~/.');
+  type('client-key-path', '');
+  await settle();
+  expect(submit().disabled).toBe(true);
+  press('client-key-choose');
+  await settle();
+  await send();
+  expect(sent[0]).toMatchObject({ client_authentication: 'tls_client_auth', client_secret_path: '/srv/keys/bank and key.pem' });
+  expect(sent[0]).not.toHaveProperty('client_secret');
+});
+
+it('asks for a secret that signs like for any other', async () => {
+  const { sent } = await filling('other-oidc');
+  type('issuer', 'https://login.example');
+  type('client-id', 'desk');
+  await settle();
+  await choose('client-authentication', 'client_secret_jwt');
+  expect(submit().disabled).toBe(true);
+  type('client-secret', 's3');
+  await settle();
+  await send();
+  expect(sent[0]).toMatchObject({ client_authentication: 'client_secret_jwt', client_secret: 's3' });
+  expect(sent[0]).not.toHaveProperty('assertion_audience');
+});
+
+it('sends another way of revocation with its address, which it cannot do without', async () => {
+  const { sent } = await filling('other-oidc');
+  type('issuer', 'https://login.example');
+  type('client-id', 'desk');
+  await settle();
+  await choose('revocation', 'none');
+  expect(hintOf('revocation')).toBe('No program can end them there. Only you can, on its page; otherwise they end by themselves.');
+  expect(none('revocation-endpoint')).toBe(true);
+  expect(submit().disabled).toBe(false);
+  await choose('revocation', 'slack');
+  expect(submit().disabled).toBe(true);
+  type('revocation-endpoint', 'http://slack.example/api/auth.revoke');
+  await settle();
+  expect(submit().disabled).toBe(true);
+  type('revocation-endpoint', 'https://slack.example/api/auth.revoke');
+  await settle();
+  await send();
+  expect(sent[0]).toMatchObject({
+    revocation: { way: 'slack', effect: null, user_url: null }, endpoints: { revocation: 'https://slack.example/api/auth.revoke' },
+  });
+});
+
+it('says by which call tokens of a service are ended', async () => {
+  await filling('github-oauth-app');
+  expect(text(one('revocation-way'))).toBe('GitHub: the access token alone');
+});
+
 it('proposes another name for the second provider of a service', async () => {
   const { sent } = await filling('okta', { providers: undefined } as unknown as MockOptions);
   expect(value('display-name')).toBe('Okta 2');

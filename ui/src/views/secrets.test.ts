@@ -71,6 +71,55 @@ it('forgets a passphrase with the press that sends it', async () => {
   expect(shows()).not.toContain(MARK);
 });
 
+it('forgets a key that was pasted, and what allows to register a client, with the press that sends them', async () => {
+  const backend = await openWindow({ accounts: [], providers: [] });
+  const given: (string | null | undefined)[] = [];
+  backend.addProvider = (request) => {
+    given.push(request.client_secret, request.initial_access_token);
+    return new Promise((_, refuse) => void (given.length < 3 ? refuse({ code: 'provider_invalid', message: 'No.' }) : 0));
+  };
+  for (const id of ['add-account', 'provider-other', 'service-other-oidc']) {
+    press(id);
+    await settle();
+  }
+  type('issuer', 'https://login.example');
+  type('client-id', 'desk');
+  const how = one('client-authentication') as unknown as HTMLSelectElement;
+  how.value = 'private_key_jwt';
+  how.dispatchEvent(new Event('change', { bubbles: true }));
+  await settle();
+  type('client-key', `-----BEGIN PRIVATE KEY-----\n${MARK}\n-----END PRIVATE KEY-----\n`);
+  await settle();
+  press('add-provider-submit');
+  await settle();
+  expect(given).toEqual([`-----BEGIN PRIVATE KEY-----\n${MARK}\n-----END PRIVATE KEY-----`, undefined]);
+  expect((one('client-key') as unknown as HTMLTextAreaElement).value).toBe('');
+  press('client-registered');
+  await settle();
+  type('initial-access-token', MARK);
+  await settle();
+  press('add-provider-submit');
+  await settle();
+  expect(given.slice(2)).toEqual([undefined, MARK]);
+  expect((one('initial-access-token') as HTMLInputElement).value).toBe('');
+  expect(shows()).not.toContain(MARK);
+});
+
+it('forgets a key or a secret that was typed when another kind of client is chosen', async () => {
+  await openWindow({ accounts: [], providers: [] });
+  for (const id of ['add-account', 'provider-other', 'service-other-oidc']) {
+    press(id);
+    await settle();
+  }
+  type('client-secret', MARK);
+  await settle();
+  press('client-registered');
+  await settle();
+  press('client-brought');
+  await settle();
+  expect((one('client-secret') as HTMLInputElement).value).toBe('');
+});
+
 it('shows foreign text as text, never as markup', async () => {
   const evil = '<img src=x onerror=alert(1)>\u202Etxt.exe\u0007';
   const [view] = sampleAccounts(NOW).slice(5);
@@ -96,8 +145,8 @@ it('has no call and no wire type that could carry a token into the window', () =
     'RecoveryCodeReply.recovery_code',
     // Words, not values: `Bearer`, and which kind of token a result speaks of.
     'RevocationResult.token', 'CredentialView.token_type', 'UnlockVault.passphrase',
-    // An address.
-    'Endpoints.token',
+    // An address, a path, and an instant.
+    'Endpoints.token', 'AddProvider.client_secret_path', 'ProviderView.client_secret_expires_at',
   ].sort());
   const commands = [...code('../lib/backend/tauri.ts').matchAll(/invoke(?:<[^>]*>)?\('([a-z_]+)'/g)].map(([, name]) => name);
   expect(commands).toHaveLength(26);
@@ -111,6 +160,16 @@ it('asks for passphrases, passwords of files, client secrets and the recovery co
   expect(using.map((path) => path.split('/').pop()).sort()).toEqual([
     'AddProvider.svelte', 'Import.svelte', 'NewPassphrase.svelte', 'RecoveryCode.svelte', 'Restore.svelte', 'Unlock.svelte', 'VaultBackup.svelte', 'VaultKey.svelte',
   ]);
+});
+
+it('takes keys of several lines through one part, whose letters are dots until somebody asks to see them', async () => {
+  const asking = product.filter((path) => /<textarea\b/.test(code(path)));
+  expect(asking).toEqual(['../lib/ui/KeyField.svelte']);
+  const using = product.filter((path) => /<KeyField\b/.test(code(path)));
+  expect(using.map((path) => path.split('/').pop())).toEqual(['ProofFields.svelte']);
+  const field = code('../lib/ui/KeyField.svelte');
+  expect(field).toContain('let visible = $state(false)');
+  expect(field).toMatch(/dots: !visible/);
 });
 
 it('keeps to what the content security policy allows', () => {

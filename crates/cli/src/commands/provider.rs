@@ -5,7 +5,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use holdfast_client::Client;
-use holdfast_wire::{AddProvider, Endpoints, ErrorCode, ImportProviders, PersonPointers, Protocol, ProviderView};
+use holdfast_wire::{
+    AddProvider, Endpoints, ErrorCode, ImportProviders, PersonPointers, Protocol, ProviderView, Revoking,
+};
 
 use super::show;
 use crate::arguments::{ClientAuthentication, ProviderAdd, ProviderCommand};
@@ -73,6 +75,7 @@ fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
         register: options.register,
         initial_access_token,
         client_secret,
+        client_secret_path: None,
         client_authentication: options.client_authentication.map(Into::into),
         assertion_audience: options.assertion_audience,
         dpop: options.dpop.then_some(true),
@@ -85,6 +88,7 @@ fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
         protocol: options.oauth2.then_some(Protocol::Oauth2),
         endpoints: endpoints(options.endpoints)?,
         person: options.subject_at.map(|subject| PersonPointers { subject, username: options.username_at }),
+        revocation: options.revocation.map(|way| Revoking { way: way.into(), ..Revoking::default() }),
     })
 }
 

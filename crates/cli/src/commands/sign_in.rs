@@ -206,6 +206,33 @@ mod tests {
     }
 
     #[test]
+    fn only_a_provider_that_has_no_code_for_this_client_is_asked_for_an_address_instead() {
+        use ErrorCode as C;
+        for code in [
+            C::EndpointMissing,
+            C::InvalidClient,
+            C::InvalidScope,
+            C::InvalidGrant,
+            C::AccessDenied,
+            C::OAuthError,
+            C::ProviderUnexpectedStatus,
+            C::ProviderAnswerMalformed,
+        ] {
+            assert!(is_refused(code), "{code}: it answered, and gave no code");
+        }
+        for code in [
+            C::ProviderUnreachable,
+            C::ProviderTimedOut,
+            C::RateLimited,
+            C::VaultLocked,
+            C::ProviderNotFound,
+            C::LabelTaken,
+        ] {
+            assert!(!is_refused(code), "{code}: asking once more, for something else, would end in the same");
+        }
+    }
+
+    #[test]
     fn the_note_names_the_host_and_not_the_query() {
         assert_eq!(host_of("https://login.example:8443/auth?state=x"), Some("login.example:8443"));
         assert_eq!(host_of("https://login.example?state=x"), Some("login.example"));

@@ -2,12 +2,12 @@
 
 use holdfast_wire::{
     ClientAuthentication, Confidence, Endpoints, ProfileView, Protocol, ProviderOrigin, ProviderView, RedirectRule,
-    Rotation, VariableView,
+    RevocationWay, Rotation, VariableView,
 };
 
 use crate::table::{pairs, table};
 use crate::text::plain;
-use crate::time::length;
+use crate::time::{day_and_time, length};
 
 /// The table of providers.
 pub fn providers(providers: &[ProviderView]) -> Vec<String> {
@@ -23,7 +23,13 @@ pub fn providers(providers: &[ProviderView]) -> Vec<String> {
             ]
         })
         .collect();
-    table(["NAME", "CALLED", "ISSUER", "CLIENT", "FROM"], &rows)
+    let mut lines = table(["NAME", "CALLED", "ISSUER", "CLIENT", "FROM"], &rows);
+    for provider in providers.iter().filter(|provider| provider.register_anew) {
+        let (name, end) = (plain(&provider.name), provider.client_secret_expires_at.map(day_and_time));
+        let end = end.unwrap_or_default();
+        lines.push(format!("The client secret of {name} ends at {end}. See: holdfast provider show {name}"));
+    }
+    lines
 }
 
 fn provider_origin(provider: &ProviderView) -> &'static str {
@@ -42,6 +48,7 @@ pub fn provider(provider: &ProviderView) -> Vec<String> {
         ("called", plain(&provider.display_name)),
         ("issuer", plain(&provider.issuer)),
         ("client", plain(&provider.client_id)),
+        ("proves itself", client(provider.client_authentication).to_owned()),
         ("redirect", provider.redirect_uri.as_deref().map_or_else(|| "any free loopback port".to_owned(), plain)),
         ("scopes", plain(&provider.scopes.join(" "))),
         ("refresh ends after", seconds(provider.refresh_absolute_s)),
@@ -58,6 +65,18 @@ pub fn provider(provider: &ProviderView) -> Vec<String> {
     if provider.dpop {
         rows.push(("tokens", "bound to a key of the account (DPoP)".to_owned()));
     }
+    if let Some(audience) = &provider.assertion_audience {
+        rows.push(("assertions for", plain(audience)));
+    }
+    if let Some(at) = provider.registered_at {
+        rows.push(("registered", format!("by Holdfast at {}", day_and_time(at))));
+    }
+    if let Some(end) = provider.client_secret_expires_at {
+        rows.push(("client secret ends", day_and_time(end)));
+    }
+    rows.push(("revocation", revocation(provider.revocation.way).to_owned()));
+    rows.extend(provider.revocation.effect.as_deref().map(|effect| ("ends by it", plain(effect))));
+    rows.extend(provider.revocation.user_url.as_deref().map(|url| ("ended by hand at", plain(url))));
     if let Some(profile) = &provider.profile {
         rows.push(("profile", plain(profile)));
     }
@@ -72,7 +91,30 @@ pub fn provider(provider: &ProviderView) -> Vec<String> {
     }
     let mut lines = vec![plain(&provider.name)];
     lines.extend(pairs(&rows).into_iter().map(|line| format!("  {line}")));
+    if provider.register_anew {
+        let (name, issuer) = (plain(&provider.name), plain(&provider.issuer));
+        lines.push(
+            "  Nothing is renewed there once the client secret has ended. Register a new client under another name,"
+                .to_owned(),
+        );
+        lines.push("  with the options that this one was added with, sign in there, and remove this one:".to_owned());
+        lines.push(format!("    holdfast provider add {name}-2 --issuer {issuer} --register"));
+    }
     lines
+}
+
+/// By which call tokens are ended, as `--revocation` names it, and what that is.
+const fn revocation(way: RevocationWay) -> &'static str {
+    match way {
+        RevocationWay::Rfc7009 => "rfc7009 (each token by itself)",
+        RevocationWay::Google => "google (the whole grant)",
+        RevocationWay::Github => "github (the access token alone)",
+        RevocationWay::GithubGrant => "github_grant (all that the client got for the person)",
+        RevocationWay::Slack => "slack (the access token alone)",
+        RevocationWay::Dropbox => "dropbox (the access token and its refresh token)",
+        RevocationWay::MicrosoftGraph => "microsoft_graph (every session of the person, with every program)",
+        RevocationWay::None => "none (only the person can end it)",
+    }
 }
 
 fn endpoints(given: &Endpoints) -> Vec<(&'static str, &str)> {
@@ -135,7 +177,8 @@ pub fn profile(profile: &ProfileView) -> Vec<String> {
     rows.extend(
         profile.live_tokens_max.map(|most| ("sign-ins at a time", format!("{most}; one more ends the oldest"))),
     );
-    rows.extend(profile.revocation_effect.as_deref().map(|effect| ("revocation", plain(effect))));
+    rows.extend(profile.revocation_way.map(|way| ("revocation", revocation(way).to_owned())));
+    rows.extend(profile.revocation_effect.as_deref().map(|effect| ("ends by it", plain(effect))));
     rows.extend(profile.revocation_url.as_deref().map(|url| ("ended by hand at", plain(url))));
     let mut lines = vec![plain(&profile.name)];
     lines.extend(profile.unsupported.as_deref().map(|why| format!("  It cannot be added yet: {}", plain(why))));
@@ -192,5 +235,49 @@ const fn renewed(rotation: Rotation) -> &'static str {
         Rotation::Always => "a new one at each refresh",
         Rotation::Never => "the first one serves on",
         Rotation::Sometimes => "a new one at a refresh where the client is set up so",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn registered(due: bool) -> ProviderView {
+        let view = serde_json::json!({
+            "name": "crm", "display_name": "The CRM", "issuer": "https://crm.example", "metadata_url": null, "client_id": "c",
+            "client_authentication": "client_secret_post", "registered_at": "2026-01-02T03:04:05Z",
+            "client_secret_expires_at": "2026-04-02T03:04:05Z", "register_anew": due, "redirect_uri": null, "scopes": [],
+            "refresh_absolute_s": null, "refresh_sliding_s": null, "access_lifetime_s": null, "extra": {}, "protocol": "oidc",
+            "endpoints": {}, "person": null, "dpop": false,
+            "revocation": {"way": "dropbox", "effect": "Both end.", "user_url": "https://crm.example/apps"},
+            "profile": null, "origin": "added"
+        });
+        serde_json::from_value(view).unwrap()
+    }
+
+    #[test]
+    fn a_provider_tells_how_its_tokens_are_ended_and_when_its_client_comes_to_its_end() {
+        let text = provider(&registered(true)).join("\n");
+        for part in [
+            "dropbox (the access token and its refresh token)",
+            "Both end.",
+            "https://crm.example/apps",
+            "client secret ends",
+            "holdfast provider add crm-2 --issuer https://crm.example --register",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(
+            providers(&[registered(true)]).last().unwrap().starts_with("The client secret of crm ends at 2026-04-0")
+        );
+    }
+
+    #[test]
+    fn as_long_as_the_secret_is_good_nobody_is_sent_to_register_another_client() {
+        let text = provider(&registered(false)).join("\n");
+        assert!(text.contains("client secret ends") && !text.contains("--register"), "{text}");
+        assert_eq!(providers(&[registered(false)]).len(), 2, "the head and the provider");
     }
 }

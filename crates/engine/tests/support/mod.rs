@@ -179,6 +179,14 @@ impl World {
         self.engine.unlock(None, &Caller::default()).await.expect("opens by the keyring");
     }
 
+    /// The agent dies without a word; the next one opens the vault, and does nothing that it is not asked for.
+    pub async fn restart_without_plans(&mut self, sliding_s: Option<u64>, absolute_s: Option<u64>) {
+        self.vault.kill();
+        self.engine = engine(&self.time, &self.vault, &self.keyring, &self.provider);
+        self.engine.set_file_providers(vec![profile("demo", sliding_s, absolute_s)]);
+        self.engine.unlock(None, &Caller::default()).await.expect("opens by the keyring");
+    }
+
     /// Signs `person` in through the browser that the fake receiver plays.
     pub async fn sign_in(&self, person: &str) -> String {
         self.sign_in_with("demo", person).await

@@ -61,6 +61,10 @@ struct Inside {
     asked_to_register: Vec<Registration>,
     /// Registrations that were taken back.
     unregistered: Vec<String>,
+    /// It registers, and its reply is lost.
+    loses_registrations: bool,
+    /// It ends no registration.
+    keeps_registrations: bool,
     /// With what grants without a person were asked for, and for what.
     direct: Vec<(String, Target)>,
     /// As what it was asked last to refresh or to revoke.
@@ -78,6 +82,8 @@ pub struct FakeProvider {
     exchanges: Semaphore,
     /// Revocations wait here: closed by [`FakeProvider::hold_revocations`].
     revocations: Semaphore,
+    /// Registrations wait here: closed by [`FakeProvider::hold_registrations`].
+    registrations: Semaphore,
 }
 
 impl FakeProvider {
@@ -89,6 +95,7 @@ impl FakeProvider {
             gate: Semaphore::new(1_000_000),
             exchanges: Semaphore::new(1_000_000),
             revocations: Semaphore::new(1_000_000),
+            registrations: Semaphore::new(1_000_000),
         }
     }
 
@@ -130,6 +137,25 @@ impl FakeProvider {
 
     pub fn release_revocations(&self) {
         self.revocations.add_permits(1_000_000);
+    }
+
+    /// Registrations arrive and are not answered until [`FakeProvider::release_registrations`].
+    pub fn hold_registrations(&self) {
+        self.registrations.forget_permits(usize::MAX);
+    }
+
+    pub fn release_registrations(&self) {
+        self.registrations.add_permits(1_000_000);
+    }
+
+    /// From now on the replies to registrations are lost.
+    pub fn loses_registrations(&self) {
+        self.inside.lock().unwrap().loses_registrations = true;
+    }
+
+    /// From now on no registration can be ended.
+    pub fn keeps_registrations(&self) {
+        self.inside.lock().unwrap().keeps_registrations = true;
     }
 
     /// From now on people leave their browser alone.
@@ -267,6 +293,11 @@ impl FakeProvider {
     }
 }
 
+/// What tokens are that are bound to a key, and others.
+fn token_type_for(client: &Client) -> String {
+    if client.dpop_key.is_some() { "DPoP".into() } else { "Bearer".into() }
+}
+
 fn key_of(client: &Client) -> Option<String> {
     client.dpop_key.as_ref().map(|key| key.expose_secret().to_owned())
 }
@@ -349,14 +380,24 @@ impl TokenInspector for FakeProvider {
 #[async_trait]
 impl ClientRegistrar for FakeProvider {
     async fn register(&self, _: &Provider, asked: &Registration) -> Result<Registered, ProviderFailure> {
+        self.inside.lock().unwrap().asked_to_register.push(asked.clone());
+        let _pass = self.registrations.acquire().await.expect("never closed");
         let mut inside = self.inside.lock().unwrap();
-        inside.asked_to_register.push(asked.clone());
+        if inside.loses_registrations {
+            return Err(
+                ProviderFailure::new(FailureKind::TimedOut, "registration", "no answer came.").that_may_have_acted()
+            );
+        }
         let missing = || ProviderFailure::new(FailureKind::EndpointMissing, "registration", "none registers here");
         inside.registers.take().ok_or_else(missing)
     }
 
     async fn unregister(&self, access: &RegistrationAccess) -> Result<(), ProviderFailure> {
-        self.inside.lock().unwrap().unregistered.push(access.uri.clone());
+        let mut inside = self.inside.lock().unwrap();
+        if inside.keeps_registrations {
+            return Err(ProviderFailure::new(FailureKind::InvalidClient, "registration", "no").with_status(403));
+        }
+        inside.unregistered.push(access.uri.clone());
         Ok(())
     }
 }
@@ -394,7 +435,7 @@ impl AuthorizationServer for FakeProvider {
         let mut inside = self.inside.lock().unwrap();
         inside.keys_used.push(key_of(client));
         let family = inside.serial;
-        let grant = self.grant(&mut inside, family);
+        let grant = TokenGrant { token_type: token_type_for(client), ..self.grant(&mut inside, family) };
         let person = inside.person.clone();
         let claims =
             IdentityClaims { issuer: client.provider.issuer.clone(), subject: person.clone(), username: Some(person) };
@@ -467,6 +508,7 @@ impl AuthorizationServer for FakeProvider {
         inside.valid.remove(value);
         inside.spent.insert(value.to_owned(), family);
         let mut grant = self.grant(&mut inside, family);
+        grant.token_type = token_type_for(client);
         if !target.is_empty() {
             inside.targets.push(target.clone());
             // One resource gives more than was asked for.

@@ -27,6 +27,7 @@ export type { AddProvider } from '../generated/AddProvider';
 export type { BackupReport } from '../generated/BackupReport';
 export type { ChangeKey } from '../generated/ChangeKey';
 export type { CheckReport } from '../generated/CheckReport';
+export type { ClientAuthentication } from '../generated/ClientAuthentication';
 export type { CredentialView } from '../generated/CredentialView';
 export type { DamagedRecord } from '../generated/DamagedRecord';
 export type { DamageKind } from '../generated/DamageKind';
@@ -44,6 +45,7 @@ export type { ProfileView } from '../generated/ProfileView';
 export type { ProviderView } from '../generated/ProviderView';
 export type { RemoveDamaged } from '../generated/RemoveDamaged';
 export type { RestoreVault } from '../generated/RestoreVault';
+export type { RevocationWay } from '../generated/RevocationWay';
 export type { SignInView } from '../generated/SignInView';
 export type { SignOutOutcome } from '../generated/SignOutOutcome';
 export type { SignOutReport } from '../generated/SignOutReport';
@@ -64,9 +66,11 @@ export interface Connection {
 /** Files that are dragged over the window. */
 export type DraggedFiles = { files: 'over' } | { files: 'gone' } | { files: 'dropped'; paths: string[] };
 
-/** What the person fills in to add a provider: with a profile, or by its issuer. */
-export type NewProvider = Pick<AddProvider, 'name' | 'display_name' | 'scopes'> & { client_id: string }
-  & Partial<Pick<AddProvider, 'profile' | 'variables' | 'issuer' | 'client_secret' | 'redirect_uri' | 'person'>>
+/** What the person fills in to add a provider: with a profile, or by its issuer; with a client, or to have one registered. */
+export type NewProvider = Pick<AddProvider, 'name' | 'display_name' | 'scopes'>
+  & Partial<Pick<AddProvider,
+    'profile' | 'variables' | 'issuer' | 'client_id' | 'client_secret' | 'client_secret_path' | 'client_authentication' | 'assertion_audience'
+    | 'register' | 'initial_access_token' | 'redirect_uri' | 'person' | 'revocation'>>
   & { endpoints?: Partial<Endpoints> };
 
 export interface StartedSignIn {

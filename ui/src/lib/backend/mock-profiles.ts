@@ -6,7 +6,7 @@ type Told = Pick<ProfileView, 'name' | 'display_name' | 'protocol' | 'issuer'> &
 export const profile = (of: Told): ProfileView => ({
   unsupported: null, register_url: null, client_authentication: 'none', pkce: 'supported', redirect: 'any_port', scopes: [],
   access_lifetime_s: null, refresh_absolute_s: null, refresh_sliding_s: null, refresh_rotation: null, live_tokens_max: null,
-  variables: [], revocation_effect: null, revocation_url: null, notes: [], sources: [], ...of,
+  variables: [], revocation_way: null, revocation_effect: null, revocation_url: null, notes: [], sources: [], ...of,
 });
 
 export const PROFILES: ProfileView[] = [
@@ -41,7 +41,7 @@ export const PROFILES: ProfileView[] = [
   profile({
     name: 'github-oauth-app', display_name: 'GitHub (OAuth app)', protocol: 'oauth2', issuer: 'https://github.com/login/oauth',
     register_url: 'https://github.com/settings/applications/new',
-    client_authentication: 'client_secret_post', scopes: ['read:user'], live_tokens_max: 10,
+    client_authentication: 'client_secret_post', scopes: ['read:user'], live_tokens_max: 10, revocation_way: 'github',
     revocation_effect: 'The token ends at once, or, when the grant is deleted, every token of this app for the account; other apps stay signed in.',
     revocation_url: 'https://github.com/settings/applications',
     notes: [

@@ -339,7 +339,9 @@ export class MockBackend implements Backend {
       throw failure('provider_host_not_found', `${new URL(issuer).host} does not exist. Nothing was kept.`);
     }
     const added: ProviderView = {
-      ...provider(request.name, request.display_name ?? known?.display_name ?? request.name), issuer, client_id: request.client_id,
+      ...provider(request.name, request.display_name ?? known?.display_name ?? request.name), issuer, client_id: request.client_id ?? 'registered-1',
+      client_authentication: request.client_authentication ?? (request.client_secret ? 'client_secret_basic' : 'none'),
+      ...(request.register ? { registered_at: iso(this.#now()) } : {}), ...(request.revocation ? { revocation: request.revocation } : {}),
       profile: request.profile ?? null, origin: 'added',
     };
     this.providers = [...this.providers, added];

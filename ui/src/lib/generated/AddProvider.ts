@@ -3,6 +3,7 @@ import type { ClientAuthentication } from "./ClientAuthentication";
 import type { Endpoints } from "./Endpoints";
 import type { PersonPointers } from "./PersonPointers";
 import type { Protocol } from "./Protocol";
+import type { Revoking } from "./Revoking";
 
 /**
  * `POST /v1/providers`: the provider is looked up at its issuer before it is kept.
@@ -51,6 +52,10 @@ initial_access_token: string | null,
  */
 client_secret: string | null, 
 /**
+ * The path of a file that holds it instead, which the agent opens, so that whoever asks never holds it: absolute.
+ */
+client_secret_path: string | null, 
+/**
  * How the client proves itself; when missing, as the profile has it, or `client_secret_basic` when there is a secret.
  */
 client_authentication: ClientAuthentication | null, 
@@ -97,4 +102,9 @@ endpoints: Endpoints,
 /**
  * Where its userinfo answers name the person.
  */
-person: PersonPointers | null, };
+person: PersonPointers | null, 
+/**
+ * How tokens are revoked there; when missing as the profile has it, or by RFC 7009. A sentence and a page that are missing
+ * are the profile's.
+ */
+revocation: Revoking | null, };

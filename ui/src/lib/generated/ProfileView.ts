@@ -4,6 +4,7 @@ import type { FactSourceView } from "./FactSourceView";
 import type { Pkce } from "./Pkce";
 import type { Protocol } from "./Protocol";
 import type { RedirectRule } from "./RedirectRule";
+import type { RevocationWay } from "./RevocationWay";
 import type { Rotation } from "./Rotation";
 import type { VariableView } from "./VariableView";
 
@@ -75,6 +76,10 @@ live_tokens_max: number | null,
  * What whoever adds the provider has to say.
  */
 variables: Array<VariableView>, 
+/**
+ * By which call tokens are revoked there; `null` where nobody knows of another one than RFC 7009.
+ */
+revocation_way: RevocationWay | null, 
 /**
  * What ends by a revocation there, and what stays valid until when.
  */

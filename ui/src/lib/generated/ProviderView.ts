@@ -4,6 +4,7 @@ import type { Endpoints } from "./Endpoints";
 import type { PersonPointers } from "./PersonPointers";
 import type { Protocol } from "./Protocol";
 import type { ProviderOrigin } from "./ProviderOrigin";
+import type { Revoking } from "./Revoking";
 
 /**
  * A provider without its client secret.
@@ -33,6 +34,22 @@ client_id: string,
  * How the client proves itself.
  */
 client_authentication: ClientAuthentication, 
+/**
+ * For whom its client assertions are meant (`aud`); `null` when the token endpoint.
+ */
+assertion_audience: string | null, 
+/**
+ * When Holdfast registered the client there; `null` for a client that somebody brought.
+ */
+registered_at: string | null, 
+/**
+ * When the secret of that client ends; `null` when it does not, and when there is none.
+ */
+client_secret_expires_at: string | null, 
+/**
+ * Whether that end is near or over, so that a new client has to be registered.
+ */
+register_anew?: boolean, 
 /**
  * The registered redirect URI; `null` when any free loopback port serves.
  */
@@ -73,6 +90,10 @@ person: PersonPointers | null,
  * Whether tokens are bound to a key of the account (DPoP, RFC 9449).
  */
 dpop: boolean, 
+/**
+ * How tokens are revoked there.
+ */
+revocation: Revoking, 
 /**
  * The profile that it was made with.
  */
