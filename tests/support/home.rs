@@ -35,6 +35,7 @@ const NOT_INHERITED: &[&str] = &[
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
+    "NO_PROXY",
     "RUST_LOG",
     "WAYLAND_DISPLAY",
     "XAUTHORITY",
@@ -42,6 +43,7 @@ const NOT_INHERITED: &[&str] = &[
     "http_proxy",
     "https_proxy",
     "all_proxy",
+    "no_proxy",
 ];
 
 impl Home {

@@ -11,6 +11,7 @@ pub mod agent;
 pub mod binaries;
 pub mod browser;
 pub mod bus;
+pub mod certificate;
 pub mod cli;
 pub mod desktop;
 pub mod display;

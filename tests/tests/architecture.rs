@@ -68,6 +68,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("notify-rust", &["holdfast-desktop"]),
     ("oauth2", &["holdfast-oauth"]),
     ("reqwest", &["holdfast-oauth"]),
+    // The names of what a handshake failed on, and certificates in PEM: no code that reqwest does not bring anyway.
+    ("rustls", &["holdfast-oauth"]),
     ("sqlx", &["holdfast-vault"]),
     ("tauri", &["holdfast-desktop"]),
     ("zbus", &["holdfast-agent"]),

@@ -9,7 +9,6 @@
 
 use std::{
     collections::BTreeSet,
-    process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -17,7 +16,7 @@ use std::{
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use holdfast_system_tests::{
     agent::Agent,
-    cli,
+    certificate, cli,
     home::Home,
     idp::{Idp, IssuedToken, Lifetimes},
     keyring::{Keyring, Session},
@@ -151,24 +150,10 @@ fn the_keyrings_half_of_the_key_stays_in_memory_neither_while_the_vault_is_open_
     nothing_is_left(&world, &half, "the keyring opened the vault");
 }
 
-/// A key and a certificate of this machine that signs itself, in `home`.
-fn make_identity(home: &Home) -> (String, String) {
-    let file = |name: &str| home.beside("tmp").join(name).display().to_string();
-    let (key, certificate) = (file("key.pem"), file("certificate.pem"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=a test provider", "-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", &key, "-out", &certificate])
-        .output()
-        .expect("openssl runs");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    (key, certificate)
-}
-
 #[test]
 fn after_a_lock_nothing_of_what_came_over_tls_is_left_either() {
     let home = Home::new();
-    let (key, certificate) = make_identity(&home);
+    let (key, certificate) = certificate::make(&home);
     let settings = [("AUTO_CONSENT", "1"), ("TLS_KEY", key.as_str()), ("TLS_CERT", certificate.as_str())];
     let idp = Idp::start_with(&home, "idp", Lifetimes::default(), &settings);
     assert!(idp.issuer().starts_with("https://"), "{}", idp.issuer());

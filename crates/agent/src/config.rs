@@ -2,11 +2,11 @@
 
 use std::{io::ErrorKind, path::Path};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use holdfast_engine::LockPolicy;
 use serde::Deserialize;
 
-use crate::ordinary_file::read_text;
+use crate::{network::Network, ordinary_file::read_text};
 
 /// Settings of the agent. Every one has a default; an unknown one is an error, so that a misspelt setting does
 /// not pass for one that is in force.
@@ -22,6 +22,8 @@ pub struct Config {
     pub audit_lines_max: u64,
     /// When the vault locks by itself.
     pub lock: Lock,
+    /// By which way providers are reached.
+    pub network: Network,
 }
 
 /// The table `[lock]`.
@@ -42,7 +44,13 @@ pub struct Lock {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { keyring_timeout_s: 60, passphrase_time_ms: 500, audit_lines_max: 100_000, lock: Lock::default() }
+        Self {
+            keyring_timeout_s: 60,
+            passphrase_time_ms: 500,
+            audit_lines_max: 100_000,
+            lock: Lock::default(),
+            network: Network::default(),
+        }
     }
 }
 
@@ -73,8 +81,12 @@ impl Config {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
         };
-        let config: Self = toml::from_str(&text)
-            .with_context(|| format!("{} has an error; mend it and start again", path.display()))?;
+        let config: Self = toml::from_str(&text).map_err(|error| {
+            // Its own text quotes the line, and somebody may have written a password there.
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let (line, what) = (1 + before.matches('\n').count(), error.message().replace('\n', " "));
+            anyhow!("{} has an error in line {line}; mend it and start again: {what}", path.display())
+        })?;
         if !(1..=600).contains(&config.keyring_timeout_s) {
             bail!("{}: keyring_timeout_s has to be 1 to 600", path.display());
         }

@@ -11,6 +11,7 @@ mod hardening;
 mod instance;
 mod keyring;
 mod logging;
+mod network;
 mod ordinary_file;
 mod places;
 mod providers_dir;
@@ -22,6 +23,7 @@ use std::{alloc::System, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::Context;
 use clap::Parser;
 use holdfast_engine::{Engine, Ports};
+use holdfast_oauth::{Limits, Network, OAuthClient};
 use holdfast_vault::SqliteVault;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
@@ -71,14 +73,17 @@ fn run() -> anyhow::Result<()> {
     places.vault = instance::real_vault(&places.vault)?;
     let locks = (home, instance::Lock::take(&instance::lock_of_vault(&places.vault))?);
     let config = Config::read(&places.config)?;
+    let network = config.network.open(&places.config)?;
     info!("kept out of swap: {kept}");
+    let (ca_files, proxy) = (config.network.ca_files.len(), &config.network.proxy);
+    info!(ca_files, proxy, "network");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The work is waiting, not computing; more threads would only hold more stacks.
         .worker_threads(2)
         .enable_all()
         .build()
         .context("the asynchronous runtime could not be started")?;
-    let result = runtime.block_on(serve(&places, &config));
+    let result = runtime.block_on(serve(&places, &config, network));
     // A keyring call may hang in its person's prompt, and a read on a mount that is gone; neither must keep a stopped agent
     // alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -86,14 +91,14 @@ fn run() -> anyhow::Result<()> {
     result
 }
 
-async fn serve(places: &Places, config: &Config) -> anyhow::Result<()> {
+async fn serve(places: &Places, config: &Config, network: Network) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM could not be watched")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT could not be watched")?;
     let mut hang_up = signal(SignalKind::hangup()).context("SIGHUP could not be watched")?;
     let listener = socket::bind(&places.socket)?;
     let clock = Arc::new(SystemClock);
-    let server =
-        Arc::new(holdfast_oauth::OAuthClient::new(clock.clone()).context("the HTTPS client could not be made")?);
+    let server = OAuthClient::with_network(clock.clone(), Limits::default(), network);
+    let server = Arc::new(server.context("the HTTPS client could not be made")?);
     let keyring = Arc::new(SecretServiceKeyring::new(Duration::from_secs(config.keyring_timeout_s)));
     let witness = Arc::new(AgentWitness::new(places.witness.clone(), keyring.clone()));
     let vault = SqliteVault::new(places.vault.clone())

@@ -89,7 +89,7 @@ pub const fn hint_of(kind: FailureKind) -> &'static str {
         F::HostNotFound => "Check the spelling of the address, and that this computer is online.",
         F::Unreachable | F::TimedOut | F::ServerError => "Try again in a while; nothing is lost meanwhile.",
         F::TlsFailed => {
-            "Check the address and this computer's clock. A company's own authority has to be in the system's trust store."
+            "Check the address and this computer's clock. A company's own authority is named in ca_files of config.toml."
         }
         F::NotHttps => "Use the https address. Only a provider on this computer may be http.",
         F::UnexpectedStatus | F::MalformedAnswer => {

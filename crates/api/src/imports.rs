@@ -94,8 +94,8 @@ fn notes(report: &ImportReport, account: &wire::AccountView) -> Vec<String> {
     }
     if let Some(path) = &report.cert_path {
         notes.push(format!(
-            "oidc-agent trusted the certificate authorities in {path}. Holdfast trusts those of the system; add them there \
-             when the provider's certificate is refused."
+            "oidc-agent trusted the certificate authorities in {path}. Holdfast trusts those of the system and those \
+             that ca_files names in config.toml; name that file there when the provider's certificate is refused."
         ));
     }
     if let Some(audience) = &report.audience {

@@ -33,7 +33,7 @@ pub(crate) struct Form<'a> {
     pub secrets: &'a [&'a str],
 }
 
-impl Backchannel<'_> {
+impl<'a> Backchannel<'a> {
     /// Sends the form once, with the client's proof. `Ok` is an answer, whatever it says.
     pub async fn post(&self, form: Form<'_>) -> Result<Answer, ProviderFailure> {
         self.post_as(form, ACCEPT_JSON).await
@@ -59,6 +59,13 @@ impl Backchannel<'_> {
     /// The key that tokens are bound to.
     pub fn proof_key(&self, place: &'static str) -> Result<Option<ProofKey>, ProviderFailure> {
         self.client.dpop_key.as_ref().map(ProofKey::of).transpose().map_err(|unusable| unusable.at(place))
+    }
+
+    /// What the client shows in the TLS handshake, certificate and private key in PEM, where it proves itself so.
+    pub fn certificate(&self) -> Option<&'a str> {
+        let client = self.client;
+        let shows = client.provider.client_authentication == ClientAuthentication::TlsClientAuth;
+        client.secret.as_ref().filter(|_| shows).map(ClientSecret::expose_secret)
     }
 
     async fn send(
@@ -87,9 +94,7 @@ impl Backchannel<'_> {
             key.put_on(&mut request, &call).map_err(|unusable| unusable.at(place))?;
         }
         let secret = self.client.secret.as_ref().map(ClientSecret::expose_secret);
-        let certificate =
-            secret.filter(|_| self.client.provider.client_authentication == ClientAuthentication::TlsClientAuth);
-        let mut answer = match certificate {
+        let mut answer = match self.certificate() {
             Some(certificate) => self.http.send_with_certificate(request, place, certificate).await?,
             None => self.http.send(request, place).await?,
         };

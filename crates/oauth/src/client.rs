@@ -25,6 +25,7 @@ use crate::{
     id_token::{self, Checked, Expected, Fault, Occasion, invalid},
     keys::{KeySet, Keys},
     metadata::Metadata,
+    network::Network,
     revoke,
     signed::Signature,
     signed_response,
@@ -43,14 +44,21 @@ pub struct OAuthClient {
 }
 
 impl OAuthClient {
-    /// A client with the usual [`Limits`], which trusts the certificate authorities of the system.
+    /// A client with the usual [`Limits`], which trusts the certificate authorities of the system and goes by the proxy of the
+    /// environment.
     pub fn new(clock: Arc<dyn Clock>) -> Result<Self, HttpSetupError> {
-        Self::with_limits(clock, Limits::default())
+        Self::with_network(clock, Limits::default(), Network::default())
     }
 
     /// A client with other limits.
     pub fn with_limits(clock: Arc<dyn Clock>, limits: Limits) -> Result<Self, HttpSetupError> {
-        Ok(Self { http: Http::new(limits, Arc::clone(&clock))?, clock, discovery: Discovery::new(), keys: Keys::new() })
+        Self::with_network(clock, limits, Network::default())
+    }
+
+    /// A client whose requests leave as `network` says.
+    pub fn with_network(clock: Arc<dyn Clock>, limits: Limits, network: Network) -> Result<Self, HttpSetupError> {
+        let http = Http::new(limits, network, Arc::clone(&clock))?;
+        Ok(Self { http, clock, discovery: Discovery::new(), keys: Keys::new() })
     }
 
     pub(crate) fn now(&self) -> UnixMillis {

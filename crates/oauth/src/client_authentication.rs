@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     assertion::{self, Statement},
-    http::identity,
+    certificate,
     metadata::Metadata,
 };
 
@@ -97,7 +97,7 @@ pub(crate) fn check(
 ) -> Result<(), ProviderFailure> {
     if client.provider.client_authentication == ClientAuthentication::TlsClientAuth {
         let pem = client.secret.as_ref().map(ClientSecret::expose_secret).ok_or_else(|| no_secret(place))?;
-        return identity(pem, place).map(drop);
+        return certificate::check(pem, place);
     }
     prove(client, metadata, &metadata.token_endpoint, now, place).map(drop)
 }

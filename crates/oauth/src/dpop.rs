@@ -22,6 +22,9 @@ use crate::{http::Answer, origins::nonce_in};
 /// The type of a token that is bound to a key, and the scheme by which it is presented (RFC 9449 section 7.1).
 pub(crate) const SCHEME: &str = "DPoP";
 
+/// The member of `cnf` that names the key to which a token is bound (section 6.1).
+pub(crate) const CONFIRMATION: &str = "jkt";
+
 /// The place of failures that no request comes into.
 pub(crate) const PLACE: &str = "dpop";
 

@@ -22,7 +22,7 @@ use crate::{
     registration,
     signed::{Examined, Signature},
     signed_response::{self, RULES},
-    token_answer::{Arrival, TokenAnswer},
+    token_answer::{Arrival, Bound, TokenAnswer},
 };
 
 /// The issuer that every document here is expected to come from.
@@ -82,7 +82,7 @@ pub fn token_answer(status: u16, body: &[u8], to_refresh: bool) -> Result<TokenG
     }
     let tokens = TokenAnswer::read(&answer, &url)?;
     let arrival = Arrival { at: NOW, provider_clock: None, status };
-    tokens.into_grant(arrival, carried, None, &[SENT_TOKEN]).map(|granted| granted.grant)
+    tokens.into_grant(arrival, carried, &Bound::default(), &[SENT_TOKEN]).map(|granted| granted.grant)
 }
 
 /// The addresses that provider metadata names, when it is believed.

@@ -1,7 +1,7 @@
 //! The one way out: a request goes to https or to this machine, follows no redirect, ends in time, and brings back no
 //! more than one can hold.
 
-use std::{error::Error as _, io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use holdfast_model::{Clock, FailureKind, ProviderFailure, UnixMillis};
 use http::header::{DATE, RETRY_AFTER};
@@ -9,7 +9,12 @@ use reqwest::redirect::Policy;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use crate::origins::Origins;
+use crate::{
+    certificate::{identity, unusable},
+    network::{Network, Proxy},
+    origins::Origins,
+    unanswered::{Attempt, failure_of},
+};
 
 /// How long a request may take and how much of its answer is read.
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +42,26 @@ pub struct HttpSetupError(#[source] reqwest::Error);
 pub(crate) struct Http {
     /// For the world.
     outside: reqwest::Client,
+    /// For the hosts that no proxy is used for, where there are such.
+    direct: Option<reqwest::Client>,
     /// For this machine.
     loopback: reqwest::Client,
     limits: Limits,
+    network: Network,
     clock: Arc<dyn Clock>,
     /// What the answers so far said that the next requests need.
     pub origins: Origins,
+}
+
+/// By which way a request leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// To the world: by the proxy where there is one, and with TLS always.
+    World,
+    /// To the world, past every proxy.
+    Direct,
+    /// To this machine. A proxy could only lead away from it.
+    Loopback,
 }
 
 /// A complete answer.
@@ -55,14 +74,25 @@ pub(crate) struct Answer {
 }
 
 impl Http {
-    pub fn new(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, HttpSetupError> {
+    pub fn new(limits: Limits, network: Network, clock: Arc<dyn Clock>) -> Result<Self, HttpSetupError> {
+        let client = |way| builder(way, limits, &network).build().map_err(HttpSetupError);
         Ok(Self {
-            outside: for_the_world(limits).build().map_err(HttpSetupError)?,
-            loopback: for_this_machine(limits).build().map_err(HttpSetupError)?,
+            outside: client(Way::World)?,
+            direct: network.has_bypasses().then(|| client(Way::Direct)).transpose()?,
+            loopback: client(Way::Loopback)?,
             limits,
+            network,
             clock,
             origins: Origins::default(),
         })
+    }
+
+    fn way_to(&self, url: &Url) -> Way {
+        match () {
+            () if is_loopback(url) => Way::Loopback,
+            () if self.network.bypasses(url) => Way::Direct,
+            () => Way::World,
+        }
     }
 
     /// Fetches a document.
@@ -76,8 +106,7 @@ impl Http {
 
     /// Sends a request once and never again by itself: the second copy of a refresh token ends the session.
     pub async fn send(&self, request: http::Request<Vec<u8>>, place: &'static str) -> Result<Answer, ProviderFailure> {
-        let client = if is_loopback_uri(request.uri()) { &self.loopback } else { &self.outside };
-        self.send_over(client, request, place).await
+        self.send_by(None, request, place).await
     }
 
     /// The same with a client certificate and its private key, both PEM, in the TLS handshake.
@@ -87,16 +116,12 @@ impl Http {
         place: &'static str,
         certificate: &str,
     ) -> Result<Answer, ProviderFailure> {
-        let identity = identity(certificate, place)?;
-        let here = is_loopback_uri(request.uri());
-        let client = if here { for_this_machine(self.limits) } else { for_the_world(self.limits) };
-        let client = client.identity(identity).build().map_err(|_| unusable(place))?;
-        self.send_over(&client, request, place).await
+        self.send_by(Some(identity(certificate, place)?), request, place).await
     }
 
-    async fn send_over(
+    async fn send_by(
         &self,
-        client: &reqwest::Client,
+        identity: Option<reqwest::Identity>,
         request: http::Request<Vec<u8>>,
         place: &'static str,
     ) -> Result<Answer, ProviderFailure> {
@@ -104,8 +129,21 @@ impl Http {
             .map_err(|_| ProviderFailure::new(FailureKind::NotHttps, place, "The address is no web address."))?;
         let url = request.url().clone();
         require_protected(&url, place)?;
+        let way = self.way_to(&url);
+        let with_certificate = identity.is_some();
+        let client = match (identity, way, &self.direct) {
+            (Some(identity), ..) => {
+                let made = builder(way, self.limits, &self.network).identity(identity).build();
+                &made.map_err(|_| unusable(place))?
+            }
+            (None, Way::Loopback, _) => &self.loopback,
+            (None, Way::Direct, Some(direct)) => direct,
+            (None, ..) => &self.outside,
+        };
+        let proxy = (way == Way::World).then_some(self.network.proxy());
+        let attempt = Attempt { url: &url, place, proxy, with_certificate };
 
-        let mut response = client.execute(request).await.map_err(|error| failure_of(&error, &url, place))?;
+        let mut response = client.execute(request).await.map_err(|error| failure_of(&error, attempt))?;
         let (status, headers) = (response.status(), response.headers().clone());
         self.origins.hear(&url, &headers, self.clock.now());
         let too_long = || {
@@ -119,7 +157,7 @@ impl Http {
             return Err(too_long());
         }
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| failure_of(&error, &url, place))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| failure_of(&error, attempt))? {
             if body.len() + chunk.len() > self.limits.body_bytes {
                 return Err(too_long());
             }
@@ -130,20 +168,8 @@ impl Http {
     }
 }
 
-/// Proxies of the environment apply, TLS always.
-fn for_the_world(limits: Limits) -> reqwest::ClientBuilder {
-    builder(limits).https_only(true)
-}
-
-/// A proxy could only lead away from it.
-fn for_this_machine(limits: Limits) -> reqwest::ClientBuilder {
-    let here: Vec<_> = ["127.0.0.1:0", "[::1]:0"].iter().filter_map(|address| address.parse().ok()).collect();
-    // RFC 6761 section 6.3: the name means this machine, whatever a resolver says.
-    builder(limits).no_proxy().resolve_to_addrs("localhost", &here)
-}
-
-fn builder(limits: Limits) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
+fn builder(way: Way, limits: Limits, network: &Network) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
         .user_agent(concat!("holdfast/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .referer(false)
@@ -153,17 +179,21 @@ fn builder(limits: Limits) -> reqwest::ClientBuilder {
         .pool_max_idle_per_host(0)
         .connect_timeout(limits.connect)
         .timeout(limits.total)
-}
-
-/// A client certificate with its private key, both PEM.
-pub(crate) fn identity(pem: &str, place: &'static str) -> Result<reqwest::Identity, ProviderFailure> {
-    reqwest::Identity::from_pem(pem.as_bytes()).map_err(|_| unusable(place))
-}
-
-fn unusable(place: &'static str) -> ProviderFailure {
-    let detail = "What is stored as this client's certificate is none, or its private key is missing. Holdfast sent nothing. Add \
-                  the provider again with both in PEM.";
-    ProviderFailure::new(FailureKind::InvalidClient, place, detail)
+        // Besides those of the system, never instead.
+        .tls_certs_merge(network.authorities());
+    match (way, network.proxy()) {
+        (Way::Loopback, _) => {
+            let here: Vec<_> = ["127.0.0.1:0", "[::1]:0"].iter().filter_map(|address| address.parse().ok()).collect();
+            // RFC 6761 section 6.3: the name means this machine, whatever a resolver says.
+            builder.no_proxy().resolve_to_addrs("localhost", &here)
+        }
+        (Way::Direct, _) | (Way::World, Proxy::None) => builder.no_proxy().https_only(true),
+        (Way::World, Proxy::Environment) => builder.https_only(true),
+        (Way::World, Proxy::At(url)) => {
+            let url = url.clone();
+            builder.no_proxy().proxy(reqwest::Proxy::custom(move |_| Some(url.clone()))).https_only(true)
+        }
+    }
 }
 
 /// Refuses an address over which others could read along. Nothing is sent.
@@ -195,65 +225,10 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn is_loopback_uri(uri: &http::Uri) -> bool {
-    Url::parse(&uri.to_string()).is_ok_and(|url| is_loopback(&url))
-}
-
 /// Origin and path: what may stand in logs and messages. Query and fragment may carry secrets.
 pub(crate) fn shown(url: &Url) -> String {
     let origin = url.origin().ascii_serialization();
     crate::text::displayable(&format!("{origin}{}", url.path()), crate::text::DESCRIPTION_CHARS)
-}
-
-/// What a person learns of a request that brought no answer. Never the error's own text, which holds the whole address.
-fn failure_of(error: &reqwest::Error, url: &Url, place: &'static str) -> ProviderFailure {
-    let host = url.host_str().unwrap_or_default();
-    let before_it_left = error.is_connect();
-    let (kind, detail) = if error.is_timeout() {
-        (FailureKind::TimedOut, format!("{host} did not answer in time."))
-    } else if error.is_dns() {
-        (FailureKind::HostNotFound, format!("There is no server {host}. Check the spelling and the network."))
-    } else if before_it_left && let Some(why) = tls_failure(error, url) {
-        (FailureKind::TlsFailed, format!("{host} does not prove who it is{why}. Holdfast did not connect."))
-    } else if before_it_left {
-        (FailureKind::Unreachable, format!("Nothing answers at {host}. Check the address and the network."))
-    } else {
-        (FailureKind::Unreachable, format!("The connection to {host} ended before the answer was complete."))
-    };
-    let failure = ProviderFailure::new(kind, place, detail);
-    if before_it_left { failure } else { failure.that_may_have_acted() }
-}
-
-/// Why the TLS handshake failed, as a quotation to append; `None` when it was something else.
-fn tls_failure(error: &reqwest::Error, url: &Url) -> Option<String> {
-    if url.scheme() != "https" {
-        return None;
-    }
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            let io = innermost(io);
-            match (io.kind(), io.get_ref()) {
-                // So the TLS library reports what it found wrong; the text names certificates and protocol versions.
-                (io::ErrorKind::InvalidData, Some(inner)) => {
-                    let inner = crate::text::displayable(&inner.to_string(), crate::text::DESCRIPTION_CHARS);
-                    return Some(format!(": \"{inner}\""));
-                }
-                (io::ErrorKind::UnexpectedEof, _) => return Some(": it ended the TLS handshake".to_owned()),
-                _ => {}
-            }
-        }
-        source = cause.source();
-    }
-    None
-}
-
-/// An I/O error may be wrapped in others, which `source` steps over.
-fn innermost(mut error: &io::Error) -> &io::Error {
-    while let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>()) {
-        error = inner;
-    }
-    error
 }
 
 impl Answer {
@@ -377,9 +352,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_does_not_resolve_is_told_apart_from_a_silent_server() {
-        let client = builder(Limits::default()).dns_resolver(NoSuchHost).no_proxy().build().unwrap();
+        let client = builder(Way::Direct, Limits::default(), &Network::default());
+        let client = client.dns_resolver(NoSuchHost).build().unwrap();
         let url: Url = "https://login.northwnd.example/token?code=hidden".parse().unwrap();
-        let failure = failure_of(&client.get(url.clone()).send().await.unwrap_err(), &url, "token");
+        let attempt = Attempt { url: &url, place: "token", proxy: None, with_certificate: false };
+        let failure = failure_of(&client.get(url.clone()).send().await.unwrap_err(), attempt);
         assert_eq!(failure.kind, FailureKind::HostNotFound);
         assert!(failure.detail.contains("login.northwnd.example") && !failure.detail.contains("hidden"));
         assert!(!failure.may_have_acted);
@@ -403,7 +380,7 @@ mod tests {
                 });
             }
         });
-        let http = Http::new(Limits::default(), Arc::new(StoppedClock)).unwrap();
+        let http = Http::new(Limits::default(), Network::default(), Arc::new(StoppedClock)).unwrap();
         for _ in 0..3 {
             assert_eq!(*http.get(&url, "discovery").await.unwrap().body, b"{}");
         }

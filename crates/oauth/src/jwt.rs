@@ -56,11 +56,12 @@ pub(crate) fn unverified_life(token: &str) -> Option<Life> {
     Some(Life { exp, iat: claims.iat.map(UnixMillis::from_secs).filter(|iat| *iat < exp) })
 }
 
-/// The key to which an access token that may be a JWT says that it is bound, whatever stands there
-/// ([RFC 9449 section 6.1](https://www.rfc-editor.org/rfc/rfc9449#section-6.1)). To us it is a hint as well.
-pub(crate) fn unverified_thumbprint(token: &str) -> Option<Value> {
+/// What an access token that may be a JWT names as that to which it is bound, whatever stands there: a key by `jkt` ([RFC 9449
+/// section 6.1](https://www.rfc-editor.org/rfc/rfc9449#section-6.1)), a certificate by `x5t#S256` ([RFC 8705 section
+/// 3.1](https://www.rfc-editor.org/rfc/rfc8705#section-3.1)). To us it is a hint as well.
+pub(crate) fn unverified_confirmation(token: &str, member: &str) -> Option<Value> {
     let mut claims: Members = decode(Parts::of(token)?.payload)?;
-    claims.0.get_mut("cnf")?.get_mut("jkt").map(Value::take)
+    claims.0.get_mut("cnf")?.get_mut(member).map(Value::take)
 }
 
 /// The state that a signed authorization response says it answers, whatever else stands there (JARM section 2.1).

@@ -24,6 +24,10 @@ pub(crate) struct Metadata {
     jwks_uri: Option<Url>,
     pub revocation_endpoint: Option<Url>,
     pub userinfo_endpoint: Option<Url>,
+    /// Where tokens that are bound to the client's certificate have to go instead (RFC 8705 section 5).
+    mtls_userinfo_endpoint: Option<Url>,
+    /// It binds tokens to the certificate of a client that shows one (RFC 8705 section 3.3).
+    pub binds_to_certificate: bool,
     pub introspection_endpoint: Option<Url>,
     pub device_authorization_endpoint: Option<Url>,
     pub end_session_endpoint: Option<Url>,
@@ -60,6 +64,12 @@ impl Metadata {
     /// keys to check that with.
     pub const fn wants_signed_response(&self) -> bool {
         self.signs_responses && !self.iss_promised && self.jwks_uri.is_some()
+    }
+
+    /// Where a token is asked about that goes with the client's certificate, where people are otherwise asked about at
+    /// `endpoint`.
+    pub fn userinfo_with_certificate<'a>(&'a self, endpoint: &'a Url) -> &'a Url {
+        self.mtls_userinfo_endpoint.as_ref().unwrap_or(endpoint)
     }
 
     /// Where a device asks for its code.
@@ -101,6 +111,11 @@ pub(crate) struct Document {
     token_endpoint_auth_signing_alg_values_supported: Value,
     #[serde(default)]
     mtls_endpoint_aliases: Value,
+    #[serde(default)]
+    tls_client_certificate_bound_access_tokens: Value,
+    /// From the aliases; on the wire there is no such member.
+    #[serde(skip)]
+    mtls_userinfo_endpoint: Option<String>,
 }
 
 impl Document {
@@ -147,6 +162,7 @@ impl Document {
                 other.token_endpoint_auth_signing_alg_values_supported,
             ),
             (&mut self.mtls_endpoint_aliases, other.mtls_endpoint_aliases),
+            (&mut self.tls_client_certificate_bound_access_tokens, other.tls_client_certificate_bound_access_tokens),
         ] {
             if mine.is_null() {
                 *mine = theirs;
@@ -205,6 +221,8 @@ impl Document {
             },
             revocation_endpoint: endpoint("revocation_endpoint", document.revocation_endpoint)?,
             userinfo_endpoint: endpoint("userinfo_endpoint", document.userinfo_endpoint).unwrap_or_default(),
+            mtls_userinfo_endpoint: endpoint("userinfo_endpoint", document.mtls_userinfo_endpoint).unwrap_or_default(),
+            binds_to_certificate: document.tls_client_certificate_bound_access_tokens == Value::Bool(true),
             introspection_endpoint: optional("introspection_endpoint", &document.introspection_endpoint),
             device_authorization_endpoint: by_device,
             end_session_endpoint: optional("end_session_endpoint", &document.end_session_endpoint),
@@ -238,6 +256,8 @@ impl Document {
         if let Some(revocation) = alias("revocation_endpoint", &given.revocation) {
             self.revocation_endpoint = Some(revocation);
         }
+        // Most tokens are bound to nothing, and go where everybody's go.
+        self.mtls_userinfo_endpoint = alias("userinfo_endpoint", &given.userinfo);
         for (name, given, endpoint) in [
             ("introspection_endpoint", &given.introspection, &mut self.introspection_endpoint),
             ("device_authorization_endpoint", &given.device_authorization, &mut self.device_authorization_endpoint),

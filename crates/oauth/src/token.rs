@@ -8,9 +8,10 @@ use serde::de::IgnoredAny;
 
 use crate::{
     backchannel::{Backchannel, Form},
+    certificate,
     http::Answer,
     oauth_error::Carried,
-    token_answer::{Arrival, Granted, TokenAnswer},
+    token_answer::{Arrival, Bound, Granted, TokenAnswer},
 };
 
 pub(crate) const PLACE: &str = "token";
@@ -147,12 +148,15 @@ impl Backchannel<'_> {
         // First as any object: what is none gets its own words.
         answer.json::<IgnoredAny>(url, PLACE, "a token").map_err(ProviderFailure::that_may_have_acted)?;
         let arrival = Arrival { at, provider_clock: answer.date(), status: answer.status.as_u16() };
-        let thumbprint = self.proof_key(PLACE)?.map(|key| key.thumbprint());
+        let bound = Bound {
+            key: self.proof_key(PLACE)?.map(|key| key.thumbprint()),
+            certificate: self.certificate().map(|pem| certificate::thumbprint(pem, PLACE)).transpose()?,
+        };
         let tokens = TokenAnswer::read(answer, url)?;
         let tokens = match grant {
             Grant::Exchange { requested_type, .. } => tokens.exchanged_for(*requested_type)?,
             _ => tokens,
         };
-        tokens.into_grant(arrival, self.carried(grant), thumbprint.as_deref(), &answer.carried())
+        tokens.into_grant(arrival, self.carried(grant), &bound, &answer.carried())
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    dpop,
+    certificate, dpop,
     http::{Answer, shown},
     jwt::{self, Life},
     number::lifetime,
@@ -106,6 +106,15 @@ impl Arrival {
     }
 }
 
+/// What the client proved that tokens can be bound to, by thumbprints.
+#[derive(Debug, Default)]
+pub(crate) struct Bound {
+    /// Its key (RFC 9449).
+    pub key: Option<String>,
+    /// Its certificate (RFC 8705).
+    pub certificate: Option<String>,
+}
+
 /// A good answer: the grant, and the ID token that came with it, still to be checked.
 pub(crate) struct Granted {
     pub grant: TokenGrant,
@@ -157,19 +166,20 @@ impl TokenAnswer {
     /// client the refresh token is bound to the same unknown key
     /// ([RFC 9449 section 5](https://www.rfc-editor.org/rfc/rfc9449#section-5)), so keeping it would keep no session.
     ///
-    /// `thumbprint` is that of the key that was proved. With it a Bearer token, or one of no type, is a downgrade
+    /// `bound` is what was proved. With a key a Bearer token, or one of no type, is a downgrade
     /// (RFC 9449 section 5): whoever copies it can use it, and that is what the key is there to rule out. It is refused
     /// after a refresh too, and the next refresh token with it. A provider that no longer binds gives the same for that one,
     /// so keeping it would keep no session, only a secret that is bound to nothing any more; one that did it by mistake may
     /// still take the token that was sent. The same goes for a JWT that names another key (section 6.1): nothing could be
-    /// proved with it.
+    /// proved with it. A certificate asks for nothing: whether a provider binds tokens to it is the provider's choice (RFC 8705
+    /// section 3), but a JWT that names another one is not ours.
     ///
     /// `secrets` were in the request and must not come back in a message.
     pub fn into_grant(
         self,
         arrival: Arrival,
         carried: Carried,
-        thumbprint: Option<&str>,
+        bound: &Bound,
         secrets: &[&str],
     ) -> Result<Granted, ProviderFailure> {
         let fail = |kind, detail: String| {
@@ -184,7 +194,7 @@ impl TokenAnswer {
             let detail = "The provider sent a token with control characters in it. Holdfast did not store it.";
             return fail(FailureKind::MalformedAnswer, detail.into());
         }
-        let wanted = if thumbprint.is_some() { TokenType::Dpop } else { TokenType::Bearer };
+        let wanted = if bound.key.is_some() { TokenType::Dpop } else { TokenType::Bearer };
         if self.token_type == TokenType::Bearer && wanted == TokenType::Dpop {
             let detail = "The provider sent a token that is bound to no key, although Holdfast proved the key of this account. \
                           Holdfast did not store it. Have DPoP turned on for this client at the provider, or turn it off here.";
@@ -196,10 +206,19 @@ impl TokenAnswer {
             let detail = format!("The provider sent a token of the type \"{name}\". Holdfast asked for {wanted}.");
             return fail(FailureKind::MalformedAnswer, detail);
         }
-        let bound_to = jwt::unverified_thumbprint(access_token.expose_secret());
-        if thumbprint.is_some() && bound_to.is_some_and(|bound_to| bound_to.as_str() != thumbprint) {
+        let is_anothers = |own: &Option<String>, member| {
+            let named = own.as_ref().and_then(|_| jwt::unverified_confirmation(access_token.expose_secret(), member));
+            named.is_some_and(|named| named.as_str().map(|named| named.trim_end_matches('=')) != own.as_deref())
+        };
+        if is_anothers(&bound.key, dpop::CONFIRMATION) {
             let detail = "The provider sent a token that is bound to another key than this account's. Holdfast did not store \
                           it. Sign in again.";
+            return fail(FailureKind::MalformedAnswer, detail.into());
+        }
+        if is_anothers(&bound.certificate, certificate::CONFIRMATION) {
+            let detail = "The provider sent a token that is bound to another certificate than this client's. Holdfast did not \
+                          store it. If it repeats, tell the provider: something between here and there may show a certificate \
+                          of its own.";
             return fail(FailureKind::MalformedAnswer, detail.into());
         }
         let life = jwt::unverified_life(access_token.expose_secret());
@@ -275,7 +294,7 @@ mod tests {
     fn refusal(body: &str) -> ProviderFailure {
         let answer: TokenAnswer = serde_json::from_str(body).unwrap();
         let arrival = Arrival { at: UnixMillis::from_secs(1_900_000_000), provider_clock: None, status: 200 };
-        answer.into_grant(arrival, Carried::RefreshToken, None, &[SENT]).err().unwrap()
+        answer.into_grant(arrival, Carried::RefreshToken, &Bound::default(), &[SENT]).err().unwrap()
     }
 
     /// Found by fuzzing.

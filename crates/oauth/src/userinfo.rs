@@ -14,11 +14,14 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
+    backchannel::Backchannel,
+    certificate,
     client::OAuthClient,
     dpop::{Call, ProofKey, wanted_nonce},
     http::{Answer, Http, shown},
     id_token::{LONGEST_SUBJECT, username_of},
     json::Members,
+    jwt,
     metadata::Metadata,
     signed::{Kind, Rules},
     text::without,
@@ -47,7 +50,10 @@ pub(crate) async fn ask(
     endpoint: &Url,
     token: &AccessToken,
 ) -> Result<UserInfo, ProviderFailure> {
-    let answer = get(oauth, client, metadata, endpoint, token).await?;
+    let certificate = certificate_for(oauth.backchannel(metadata, client), token);
+    let endpoint = if certificate.is_some() { metadata.userinfo_with_certificate(endpoint) } else { endpoint };
+    let key = oauth.backchannel(metadata, client).proof_key(PLACE)?;
+    let answer = get(oauth, Presented { token, key, certificate }, endpoint).await?;
     if !answer.status.is_success() {
         return Err(refused(&answer, endpoint).unwrap_or_else(|| answer.status_failure(endpoint, PLACE, oauth.now())));
     }
@@ -66,22 +72,29 @@ pub(crate) async fn ask(
     Ok(UserInfo { subject, username, claims, signed })
 }
 
+/// A token, and what it may be bound to.
+struct Presented<'a> {
+    token: &'a AccessToken,
+    /// Grants are of one kind or the other: a bound one comes with the key that was proved for it.
+    key: Option<ProofKey>,
+    /// Certificate and private key, both PEM.
+    certificate: Option<&'a str>,
+}
+
+/// The certificate to show beside `token`, where it is bound to one: the token says so, or the provider says it of all of them
+/// ([RFC 8705 section 3](https://www.rfc-editor.org/rfc/rfc8705#section-3)). Elsewhere nobody needs to see it.
+fn certificate_for<'a>(backchannel: Backchannel<'a>, token: &AccessToken) -> Option<&'a str> {
+    let named = || jwt::unverified_confirmation(token.expose_secret(), certificate::CONFIRMATION).is_some();
+    backchannel.certificate().filter(|_| backchannel.metadata.binds_to_certificate || named())
+}
+
 /// Asks, and once more where the server wants its nonce in the proof.
-async fn get(
-    oauth: &OAuthClient,
-    client: &Client,
-    metadata: &Metadata,
-    endpoint: &Url,
-    token: &AccessToken,
-) -> Result<Answer, ProviderFailure> {
+async fn get(oauth: &OAuthClient, presented: Presented<'_>, endpoint: &Url) -> Result<Answer, ProviderFailure> {
     let http = &oauth.http;
-    // Grants are of one kind or the other: a bound one comes with the key that was proved for it.
-    let key = oauth.backchannel(metadata, client).proof_key(PLACE)?;
     let nonce = http.origins.nonce(endpoint);
-    let bound = key.as_ref().map(|key| (key, nonce.as_deref()));
-    let answer = present(http, endpoint, token, bound, oauth.now()).await?;
-    match (&key, wanted_nonce(&answer, nonce.as_deref())) {
-        (Some(key), Some(nonce)) => present(http, endpoint, token, Some((key, Some(&nonce))), oauth.now()).await,
+    let answer = present(http, endpoint, &presented, nonce.as_deref(), oauth.now()).await?;
+    match wanted_nonce(&answer, nonce.as_deref()) {
+        Some(nonce) if presented.key.is_some() => present(http, endpoint, &presented, Some(&nonce), oauth.now()).await,
         _ => Ok(answer),
     }
 }
@@ -110,8 +123,8 @@ fn refused(answer: &Answer, endpoint: &Url) -> Option<ProviderFailure> {
 async fn present(
     http: &Http,
     endpoint: &Url,
-    token: &AccessToken,
-    bound: Option<(&ProofKey, Option<&str>)>,
+    presented: &Presented<'_>,
+    nonce: Option<&str>,
     now: UnixMillis,
 ) -> Result<Answer, ProviderFailure> {
     let unsendable = || {
@@ -120,7 +133,8 @@ async fn present(
     };
     let mut request =
         http::Request::get(endpoint.as_str()).header(ACCEPT, EITHER).body(Vec::new()).map_err(|_| unsendable())?;
-    if let Some((key, nonce)) = bound {
+    let token = presented.token;
+    if let Some(key) = &presented.key {
         let at = http.origins.their_time(endpoint, now);
         let call = Call { method: "GET", url: endpoint, nonce, access_token: Some(token), at };
         key.put_on(&mut request, &call).map_err(|_| unsendable())?;
@@ -130,7 +144,10 @@ async fn present(
         bearer.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, bearer);
     }
-    http.send(request, PLACE).await
+    match presented.certificate {
+        Some(certificate) => http.send_with_certificate(request, PLACE, certificate).await,
+        None => http.send(request, PLACE).await,
+    }
 }
 
 fn person_in(claims: &Value, person: Option<&PersonPointers>) -> Option<Person> {

@@ -70,7 +70,7 @@ const errors: Record<ErrorCode, Words> = {
   provider_host_not_found: ['No such server', SENT_NOTHING, 'Check the spelling of the address, and your network.', 'HF-DISC-01'],
   provider_unreachable: ['The provider does not answer', RETRIES, 'Nothing yet. Try now if you know that it is back.', 'HF-REF-04'],
   provider_timed_out: ['The provider does not answer', RETRIES, 'Nothing yet. Try now if you know that it is back.', 'HF-REF-04'],
-  provider_tls_failed: ['The certificate is not trusted', 'Did not connect.', 'Check the address. If your company has its own authority, this computer has to know it.', 'HF-NET-02'],
+  provider_tls_failed: ['The certificate is not trusted', 'Did not connect.', 'Check the address. If your company has its own authority, name it in config.toml (ca_files).', 'HF-NET-02'],
   issuer_not_https: ['The address is not https', SENT_NOTHING, 'Use the https address of the provider.', 'HF-DISC-01'],
   provider_unexpected_status: ['The provider answered something else', RETRIES, 'Check that the address is the issuer’s.', 'HF-DISC-01'],
   provider_unavailable: ['The provider cannot serve now', RETRIES, 'Nothing yet.', 'HF-REF-04'],

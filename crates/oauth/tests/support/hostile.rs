@@ -1,4 +1,4 @@
-//! An HTTP server that sends exactly the bytes it is told to, right or wrong.
+//! An HTTP server that sends exactly the bytes it is told to, right or wrong, also behind TLS.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,10 +7,11 @@ use std::{
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// What a path answers.
 #[derive(Clone)]
@@ -53,6 +54,8 @@ pub struct Request {
     pub path: String,
     pub headers: HashMap<String, String>,
     pub body: String,
+    /// The certificate that the client showed in the TLS handshake, DER.
+    pub certificate: Option<Vec<u8>>,
 }
 
 impl Request {
@@ -65,19 +68,31 @@ impl Request {
 struct Shared {
     replies: Mutex<HashMap<String, VecDeque<Reply>>>,
     log: Mutex<Vec<Request>>,
+    acceptor: Option<TlsAcceptor>,
 }
 
 pub struct Hostile {
     port: u16,
+    issuer: String,
     shared: Arc<Shared>,
     _tasks: JoinSet<()>,
 }
 
 impl Hostile {
     pub async fn start() -> Self {
+        Self::at("http://127.0.0.1", None).await
+    }
+
+    /// One that is called by this name, whoever resolves it, and speaks TLS.
+    pub async fn behind_tls(host: &str, acceptor: TlsAcceptor) -> Self {
+        Self::at(&format!("https://{host}"), Some(acceptor)).await
+    }
+
+    async fn at(origin: &str, acceptor: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shared = Arc::<Shared>::default();
+        let issuer = format!("{origin}:{port}");
+        let shared = Arc::new(Shared { acceptor, ..Shared::default() });
         let mut tasks = JoinSet::new();
         let world = Arc::clone(&shared);
         tasks.spawn(async move {
@@ -86,15 +101,15 @@ impl Hostile {
                 let (stream, _) = listener.accept().await.unwrap();
                 let world = Arc::clone(&world);
                 connections.spawn(async move {
-                    let _ = serve(stream, &world).await;
+                    let _ = meet(stream, &world).await;
                 });
             }
         });
-        Self { port, shared, _tasks: tasks }
+        Self { port, issuer, shared, _tasks: tasks }
     }
 
     pub fn issuer(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.issuer.clone()
     }
 
     pub fn port(&self) -> u16 {
@@ -126,8 +141,25 @@ impl Hostile {
     }
 }
 
-async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
-    let request = read(&mut stream).await?;
+async fn meet(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    let Some(acceptor) = &shared.acceptor else { return serve(stream, None, shared).await };
+    match acceptor.accept(stream).into_fallible().await {
+        Ok(stream) => {
+            let certificates = stream.get_ref().1.peer_certificates();
+            let shown = certificates.and_then(|certificates| certificates.first()).map(|first| first.to_vec());
+            serve(stream, shown, shared).await
+        }
+        // An alert that is followed by the end of the connection may get lost on its way.
+        Err((_, mut stream)) => tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.map(drop),
+    }
+}
+
+async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    certificate: Option<Vec<u8>>,
+    shared: &Shared,
+) -> std::io::Result<()> {
+    let request = Request { certificate, ..read(&mut stream).await? };
     let reply = {
         let mut replies = shared.replies.lock().unwrap();
         match replies.get_mut(&request.path) {
@@ -156,7 +188,7 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     stream.shutdown().await
 }
 
-async fn read(stream: &mut TcpStream) -> std::io::Result<Request> {
+async fn read(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> std::io::Result<Request> {
     let mut bytes = Vec::with_capacity(16 * 1024);
     loop {
         if stream.read_buf(&mut bytes).await? == 0 {
@@ -187,6 +219,6 @@ async fn read(stream: &mut TcpStream) -> std::io::Result<Request> {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
         }
-        return Ok(Request { method, path, headers, body: String::from_utf8(body).unwrap() });
+        return Ok(Request { method, path, headers, body: String::from_utf8(body).unwrap(), certificate: None });
     }
 }

@@ -4,7 +4,9 @@
 
 pub mod client_keys;
 pub mod hostile;
+pub mod proxy;
 pub mod signing;
+pub mod tls;
 
 use std::{
     sync::{
@@ -20,10 +22,11 @@ use holdfast_model::{
     Target, TokenGrant, UnixMillis,
     ports::{AuthorizationRequest, AuthorizationServer, Client, PendingAuthorization},
 };
-use holdfast_oauth::{Limits, OAuthClient};
+use holdfast_oauth::{Limits, Network, OAuthClient};
 use hostile::{Hostile, Reply};
 use serde_json::{Value, json};
 use signing::SigningKey;
+use tls::{Authority, Server};
 
 /// 2026-05-14T13:58:20Z.
 pub const NOW_S: i64 = 1_778_767_100;
@@ -57,16 +60,36 @@ pub struct World {
 impl World {
     /// Everything is in order: metadata, keys, token and revocation endpoint.
     pub async fn new() -> Self {
-        let server = Hostile::start().await;
+        Self::of(Hostile::start().await, Network::default())
+    }
+
+    /// The same behind TLS, under this name, for a client that knows the authority.
+    pub async fn behind_tls(host: &str, authority: &Authority) -> Self {
+        let mut network = Network::default();
+        network.trust(authority.pem().as_bytes()).unwrap();
+        // Whatever the environment of the tests says.
+        network.set_proxy("none").unwrap();
+        Self::of(Hostile::behind_tls(host, Server::new(authority, host).acceptor()).await, network)
+    }
+
+    /// The same at this server, on this way.
+    pub fn of(server: Hostile, network: Network) -> Self {
         let key = SigningKey::es256("k1");
         server.reply("/.well-known/openid-configuration", Reply::json(200, &metadata(&server.issuer())));
         server.reply("/jwks", Reply::json(200, &json!({"keys": [key.jwk()]})));
         server.reply("/revoke", Reply::json(200, &json!({})));
         let clock = Arc::new(ManualClock(AtomicI64::new(NOW_S * 1000)));
         let limits = Limits { total: Duration::from_secs(5), body_bytes: 64 * 1024, ..Limits::default() };
-        let oauth = OAuthClient::with_limits(Arc::clone(&clock) as Arc<dyn Clock>, limits).unwrap();
+        let oauth = OAuthClient::with_network(Arc::clone(&clock) as Arc<dyn Clock>, limits, network).unwrap();
         let client = client_of(&server.issuer());
         Self { server, clock, oauth, key, client }
+    }
+
+    /// The same world, met on another way.
+    pub fn met_by(mut self, network: Network) -> Self {
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        self.oauth = OAuthClient::with_network(clock, Limits::default(), network).unwrap();
+        self
     }
 
     pub fn with_secret(mut self, how: ClientAuthentication, secret: &str) -> Self {
