@@ -49,7 +49,7 @@ fn judged(query: &str) {
         let issuers = values(query, "iss");
         match result {
             Ok(AuthorizationResponse::Signed(_)) => unreachable!(),
-            Ok(AuthorizationResponse::Code(code)) => {
+            Ok(AuthorizationResponse::Code { code, .. }) => {
                 assert_eq!(values(query, "code"), [code.expose_secret()]);
                 assert!(code.expose_secret().bytes().all(|byte| (0x20..=0x7e).contains(&byte)));
                 assert!(!code.expose_secret().is_empty());

@@ -69,8 +69,8 @@ fn a_person_who_says_no_and_a_code_that_ends_keep_nothing() {
 #[test]
 fn clients_with_keys_and_secrets_that_sign_prove_themselves_at_sign_in_renewal_and_sign_out() {
     let world = World::new(Lifetimes::default());
-    let add = |name: &str, client: &str, method: &str, secret: &str| {
-        let arguments = [
+    let add = |name: &str, client: &str, method: &str, secret: &str, key_id: Option<&str>| {
+        let mut arguments = vec![
             "provider",
             "add",
             name,
@@ -82,11 +82,15 @@ fn clients_with_keys_and_secrets_that_sign_prove_themselves_at_sign_in_renewal_a
             method,
             "--client-secret-stdin",
         ];
+        arguments.extend(key_id.into_iter().flat_map(|key_id| ["--client-key-id", key_id]));
         cli::run_with(&world.home, &arguments, secret, &[]).ok();
+        let shown = world.run(&["provider", "show", name, "--json"]).ok().json();
+        assert_eq!(shown["client_key_id"].as_str(), key_id);
     };
-    add("elliptic", "pkj", "private_key_jwt", &world.idp.client_key("ES256").pem);
-    add("rsa", "pkj", "private_key_jwt", &world.idp.client_key("RS256").pem);
-    add("shared", "csj", "client_secret_jwt", "secret-of-csj-that-is-32-bytes-or-more\n");
+    let (elliptic, rsa) = (world.idp.client_key("ES256"), world.idp.client_key("RS256"));
+    add("elliptic", "pkj", "private_key_jwt", &elliptic.pem, None);
+    add("rsa", "pkj", "private_key_jwt", &rsa.pem, Some(&rsa.kid));
+    add("shared", "csj", "client_secret_jwt", "secret-of-csj-that-is-32-bytes-or-more\n", None);
     for (provider, client, method) in [
         ("elliptic", "pkj", "private_key_jwt"),
         ("rsa", "pkj", "private_key_jwt"),

@@ -208,6 +208,7 @@ fn new_provider(request: wire::AddProvider) -> Result<NewProvider, ApiError> {
             wire::ClientAuthentication::TlsClientAuth => ClientAuthentication::TlsClientAuth,
         }),
         assertion_audience: request.assertion_audience,
+        client_key_id: request.client_key_id,
         dpop: request.dpop,
         has_secret: secret.is_some(),
         redirect_uri: request.redirect_uri,

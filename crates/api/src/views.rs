@@ -167,6 +167,7 @@ pub fn provider(provider: Provider, now: UnixMillis) -> wire::ProviderView {
         registered_at: registration.map(|client| instant(client.at)),
         client_secret_expires_at: registration.and_then(|client| client.secret_expires_at).map(instant),
         register_anew: registration.is_some_and(|client| client.is_due(now)),
+        client_key_id: provider.client_key_id,
         redirect_uri: provider.redirect_uri,
         scopes: provider.scopes,
         refresh_absolute_s: provider.refresh_absolute_s,

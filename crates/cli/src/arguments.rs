@@ -214,6 +214,9 @@ pub struct ProviderAdd {
     /// For whom the client's assertions are meant [default: the token endpoint]
     #[arg(long, value_name = "AUD")]
     pub assertion_audience: Option<String>,
+    /// By what name the provider knows the key that signs them (kid) [default: they name none]
+    #[arg(long, value_name = "KID")]
+    pub client_key_id: Option<String>,
     /// The registered redirect URI, where it is compared; without a port any free one serves [default: http://127.0.0.1/callback]
     #[arg(long, value_name = "URI")]
     pub redirect_uri: Option<String>,
@@ -481,7 +484,8 @@ mod tests {
     fn a_provider_is_described_by_its_options() {
         let line = "holdfast provider add local --issuer http://127.0.0.1:1 --metadata-url http://127.0.0.1:1/m \
                     --client-id c --client-secret-stdin --redirect-uri http://127.0.0.1:49152/callback --scope openid \
-                    --scope offline_access --refresh-absolute 28800 --refresh-sliding 3600 --extra prompt=consent --extra a=b=c";
+                    --scope offline_access --refresh-absolute 28800 --refresh-sliding 3600 --extra prompt=consent --extra a=b=c \
+                    --client-key-id key-1";
         let Command::Provider(ProviderCommand::Add(add)) = parse(line).unwrap().command else {
             panic!("another command")
         };
@@ -490,5 +494,6 @@ mod tests {
         assert_eq!((add.refresh_absolute, add.refresh_sliding), (Some(28800), Some(3600)));
         assert_eq!(add.extra, [("prompt".to_owned(), "consent".to_owned()), ("a".to_owned(), "b=c".to_owned())]);
         assert!(add.client_secret_stdin);
+        assert_eq!(add.client_key_id.as_deref(), Some("key-1"));
     }
 }

@@ -15,6 +15,7 @@ use holdfast_model::{
         AuthorizationServer, ClientRegistrar, CredentialSource, Keyring, ProofOfPossession, RedirectReceiver, Standing,
         TokenInspector, VaultFile,
     },
+    speaks_for,
 };
 use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -256,7 +257,7 @@ impl State {
         let Some(known) = known else {
             return changed(format!("The provider {name} is not in the list any more, so nothing can be renewed."));
         };
-        if known.issuer != account.issuer || known.client_id != account.client_id {
+        if !speaks_for(&known.issuer, &account.issuer) || known.client_id != account.client_id {
             return changed(format!(
                 "The provider {name} now names another issuer or client than this account was signed in with. Nothing was \
                  sent there."

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use holdfast_model::{Account, AccountOrigin, Condition, Provider, UnixMillis};
+use holdfast_model::{Account, AccountOrigin, Condition, Provider, UnixMillis, speaks_for};
 
 use crate::{client_secrets, profiles, session::Session};
 
@@ -52,7 +52,7 @@ fn about_limits(session: &Session, provider: &Provider, label: Option<&str>) -> 
 
 /// Whether the account is one of those that the provider counts for this client.
 fn counts(account: &Account, provider: &Provider) -> bool {
-    account.issuer == provider.issuer
+    speaks_for(&provider.issuer, &account.issuer)
         && account.client_id == provider.client_id
         && account.condition == Condition::SignedIn
         && !matches!(account.origin, AccountOrigin::Entered { .. })

@@ -34,6 +34,8 @@ pub struct Profile {
     /// How a client proves itself that is registered there for a program like this one.
     #[serde(default)]
     pub client_authentication: ClientAuthentication,
+    /// By what name the service knows the key of such a client, where it is the same for everybody or follows from a variable.
+    pub client_key_id: Option<String>,
     /// What the service does with PKCE (RFC 7636).
     pub pkce: Option<Pkce>,
     /// Which redirect URIs it takes.
@@ -121,6 +123,10 @@ pub struct Variable {
     /// What it can be; anything when empty.
     #[serde(default)]
     pub choices: Vec<String>,
+    /// What stands for some of its values in the issuer, where a server that is asked under such a name calls itself
+    /// otherwise. It may be the `{tenantid}` of a template.
+    #[serde(default)]
+    pub in_issuer: BTreeMap<String, String>,
 }
 
 /// How an account is ended at a service. The address of the call is among the endpoints, or in the metadata.
@@ -182,11 +188,18 @@ impl Profile {
         }
         let values = self.values(values)?;
         let filled = |text: &String| fill(text, &values);
+        let in_issuer = |name: &str, value: &String| {
+            let other = self.variables.get(name).and_then(|variable| variable.in_issuer.get(value));
+            other.unwrap_or(value).clone()
+        };
+        let values_there = values.iter().map(|(name, value)| (*name, in_issuer(name, value))).collect();
+        let issuer = fill(&self.issuer, &values_there);
         let given = &self.endpoints;
         let provider = Provider {
             display_name: self.display_name.clone(),
             metadata_url: self.metadata_url.as_ref().map(filled),
             client_authentication: self.client_authentication,
+            client_key_id: self.client_key_id.as_ref().map(filled),
             scopes: match self.protocol {
                 Protocol::Oidc => scopes_or_default(self.scopes.clone()),
                 Protocol::Oauth2 => self.scopes.clone(),
@@ -210,7 +223,7 @@ impl Profile {
             person: self.userinfo.clone(),
             revoking: self.revocation.as_ref().map(KnownRevocation::revoking).unwrap_or_default(),
             profile: Some(self.name.clone()),
-            ..Provider::new(name, filled(&self.issuer), client_id)
+            ..Provider::new(name, issuer, client_id)
         };
         check(&provider)?;
         Ok(provider)

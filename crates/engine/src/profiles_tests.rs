@@ -48,6 +48,11 @@ fn every_fact_has_exactly_one_source_and_a_mark_of_confidence() {
 fn every_variable_that_is_written_is_declared_and_every_declared_one_is_used() {
     for (name, file) in files() {
         let profile = find(&name).expect("built in");
+        let mut file = file;
+        // What stands there fills a place, and is none but the one of a template.
+        for (_, variable) in file.get_mut("variables").and_then(toml::Value::as_table_mut).into_iter().flatten() {
+            variable.as_table_mut().expect("a table").remove("in_issuer");
+        }
         let text =
             file.iter().filter(|(key, _)| *key != "notes").map(|(_, value)| value.to_string()).collect::<String>();
         let used: BTreeSet<&str> = text
@@ -132,4 +137,27 @@ fn superoffice_has_its_metadata_beside_the_issuer_and_keeps_its_refresh_token() 
     let metadata = "https://qaonline.superoffice.com/login/.well-known/openid-configuration";
     assert_eq!(provider.metadata_url.as_deref(), Some(metadata));
     assert_eq!(profile.refresh_rotation, Some(Rotation::Never));
+}
+
+#[test]
+fn an_entra_tenant_is_exact_by_its_guid_and_a_template_by_the_names_of_many() {
+    let profile = find("microsoft-entra-work").expect("built in");
+    let with = |tenant: &str| {
+        let values = [("tenant".to_owned(), tenant.to_owned())].into();
+        profile.provider("work".parse().expect("a name"), "client", &values).expect(tenant)
+    };
+    let at = |segment: &str| format!("https://login.microsoftonline.com/{segment}/v2.0");
+    let (ours, personal) = ("8eaef023-2b34-4da1-9baa-8bc8c9d6a490", "9188040d-6c67-4c5b-b112-36a304b66dad");
+    for (tenant, issuer) in
+        [(ours, ours), ("organizations", "{tenantid}"), ("common", "{tenantid}"), ("consumers", personal)]
+    {
+        let provider = with(tenant);
+        assert_eq!(provider.issuer, at(issuer), "{tenant}");
+        let metadata = format!("{}/.well-known/openid-configuration", at(tenant));
+        assert_eq!(provider.metadata_url, Some(metadata), "{tenant}");
+        assert_eq!(holdfast_model::IssuerTemplate::of(&provider.issuer).is_some(), issuer == "{tenantid}");
+    }
+    let values = [("tenant".to_owned(), "{tenantid}".to_owned())].into();
+    let refused = profile.provider("work".parse().expect("a name"), "client", &values);
+    refused.expect_err("only the profile says what a template is");
 }

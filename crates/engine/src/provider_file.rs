@@ -58,6 +58,7 @@ struct Entry {
     client_id: String,
     client_authentication: Option<ClientAuthentication>,
     assertion_audience: Option<String>,
+    client_key_id: Option<String>,
     dpop: Option<bool>,
     redirect_uri: Option<String>,
     #[serde(default)]
@@ -110,6 +111,7 @@ impl Entry {
             register: false,
             client_authentication: self.client_authentication,
             assertion_audience: self.assertion_audience,
+            client_key_id: self.client_key_id,
             dpop: self.dpop,
             has_secret: false,
             redirect_uri: self.redirect_uri,

@@ -1,8 +1,8 @@
 //! The list of providers: what people add, and what files provide.
 
 use holdfast_model::{
-    Change, ClientAuthentication, ClientSecret, Condition, Provider, ProviderName, ProviderOrigin, RevocationWay,
-    Revoking, displayable, ports::Client,
+    Change, ClientAuthentication, ClientSecret, Condition, IssuerTemplate, Protocol, Provider, ProviderName,
+    ProviderOrigin, RevocationWay, Revoking, displayable, ports::Client,
 };
 use url::{Host, Url};
 
@@ -10,6 +10,9 @@ use crate::{Engine, EngineError, parse_provider_file};
 
 /// How much of an address an error quotes, in characters: as much as tells it apart.
 const SHOWN_CHARS: usize = 200;
+
+/// The longest name of a key, in characters. Thumbprints have 43, and addresses are used as well.
+const KEY_ID_CHARS: usize = 200;
 
 /// The longest sentence about what a revocation ends, in characters: it stands in every report.
 const EFFECT_CHARS: usize = 600;
@@ -156,6 +159,9 @@ pub(crate) fn check(provider: &Provider) -> Result<(), EngineError> {
 pub(crate) fn check_but_client(provider: &Provider) -> Result<(), EngineError> {
     let wrong = |text: String| Err(EngineError::ProviderInvalid(text));
     let issuer = checked("issuer", &provider.issuer)?;
+    if provider.issuer.contains(['{', '}']) {
+        check_template(provider)?;
+    }
     // OpenID Connect Discovery section 2.
     if issuer.query().is_some() || issuer.fragment().is_some() {
         return wrong(format!("The issuer {} has a query or a fragment; an issuer has neither.", shown(&issuer)));
@@ -174,6 +180,7 @@ pub(crate) fn check_but_client(provider: &Provider) -> Result<(), EngineError> {
         }
     }
     check_revoking(provider)?;
+    check_key_id(provider)?;
     if let Some(person) = &provider.person {
         let pointers = [("subject", Some(&person.subject)), ("username", person.username.as_ref())];
         for (what, pointer) in pointers {
@@ -194,6 +201,43 @@ pub(crate) fn check_but_client(provider: &Provider) -> Result<(), EngineError> {
         }
     }
     Ok(())
+}
+
+/// An issuer with a place for a tenant is no address, and it is an ID token that tells the tenant.
+fn check_template(provider: &Provider) -> Result<(), EngineError> {
+    let wrong = |text: &str| Err(EngineError::ProviderInvalid(text.into()));
+    let given = &provider.endpoints;
+    if IssuerTemplate::of(&provider.issuer).is_none() {
+        return wrong(
+            "The issuer has braces in it. What may stand in braces is {tenantid}, once, as a part of the path of its own.",
+        );
+    }
+    if provider.protocol != Protocol::Oidc {
+        return wrong("An issuer with {tenantid} needs OpenID Connect: the ID token says which tenant it is.");
+    }
+    let needs_none = given.authorization.is_some() && given.token.is_some() && given.jwks.is_some();
+    if provider.metadata_url.is_none() && !needs_none {
+        return wrong(
+            "An issuer with {tenantid} is no address. Give the address of the metadata too, as metadata URL.",
+        );
+    }
+    Ok(())
+}
+
+/// The name of a key goes into what the key signs.
+fn check_key_id(provider: &Provider) -> Result<(), EngineError> {
+    let wrong = |text: &str| Err(EngineError::ProviderInvalid(text.into()));
+    let Some(key_id) = &provider.client_key_id else { return Ok(()) };
+    if !matches!(
+        provider.client_authentication,
+        ClientAuthentication::PrivateKeyJwt | ClientAuthentication::ClientSecretJwt
+    ) {
+        return wrong(
+            "A key id is for a client that signs: it needs the client authentication private_key_jwt or client_secret_jwt.",
+        );
+    }
+    let fits = !key_id.trim().is_empty() && displayable(key_id, KEY_ID_CHARS) == *key_id;
+    if fits { Ok(()) } else { wrong("The key id is empty, too long or holds characters that nobody can read.") }
 }
 
 /// How tokens are revoked: a call that no metadata names has its address here, and a page for people is one for a browser.

@@ -73,3 +73,45 @@ fn an_endpoint_that_is_http_under_an_https_issuer_is_refused_before_anything_is_
     );
     check(&Provider { issuer: "http://127.0.0.1:4000".into(), ..at("http://127.0.0.1:4000/user") }).expect("both here");
 }
+
+#[test]
+fn an_issuer_with_a_place_for_a_tenant_needs_its_metadatas_address_and_id_tokens() {
+    let of = |issuer: &str| Provider { issuer: issuer.into(), ..oidc() };
+    let entra = of("https://login.example/{tenantid}/v2.0");
+    let metadata_url = Some("https://login.example/common/v2.0/.well-known/openid-configuration".to_owned());
+    check(&Provider { metadata_url: metadata_url.clone(), ..entra.clone() })
+        .expect("a template and where its metadata is");
+    let at = |name: &str| Some(format!("https://login.example/{name}"));
+    let endpoints = Endpoints { authorization: at("a"), token: at("t"), jwks: at("k"), ..Endpoints::default() };
+    check(&Provider { endpoints, ..entra.clone() }).expect("or all that metadata would say");
+    let bare = told(&entra);
+    assert!(bare.contains("is no address") && bare.contains("metadata URL"), "{bare}");
+    let oauth2 = told(&Provider { metadata_url: metadata_url.clone(), protocol: Protocol::Oauth2, ..entra });
+    assert!(oauth2.contains("needs OpenID Connect"), "{oauth2}");
+    for odd in ["https://login.example/{tenant}/v2.0", "https://login.example/x{tenantid}", "https://login.example/}"] {
+        let odd = told(&Provider { metadata_url: metadata_url.clone(), ..of(odd) });
+        assert!(odd.contains("braces"), "{odd}");
+    }
+}
+
+#[test]
+fn a_key_has_a_name_only_where_a_key_signs() {
+    let with = |client_authentication, key_id: &str| Provider {
+        client_authentication,
+        client_key_id: Some(key_id.to_owned()),
+        ..oidc()
+    };
+    for signs in [ClientAuthentication::PrivateKeyJwt, ClientAuthentication::ClientSecretJwt] {
+        check(&with(signs, "key-1")).expect("a name");
+        for odd in ["", " ", "a\nb", "\u{202e}", &"x".repeat(201)] {
+            let odd = told(&with(signs, odd));
+            assert!(odd.starts_with("The key id is"), "{odd}");
+        }
+    }
+    for other in
+        [ClientAuthentication::None, ClientAuthentication::ClientSecretPost, ClientAuthentication::TlsClientAuth]
+    {
+        let other = told(&with(other, "key-1"));
+        assert!(other.contains("for a client that signs"), "{other}");
+    }
+}

@@ -258,6 +258,10 @@ fn as_signed_in(account: &Account) -> Provider {
         endpoints: server.endpoints,
         revoking: Revoking { way: server.revocation_way, ..Revoking::default() },
         origin: ProviderOrigin::File,
-        ..Provider::new(account.provider.clone(), account.issuer.clone(), account.client_id.clone())
+        ..Provider::new(
+            account.provider.clone(),
+            server.issuer_template.unwrap_or_else(|| account.issuer.clone()),
+            account.client_id.clone(),
+        )
     }
 }

@@ -34,6 +34,8 @@ pub struct Wanted {
     pub client_authentication: Option<ClientAuthentication>,
     /// For whom its client assertions are meant; the token endpoint when nobody says.
     pub assertion_audience: Option<String>,
+    /// By what name the provider knows the key that signs them.
+    pub client_key_id: Option<String>,
     /// Whether tokens shall be bound to a key; as the profile has it when nobody says.
     pub dpop: Option<bool>,
     /// Whether there is a client secret.
@@ -107,6 +109,7 @@ impl Wanted {
             metadata_url: self.metadata_url.or(base.metadata_url),
             client_authentication: authentication,
             assertion_audience: self.assertion_audience.or(base.assertion_audience),
+            client_key_id: self.client_key_id.or(base.client_key_id),
             redirect_uri: self.redirect_uri.or(base.redirect_uri),
             scopes: match (self.scopes.is_empty(), protocol) {
                 (false, _) => self.scopes,

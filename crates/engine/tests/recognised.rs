@@ -6,7 +6,7 @@ mod support;
 
 use holdfast_engine::{Caller, EngineError, SignOutKind, TokenEnd};
 use holdfast_model::{Endpoints, FailureKind, Protocol, Provider, ProviderFailure};
-use support::World;
+use support::{TENANT, World};
 
 fn caller() -> Caller {
     Caller::default()
@@ -155,4 +155,43 @@ async fn a_provider_that_became_another_one_is_asked_to_revoke_where_the_account
     let (world, account) = changed(forge(), moved).await;
     world.engine.sign_out(&account, SignOutKind::SignOut, &caller()).await.expect("done");
     assert_eq!(world.provider.asked_as().endpoints, forge().endpoints);
+}
+
+/// A provider that speaks for the issuers of many tenants.
+fn of_many() -> Provider {
+    Provider {
+        issuer: "https://demo.example/{tenantid}/v2.0".into(),
+        metadata_url: Some("https://demo.example/common/v2.0/.well-known/openid-configuration".into()),
+        ..oidc()
+    }
+}
+
+fn of_one(tenant: &str) -> Provider {
+    Provider { issuer: format!("https://demo.example/{tenant}/v2.0"), ..of_many() }
+}
+
+#[tokio::test]
+async fn an_account_of_one_tenant_belongs_to_the_provider_of_all_and_to_that_of_its_own_and_to_no_other() {
+    for (then, now) in [(of_many(), of_many()), (of_many(), of_one(TENANT)), (of_one(TENANT), of_many())] {
+        assert_eq!(renewed_as(then, now.clone()).await.expect("renewed").issuer, now.issuer);
+    }
+    let (theirs, elsewhere) =
+        (of_one("9188040d-6c67-4c5b-b112-36a304b66dad"), of_many().issuer.replace("v2.0", "v1.0"));
+    for other in [theirs, Provider { issuer: elsewhere, ..of_many() }, oidc()] {
+        let failure = renewed_as(of_many(), other).await.expect_err("another one");
+        assert_eq!(failure.kind, FailureKind::ProviderChanged);
+    }
+}
+
+#[tokio::test]
+async fn an_account_of_one_tenant_is_revoked_at_the_provider_of_all_that_left_the_list() {
+    let (world, account) = changed(of_many(), Provider { name: "other".parse().unwrap(), ..oidc() }).await;
+    assert_eq!(world.engine.account(&account).expect("it").account.issuer, of_one(TENANT).issuer);
+    world.engine.sign_out(&account, SignOutKind::SignOut, &caller()).await.expect("done");
+    let asked = world.provider.asked_as();
+    assert_eq!(
+        (asked.issuer, asked.metadata_url),
+        (of_many().issuer, of_many().metadata_url),
+        "as its metadata names it"
+    );
 }

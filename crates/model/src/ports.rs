@@ -117,7 +117,7 @@ pub struct PendingAuthorization {
     pub verifier: PkceVerifier,
     /// The redirect URI, sent again with the code.
     pub redirect_uri: String,
-    /// The issuer that `iss` has to name (RFC 9207).
+    /// The issuer that `iss` has to name (RFC 9207), or a template of it.
     pub issuer: String,
     /// Whether the provider promises `iss` in its answer (RFC 9207 section 3): then it has to be there.
     pub iss_required: bool,
@@ -135,14 +135,19 @@ impl std::fmt::Debug for PendingAuthorization {
 #[derive(Debug)]
 pub enum AuthorizationResponse {
     /// A code, for everybody to read (RFC 6749 section 4.1.2).
-    Code(AuthorizationCode),
+    Code {
+        /// The code.
+        code: AuthorizationCode,
+        /// The issuer that the answer says it comes from (RFC 9207 section 2), compared with what was expected.
+        issuer: Option<String>,
+    },
     /// A JWT that says the same (JARM section 2.1). Nothing of it but its state was looked at.
     Signed(SecretValue),
 }
 
 impl From<AuthorizationCode> for AuthorizationResponse {
     fn from(code: AuthorizationCode) -> Self {
-        Self::Code(code)
+        Self::Code { code, issuer: None }
     }
 }
 
@@ -183,6 +188,21 @@ pub enum DeviceAnswer {
     SignedIn(Box<SignedIn>),
 }
 
+/// Whose tokens are used, as their sign-in told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Holder<'a> {
+    /// The issuer that named the person. Empty or a template where nobody did: any that the provider speaks for fits.
+    pub issuer: &'a str,
+    /// What it calls them; empty when nobody ever told, and any fits.
+    pub subject: &'a str,
+}
+
+impl<'a> From<&'a Account> for Holder<'a> {
+    fn from(account: &'a Account) -> Self {
+        Self { issuer: &account.issuer, subject: &account.subject }
+    }
+}
+
 /// Speaks OAuth 2 and OpenID Connect with providers.
 #[async_trait]
 pub trait AuthorizationServer: Send + Sync {
@@ -206,14 +226,13 @@ pub trait AuthorizationServer: Send + Sync {
     async fn start_device(&self, client: &Client, scopes: &[String]) -> Result<PendingDevice, ProviderFailure>;
     /// Asks once whether the person has decided.
     async fn ask_device(&self, client: &Client, pending: &PendingDevice) -> Result<DeviceAnswer, ProviderFailure>;
-    /// Uses a refresh token (RFC 6749 section 6). A new ID token must name the same issuer and subject; an empty
-    /// `expected_subject` is one that nobody ever told, and any fits. `target` narrows the access token; where it is
-    /// empty the token is as the person granted.
+    /// Uses a refresh token (RFC 6749 section 6). A new ID token must name the same issuer and subject as before, those of
+    /// `holder`. `target` narrows the access token; where it is empty the token is as the person granted.
     async fn refresh(
         &self,
         client: &Client,
         token: &RefreshToken,
-        expected_subject: &str,
+        holder: Holder<'_>,
         target: &Target,
     ) -> Result<TokenGrant, ProviderFailure>;
     /// Uses a refresh token that another program got, and tells whose it is: by the ID token of the answer, else by the

@@ -68,7 +68,7 @@ pub enum ClientAuthentication {
     /// `client_id` and `client_secret` in the body (`client_secret_post`).
     ClientSecretPost,
     /// An assertion signed with the client's private key (RFC 7523 section 2.2, OpenID Connect Core section 9). Its client
-    /// secret is that key: PEM, RSA, P-256, P-384 or Ed25519.
+    /// secret is that key: PEM, RSA, P-256, P-384 or Ed25519; its certificate may stand beside it.
     PrivateKeyJwt,
     /// An assertion signed with the client secret by HMAC (the same sections).
     ClientSecretJwt,
@@ -183,6 +183,9 @@ pub struct Provider {
     /// For whom its client assertions are meant (`aud`, RFC 7523 section 3); the token endpoint when nobody says.
     #[serde(default)]
     pub assertion_audience: Option<String>,
+    /// By what name the provider knows the key that signs them (`kid`, RFC 7515 section 4.1.4).
+    #[serde(default)]
+    pub client_key_id: Option<String>,
     /// The registered redirect URI when the provider compares it exactly; otherwise any free loopback port serves.
     pub redirect_uri: Option<String>,
     /// Scopes asked for when a sign-in names none.
@@ -231,6 +234,7 @@ impl Provider {
             client_id: client_id.into(),
             client_authentication: ClientAuthentication::None,
             assertion_audience: None,
+            client_key_id: None,
             redirect_uri: None,
             scopes: Vec::new(),
             refresh_absolute_s: None,

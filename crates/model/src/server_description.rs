@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::{Origin, Url};
 
-use crate::{Endpoints, Protocol, Provider, RevocationWay};
+use crate::{Endpoints, IssuerTemplate, Protocol, Provider, RevocationWay};
 
 /// What was said of a provider, by a person or by a profile, when somebody signed in there. By it the provider is recognised, and
 /// asked for a revocation once it has left the list.
@@ -18,6 +18,9 @@ pub struct ServerDescription {
     /// How tokens are revoked there.
     #[serde(default)]
     pub revocation_way: RevocationWay,
+    /// The provider's issuer, where that is a template and the account's one of its issuers.
+    #[serde(default)]
+    pub issuer_template: Option<String>,
 }
 
 impl ServerDescription {
@@ -28,10 +31,11 @@ impl ServerDescription {
             metadata_url: provider.metadata_url.clone(),
             endpoints: provider.endpoints.clone(),
             revocation_way: provider.revoking.way,
+            issuer_template: IssuerTemplate::of(&provider.issuer).map(|_| provider.issuer.clone()),
         }
     }
 
-    /// `provider`, which has the same issuer, as far as it may get the secrets of an account that was signed in with this
+    /// `provider`, which speaks for the same issuer, as far as it may get the secrets of an account that was signed in with this
     /// description; `None` when it is another one.
     ///
     /// What counts is where secrets go, and the metadata, which names where they go. The issuer answers for what its metadata says,

@@ -1,7 +1,7 @@
 //! The request that brings the browser back: is it the answer that is waited for?
 
 use holdfast_model::{
-    AuthorizationCode, FailureKind, ProviderFailure, SecretValue,
+    AuthorizationCode, FailureKind, ProviderFailure, SecretValue, comes_from,
     ports::{AuthorizationResponse, PendingAuthorization},
 };
 use subtle::ConstantTimeEq;
@@ -85,19 +85,19 @@ impl Expectation {
             return self.is_ours(&state).then(|| Ok(AuthorizationResponse::Signed(SecretValue::new(signed))));
         }
         let ours = self.is_ours(response.state.as_deref()?);
-        ours.then(|| self.result_of(response).map(AuthorizationResponse::Code))
+        ours.then(|| self.result_of(response).map(|(code, issuer)| AuthorizationResponse::Code { code, issuer }))
     }
 
     pub fn is_ours(&self, state: &str) -> bool {
         state.as_bytes().ct_eq(self.state.as_bytes()).into()
     }
 
-    /// The code of an answer that is this sign-in's.
-    pub fn result_of(&self, response: Response) -> Result<AuthorizationCode, ProviderFailure> {
+    /// The code of an answer that is this sign-in's, and the issuer that it names.
+    pub fn result_of(&self, response: Response) -> Result<(AuthorizationCode, Option<String>), ProviderFailure> {
         let fail = |kind, detail: &str| Err(ProviderFailure::new(kind, PLACE, detail));
         // Before all else: an answer of another provider says nothing about this one (RFC 9207 section 2.4).
         match response.iss.as_deref() {
-            Some(iss) if iss != self.issuer => {
+            Some(iss) if !comes_from(&self.issuer, iss) => {
                 let detail =
                     "The answer comes from another provider than the one you signed in to. Holdfast threw it away.";
                 return fail(FailureKind::ResponseMismatch, detail);
@@ -111,7 +111,7 @@ impl Expectation {
         }
         match (response.code, response.error) {
             (Some(code), None) if code.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) => {
-                Ok(AuthorizationCode::new(code))
+                Ok((AuthorizationCode::new(code), response.iss))
             }
             (None, Some(error)) => {
                 let kind = kind_of(&error).unwrap_or(FailureKind::OAuthError);
@@ -186,7 +186,7 @@ mod tests {
 
     fn code(response: AuthorizationResponse) -> String {
         match response {
-            AuthorizationResponse::Code(code) => code.expose_secret().to_owned(),
+            AuthorizationResponse::Code { code, .. } => code.expose_secret().to_owned(),
             AuthorizationResponse::Signed(_) => panic!("a code was expected"),
         }
     }

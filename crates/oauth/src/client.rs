@@ -9,12 +9,12 @@ use holdfast_model::{
     UnixMillis,
     ports::{
         Assertion, AuthorizationRequest, AuthorizationResponse, AuthorizationServer, Client, DeviceAnswer,
-        DirectGrants, Exchange, PendingAuthorization, PendingDevice, ProofOfPossession,
+        DirectGrants, Exchange, Holder, PendingAuthorization, PendingDevice, ProofOfPossession,
     },
 };
 
 use crate::{
-    assertion::{self, Statement},
+    assertion::{self, Statement, Unsignable},
     authorize,
     backchannel::Backchannel,
     client_authentication,
@@ -86,6 +86,7 @@ impl OAuthClient {
         mut granted: Granted,
         keys: Option<Kept<KeySet>>,
         occasion: Occasion<'_>,
+        named: &str,
     ) -> Result<SignedIn, ProviderFailure> {
         let Some(keys) = keys else {
             let claims = self.person(client, metadata, &granted.grant).await?;
@@ -94,7 +95,7 @@ impl OAuthClient {
         let Some(token) = granted.id_token.take() else {
             return Err(invalid("there is none in the answer, and without it nobody knows whose account this is"));
         };
-        let checked = id_token::check(&token, &expected(client, metadata, &granted, occasion))?;
+        let checked = id_token::check(&token, &expected(client, metadata, &granted, occasion, named))?;
         self.verify(&token, &checked, metadata, keys).await?;
         let claims = keep(&mut granted, token, checked);
         Ok(SignedIn { grant: granted.grant, claims })
@@ -184,13 +185,15 @@ impl AuthorizationServer for OAuthClient {
     ) -> Result<SignedIn, ProviderFailure> {
         same_issuer(client, &pending.issuer)?;
         let metadata = self.metadata(&client.provider).await?;
-        let code = signed_response::code_of(self, client, &metadata, &pending, response).await?;
+        let (code, issuer) = signed_response::code_of(self, client, &metadata, &pending, response).await?;
         let entitled = Grant::Code { code: &code, verifier: &pending.verifier, redirect_uri: &pending.redirect_uri };
         let oidc = client.provider.protocol == Protocol::Oidc;
         // Before the code is spent: afterwards a failure here would leave tokens at the provider that nobody knows.
         let keys = if oidc { Some(self.keys(&metadata).await?) } else { None };
         let granted = self.backchannel(&metadata, client).redeem(&entitled).await?;
-        self.signed_in(client, &metadata, granted, keys, Occasion::SignIn { nonce: &pending.nonce }).await
+        // What the answer said of its issuer holds for the tokens, where the provider has several.
+        let named = issuer.unwrap_or_default();
+        self.signed_in(client, &metadata, granted, keys, Occasion::SignIn { nonce: &pending.nonce }, &named).await
     }
 
     #[tracing::instrument(name = "sign_in", skip_all, fields(provider = %client.provider.name))]
@@ -217,7 +220,7 @@ impl AuthorizationServer for OAuthClient {
         match device::ask(self.backchannel(&metadata, client), &pending.device_code).await? {
             Said::Wait(answer) => Ok(answer),
             Said::Tokens(granted) => {
-                let signed_in = self.signed_in(client, &metadata, *granted, keys, Occasion::Device).await?;
+                let signed_in = self.signed_in(client, &metadata, *granted, keys, Occasion::Device, "").await?;
                 Ok(DeviceAnswer::SignedIn(Box::new(signed_in)))
             }
         }
@@ -228,15 +231,15 @@ impl AuthorizationServer for OAuthClient {
         &self,
         client: &Client,
         token: &RefreshToken,
-        expected_subject: &str,
+        holder: Holder<'_>,
         target: &Target,
     ) -> Result<TokenGrant, ProviderFailure> {
         let metadata = self.metadata(&client.provider).await?;
         let mut granted = self.backchannel(&metadata, client).redeem(&Grant::Refresh { token, target }).await?;
         let told = granted.id_token.take().filter(|_| client.provider.protocol == Protocol::Oidc);
         let Some(token) = told else { return Ok(granted.grant) };
-        let occasion = Occasion::Refresh { subject: expected_subject };
-        let expected = expected(client, &metadata, &granted, occasion);
+        let occasion = Occasion::Refresh { subject: holder.subject };
+        let expected = expected(client, &metadata, &granted, occasion, holder.issuer);
         match self.examine(&token, &expected, &metadata).await {
             Ok(checked) => {
                 keep(&mut granted, token, checked);
@@ -269,7 +272,7 @@ impl AuthorizationServer for OAuthClient {
         let mut granted =
             self.backchannel(&metadata, client).redeem(&Grant::Refresh { token, target: &Target::default() }).await?;
         if let Some(token) = granted.id_token.take() {
-            let expected = expected(client, &metadata, &granted, Occasion::Refresh { subject: "" });
+            let expected = expected(client, &metadata, &granted, Occasion::Refresh { subject: "" }, "");
             match self.examine(&token, &expected, &metadata).await {
                 Ok(checked) => {
                     let claims = keep(&mut granted, token, checked);
@@ -327,9 +330,11 @@ fn expected<'a>(
     metadata: &'a Metadata,
     granted: &'a Granted,
     occasion: Occasion<'a>,
+    named: &'a str,
 ) -> Expected<'a> {
     Expected {
         issuer: &metadata.issuer,
+        named,
         client_id: &client.provider.client_id,
         access_token: &granted.grant.access_token,
         occasion,
@@ -374,9 +379,17 @@ impl DirectGrants for OAuthClient {
             scope: Some(scope.as_str()).filter(|scope| !scope.is_empty()),
             key_id: said.key_id.as_deref(),
         };
-        let signed = assertion::by_key(asked.key.expose_secret(), &[], &statement, self.now()).map_err(|_| {
-            let detail = "The key of this account is none that Holdfast can sign with. Enter an RSA, P-256, P-384 or Ed25519 key \
-                          in PEM (PKCS #8, \"BEGIN PRIVATE KEY\").";
+        let signed = assertion::by_key(asked.key.expose_secret(), &[], &statement, self.now()).map_err(|unsignable| {
+            let detail = match unsignable {
+                Unsignable::NoKey => {
+                    "The key of this account is none that Holdfast can sign with. Enter an RSA, P-256, P-384 or Ed25519 key \
+                     in PEM (PKCS #8, \"BEGIN PRIVATE KEY\")."
+                }
+                Unsignable::OtherCertificate => {
+                    "The certificate beside the key of this account is not that of the key, or cannot be read. Enter the key \
+                     with its own certificate, or the key alone."
+                }
+            };
             ProviderFailure::new(FailureKind::InvalidClient, "token", detail)
         })?;
         self.direct(client, &Grant::Assertion { assertion: &signed, target: &asked.target }).await

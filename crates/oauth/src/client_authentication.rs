@@ -9,9 +9,9 @@ use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::{
-    assertion::{self, Statement},
-    certificate,
+    assertion::{self, Statement, Unsignable},
     metadata::Metadata,
+    tls_certificate,
 };
 
 /// RFC 7523 section 2.2.
@@ -44,7 +44,7 @@ pub(crate) fn prove(
         subject: &provider.client_id,
         audience: provider.assertion_audience.as_deref().unwrap_or(usual_audience(metadata, at)),
         scope: None,
-        key_id: None,
+        key_id: provider.client_key_id.as_deref(),
     };
     let algorithms = &metadata.assertion_algorithms;
     let asserted = |assertion| Proof {
@@ -71,11 +71,11 @@ pub(crate) fn prove(
         }
         A::PrivateKeyJwt => {
             let assertion = assertion::by_key(secret()?, algorithms, &statement, now);
-            asserted(assertion.map_err(|_| no_key(place))?)
+            asserted(assertion.map_err(|unsignable| no_key(unsignable, place))?)
         }
         A::ClientSecretJwt => {
             let assertion = assertion::by_secret(secret()?, algorithms, &statement, now);
-            asserted(assertion.map_err(|_| no_key(place))?)
+            asserted(assertion.map_err(|unsignable| no_key(unsignable, place))?)
         }
     })
 }
@@ -97,7 +97,7 @@ pub(crate) fn check(
 ) -> Result<(), ProviderFailure> {
     if client.provider.client_authentication == ClientAuthentication::TlsClientAuth {
         let pem = client.secret.as_ref().map(ClientSecret::expose_secret).ok_or_else(|| no_secret(place))?;
-        return certificate::check(pem, place);
+        return tls_certificate::check(pem, place);
     }
     prove(client, metadata, &metadata.token_endpoint, now, place).map(drop)
 }
@@ -119,9 +119,17 @@ fn no_secret(place: &'static str) -> ProviderFailure {
     ProviderFailure::new(FailureKind::InvalidClient, place, detail)
 }
 
-fn no_key(place: &'static str) -> ProviderFailure {
-    let detail = "What is stored as this client's private key is no key that Holdfast can sign with. Add the provider again with \
-                  an RSA, P-256, P-384 or Ed25519 key in PEM (PKCS #8, \"BEGIN PRIVATE KEY\").";
+fn no_key(unsignable: Unsignable, place: &'static str) -> ProviderFailure {
+    let detail = match unsignable {
+        Unsignable::NoKey => {
+            "What is stored as this client's private key is no key that Holdfast can sign with. Add the provider again with \
+             an RSA, P-256, P-384 or Ed25519 key in PEM (PKCS #8, \"BEGIN PRIVATE KEY\")."
+        }
+        Unsignable::OtherCertificate => {
+            "The certificate beside this client's private key is not that of the key, or cannot be read. Holdfast sent nothing. \
+             Add the provider again with a key and its own certificate, or with the key alone."
+        }
+    };
     ProviderFailure::new(FailureKind::InvalidClient, place, detail)
 }
 

@@ -10,14 +10,12 @@ use holdfast_model::{ClientAuthentication, Endpoints, FailureKind, Protocol, Pro
 use url::Url;
 
 use crate::{
+    freshness::{Freshness, Got},
     http::{Answer, Http, parse, require_protected, shown},
     metadata::{Document, Metadata, PLACE},
-    single_flight::{Documents, Want},
+    single_flight::{Documents, Fetched, Want},
     text::{DESCRIPTION_CHARS, displayable},
 };
-
-/// Endpoints move once in years; an hour old copy saves a request before each renewal.
-const MAX_AGE_MS: i64 = 3_600_000;
 
 /// Finds metadata and remembers it.
 pub(crate) struct Discovery {
@@ -29,11 +27,11 @@ type Key = (String, Option<String>, Endpoints, Protocol, ClientAuthentication);
 
 impl Discovery {
     pub fn new() -> Self {
-        Self { documents: Documents::new(MAX_AGE_MS) }
+        Self { documents: Documents::new() }
     }
 
-    /// The metadata of `provider`. With [`Want::Usable`] a copy that was good an hour ago serves on while the provider
-    /// has no better one: a broken page there must not end sessions here.
+    /// The metadata of `provider`. With [`Want::Usable`] the last good copy serves on while the provider has no better one:
+    /// a broken page there must not end sessions here.
     pub async fn metadata(
         &self,
         http: &Http,
@@ -49,23 +47,43 @@ impl Discovery {
             provider.client_authentication,
         );
         let at = now();
-        let kept = self.documents.get(&key, want, now, fetch(http, provider, at)).await?;
+        let kept =
+            self.documents.get(&key, want, now, async |earlier| fetch(http, provider, earlier, at).await).await?;
         Ok(kept.document)
     }
 }
 
-async fn fetch(http: &Http, provider: &Provider, now: UnixMillis) -> Result<Metadata, ProviderFailure> {
+async fn fetch(
+    http: &Http,
+    provider: &Provider,
+    earlier: Option<Freshness>,
+    now: UnixMillis,
+) -> Result<Fetched<Metadata>, ProviderFailure> {
+    let by_hand = |issuer: &Url| {
+        let metadata = Document::default().metadata(issuer, issuer, provider)?;
+        Ok(Fetched::New(metadata, Freshness::usual()))
+    };
+    let get = async |url: Url| {
+        let got = http.get_unless_same(&url, PLACE, earlier.as_ref(), now).await?;
+        Ok::<_, ProviderFailure>((url, got))
+    };
     let issuer = parse(&provider.issuer, PLACE)?;
     require_protected(&issuer, PLACE)?;
     if provider.metadata_url.is_none() && Document::default().completed(provider).suffices(provider) {
-        return Document::default().metadata(&issuer, &issuer, provider);
+        return by_hand(&issuer);
     }
-    let (url, answer) = match &provider.metadata_url {
-        Some(url) => get(http, parse(url, PLACE)?).await?,
-        None => match get(http, openid_address(&issuer)).await? {
-            (_, answer) if answer.status == http::StatusCode::NOT_FOUND => get(http, rfc8414_address(&issuer)).await?,
+    let (url, got) = match &provider.metadata_url {
+        Some(url) => get(parse(url, PLACE)?).await?,
+        None => match get(openid_address(&issuer)).await? {
+            (_, Got::Answer(answer)) if answer.status == http::StatusCode::NOT_FOUND => {
+                get(rfc8414_address(&issuer)).await?
+            }
             found => found,
         },
+    };
+    let answer = match got {
+        Got::Answer(answer) => answer,
+        Got::Same(freshness) => return Ok(Fetched::Same(freshness)),
     };
     // Where tokens are to be had is all that a client needs to ask in its own name, and such services seldom say more.
     let names_no_person = provider.protocol == Protocol::Oauth2 && provider.endpoints.token.is_some();
@@ -75,29 +93,37 @@ async fn fetch(http: &Http, provider: &Provider, now: UnixMillis) -> Result<Meta
         false => !answer.status_failure(&url, PLACE, now).is_transient(),
     };
     if is_none && names_no_person && provider.metadata_url.is_none() {
-        return Document::default().metadata(&issuer, &issuer, provider);
+        return by_hand(&issuer);
     }
     if !answer.status.is_success() {
         return Err(refused(&answer, &url, provider, now));
     }
     let mut document = document_in(&answer, &url, provider)?;
+    let mut freshness = Freshness::of(&answer, &url, now);
     let other = rfc8414_address(&issuer);
     if provider.metadata_url.is_none() && url != other && !document.clone().completed(provider).suffices(provider) {
-        document.complete(second(http, other, provider, now).await?);
+        let (more, its) = second(http, &other, provider, now).await?;
+        document.complete(more);
+        freshness = freshness.with(&its);
     }
-    document.metadata(&url, &issuer, provider)
+    Ok(Fetched::New(document.metadata(&url, &issuer, provider)?, freshness))
 }
 
 /// The other document of a provider whose first one lacks what a sign-in needs. Where it is not there, nothing is added.
-async fn second(http: &Http, url: Url, provider: &Provider, now: UnixMillis) -> Result<Document, ProviderFailure> {
-    let (url, answer) = get(http, url).await?;
+async fn second(
+    http: &Http,
+    url: &Url,
+    provider: &Provider,
+    now: UnixMillis,
+) -> Result<(Document, Freshness), ProviderFailure> {
+    let answer = http.get(url, PLACE).await?;
     if answer.status == http::StatusCode::NOT_FOUND {
-        return Ok(Document::default());
+        return Ok((Document::default(), Freshness::usual()));
     }
     if !answer.status.is_success() {
-        return Err(refused(&answer, &url, provider, now));
+        return Err(refused(&answer, url, provider, now));
     }
-    document_in(&answer, &url, provider)
+    Ok((document_in(&answer, url, provider)?, Freshness::of(&answer, url, now)))
 }
 
 /// The document of a good answer, if it is the issuer's.
@@ -129,11 +155,6 @@ pub(crate) fn metadata_in(
     provider: &Provider,
 ) -> Result<Metadata, ProviderFailure> {
     document_in(answer, url, provider)?.metadata(url, issuer, provider)
-}
-
-async fn get(http: &Http, url: Url) -> Result<(Url, Answer), ProviderFailure> {
-    let answer = http.get(&url, PLACE).await?;
-    Ok((url, answer))
 }
 
 /// `issuer` without a final slash, then `/.well-known/openid-configuration`.

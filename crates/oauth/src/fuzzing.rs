@@ -77,7 +77,8 @@ pub fn token_answer(status: u16, body: &[u8], to_refresh: bool) -> Result<TokenG
     let url = address("/token");
     let answer = answer(status, body);
     let carried = if to_refresh { Carried::RefreshToken } else { Carried::AuthorizationCode };
-    if !answer.status.is_success() || answer.oauth_error().is_some() {
+    let is_error = answer.oauth_error().is_some() || answer.vendor_error(carried).is_some();
+    if !answer.status.is_success() || is_error {
         return Err(answer.oauth_failure(&url, "token", carried, NOW));
     }
     let tokens = TokenAnswer::read(&answer, &url)?;
@@ -107,7 +108,7 @@ pub fn jwks(body: &[u8]) -> Result<usize, ProviderFailure> {
     let keys = keys_in(&answer(200, body), &address("/jwks"))?;
     let algorithms = [Algorithm::RS256, Algorithm::PS512, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA];
     let names = [None, Some("1"), Some("key")];
-    Ok(algorithms.into_iter().flat_map(|alg| names.map(|kid| keys.candidates(alg, kid).count())).sum())
+    Ok(algorithms.into_iter().flat_map(|alg| names.map(|kid| keys.candidates(alg, kid, ISSUER).count())).sum())
 }
 
 /// What becomes of an ID token under the keys of a set.
@@ -128,6 +129,7 @@ pub fn id_token(token: &str, keys: &[u8]) -> Verdict {
     let provider = provider();
     let expected = Expected {
         issuer: &provider.issuer,
+        named: "",
         client_id: &provider.client_id,
         access_token: &access_token,
         occasion: Occasion::SignIn { nonce: "nonce-1" },
@@ -158,7 +160,8 @@ pub fn signed_response(
     let examined = Examined::read(token, &pending.issuer, &provider().client_id, &RULES, NOW)?;
     let keys = keys_in(&answer(200, keys), &address("/jwks")).map_err(|failure| failure.detail)?;
     let proved = examined.signature(&keys) == Signature::Good;
-    Ok((proved, signed_response::code_in(examined.into_claims(), pending)))
+    let code = signed_response::code_in(examined.into_claims(), pending).map(|(code, _)| code);
+    Ok((proved, code))
 }
 
 /// Reads the codes for a sign-in on another device.

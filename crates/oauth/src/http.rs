@@ -10,9 +10,9 @@ use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use crate::{
-    certificate::{identity, unusable},
     network::{Network, Proxy},
     origins::Origins,
+    tls_certificate::{identity, unusable},
     unanswered::{Attempt, failure_of},
 };
 
@@ -97,10 +97,21 @@ impl Http {
 
     /// Fetches a document.
     pub async fn get(&self, url: &Url, place: &'static str) -> Result<Answer, ProviderFailure> {
-        let request = http::Request::get(url.as_str())
+        self.get_with(url, place, http::HeaderMap::new()).await
+    }
+
+    /// The same with more headers.
+    pub async fn get_with(
+        &self,
+        url: &Url,
+        place: &'static str,
+        extra: http::HeaderMap,
+    ) -> Result<Answer, ProviderFailure> {
+        let mut request = http::Request::get(url.as_str())
             .header(http::header::ACCEPT, "application/json")
             .body(Vec::new())
             .map_err(|_| not_an_address(url.as_str(), place))?;
+        request.headers_mut().extend(extra);
         self.send(request, place).await
     }
 

@@ -2,7 +2,10 @@
 //! and section 12.2 for those that a refresh brings).
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use holdfast_model::{AccessToken, FailureKind, IdToken, IdentityClaims, ProviderFailure, UnixMillis};
+use holdfast_model::{
+    AccessToken, FailureKind, IdToken, IdentityClaims, IssuerTemplate, ProviderFailure, UnixMillis, comes_from,
+    speaks_for,
+};
 use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -24,7 +27,10 @@ pub(crate) const LONGEST_SUBJECT: usize = 255;
 
 /// What an ID token has to say to be believed.
 pub(crate) struct Expected<'a> {
+    /// The provider's issuer, or the template of its issuers.
     pub issuer: &'a str,
+    /// The one among them that something else named before; empty when nothing did.
+    pub named: &'a str,
     pub client_id: &'a str,
     pub access_token: &'a AccessToken,
     pub occasion: Occasion<'a>,
@@ -92,6 +98,9 @@ struct Claims {
     nbf: Option<i64>,
     nonce: Option<String>,
     at_hash: Option<String>,
+    /// The tenant of the person (Microsoft Entra); of other providers a claim like any other.
+    #[serde(default)]
+    tid: serde_json::Value,
     #[serde(default)]
     preferred_username: serde_json::Value,
     #[serde(default)]
@@ -122,7 +131,7 @@ pub(crate) fn check(token: &IdToken, expected: &Expected<'_>) -> Result<Checked,
     let expires_at = claims.suffice(expected)?;
     Ok(Checked {
         identity: IdentityClaims {
-            issuer: expected.issuer.to_owned(),
+            issuer: claims.iss.clone().unwrap_or_default(),
             subject: claims.sub.clone().unwrap_or_default(),
             username: claims.username(),
         },
@@ -135,7 +144,15 @@ impl Claims {
     /// Nothing that is said speaks of another issuer, person, client or sign-in. What is not said contradicts nothing.
     fn contradict_nothing(&self, expected: &Expected<'_>) -> Result<(), Fault> {
         let require = |holds: bool, why| if holds { Ok(()) } else { Err(contradiction(why)) };
-        require(self.iss.as_deref().is_none_or(|iss| iss == expected.issuer), "it comes from another issuer")?;
+        let from_it = |iss: &str| {
+            comes_from(expected.issuer, iss) && (expected.named.is_empty() || speaks_for(expected.named, iss))
+        };
+        require(self.iss.as_deref().is_none_or(from_it), "it comes from another issuer")?;
+        if let (Some(template), Some(iss), false) = (IssuerTemplate::of(expected.issuer), &self.iss, self.tid.is_null())
+        {
+            let same = self.tid.as_str().is_some_and(|tenant| template.is_of(iss, tenant));
+            require(same, "it comes from another tenant than its issuer")?;
+        }
         let ours = self.aud.is_none() || self.audiences().iter().any(|audience| audience == expected.client_id);
         require(ours, "it is meant for another client")?;
         let party = self.azp.as_deref();
@@ -158,6 +175,8 @@ impl Claims {
     fn suffice(&self, expected: &Expected<'_>) -> Result<UnixMillis, Fault> {
         let require = |holds: bool, why| if holds { Ok(()) } else { Err(unproven(why)) };
         require(self.iss.is_some(), "it names no issuer")?;
+        let needs_tenant = IssuerTemplate::of(expected.issuer).is_some();
+        require(!needs_tenant || !self.tid.is_null(), "it names no tenant, and this provider has many")?;
         require(self.subject().is_some(), "it names no subject")?;
         require(self.subject().is_none_or(|sub| sub.len() <= LONGEST_SUBJECT), "its subject is too long for one")?;
         require(self.aud.is_some(), "it does not say for whom it is meant")?;
@@ -201,7 +220,8 @@ pub(crate) fn username_of(claims: [&serde_json::Value; 3]) -> Option<String> {
 
 /// Looks for the key that signed the token.
 pub(crate) fn verify(token: &IdToken, checked: &Checked, keys: &KeySet) -> Signature {
-    Parts::of(token.expose_secret()).map_or(Signature::Bad, |parts| checked.header.signature(&parts, keys))
+    Parts::of(token.expose_secret())
+        .map_or(Signature::Bad, |parts| checked.header.signature(&parts, keys, &checked.identity.issuer))
 }
 
 /// The left half of the hash that the signature algorithm uses, as base64url (OpenID Connect Core section 3.1.3.6).

@@ -1,20 +1,18 @@
 //! A provider's signing keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): fetched, remembered, and picked for a token.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use holdfast_model::{ProviderFailure, UnixMillis};
+use holdfast_model::{ProviderFailure, UnixMillis, comes_from};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use url::Url;
 
 use crate::{
+    freshness::{Freshness, Got},
     http::{Answer, Http},
-    single_flight::{Documents, Kept, Want},
+    single_flight::{Documents, Fetched, Kept, Want},
 };
 
 const PLACE: &str = "jwks";
-
-/// Keys are used this long before they are fetched again.
-const MAX_AGE_MS: i64 = 300_000;
 
 /// A token that no key at hand fits has the keys fetched again, but not more often than this: forged tokens must not turn
 /// Holdfast against the provider.
@@ -43,6 +41,8 @@ struct Key {
     y: Option<String>,
     n: Option<String>,
     e: Option<String>,
+    /// Whose tokens it signs, where a set holds the keys of several issuers (Microsoft Entra); may be a template.
+    issuer: Option<String>,
 }
 
 /// A key that may have signed a token.
@@ -53,10 +53,11 @@ pub(crate) struct Candidate {
 }
 
 impl KeySet {
-    /// The keys that may have signed a token with this header: those of that name and those without one, or all that fit
-    /// when the token names none.
-    pub fn candidates(&self, alg: Algorithm, kid: Option<&str>) -> impl Iterator<Item = Candidate> {
-        self.0.iter().filter_map(move |key| {
+    /// The keys that may have signed a token of `issuer` with this header: those of that name and those without one, or all
+    /// that fit when the token names none. A key that is for another issuer is none of them.
+    pub fn candidates(&self, alg: Algorithm, kid: Option<&str>, issuer: &str) -> impl Iterator<Item = Candidate> {
+        let for_it = move |key: &&Key| key.issuer.as_deref().is_none_or(|known| comes_from(known, issuer));
+        self.0.iter().filter(for_it).filter_map(move |key| {
             let named = match (kid, key.kid.as_deref()) {
                 (Some(wanted), Some(has)) if wanted == has => true,
                 (Some(_), Some(_)) => return None,
@@ -137,7 +138,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub fn new() -> Self {
-        Self { documents: Documents::new(MAX_AGE_MS) }
+        Self { documents: Documents::new() }
     }
 
     /// The keys at `jwks_uri`.
@@ -148,7 +149,7 @@ impl Keys {
         now: impl Fn() -> UnixMillis,
     ) -> Result<Kept<KeySet>, ProviderFailure> {
         let at = now();
-        self.documents.get(jwks_uri, Want::Usable, now, fetch(http, jwks_uri, at)).await
+        self.documents.get(jwks_uri, Want::Usable, now, async |earlier| fetch(http, jwks_uri, earlier, at).await).await
     }
 
     /// A later copy than `unfit`, which does not hold the key of a token, or holds another one under its name; `None` when
@@ -162,17 +163,26 @@ impl Keys {
     ) -> Result<Option<Kept<KeySet>>, ProviderFailure> {
         let want = Want::LaterThan { copy: unfit.copy, cool_down_ms: UNKNOWN_KEY_COOL_DOWN_MS };
         let at = now();
-        let kept = self.documents.get(jwks_uri, want, now, fetch(http, jwks_uri, at)).await?;
+        let kept =
+            self.documents.get(jwks_uri, want, now, async |earlier| fetch(http, jwks_uri, earlier, at).await).await?;
         Ok((kept.copy != unfit.copy).then_some(kept))
     }
 }
 
-async fn fetch(http: &Http, url: &Url, now: UnixMillis) -> Result<KeySet, ProviderFailure> {
-    let answer = http.get(url, PLACE).await?;
+async fn fetch(
+    http: &Http,
+    url: &Url,
+    earlier: Option<Freshness>,
+    now: UnixMillis,
+) -> Result<Fetched<KeySet>, ProviderFailure> {
+    let answer = match http.get_unless_same(url, PLACE, earlier.as_ref(), now).await? {
+        Got::Answer(answer) => answer,
+        Got::Same(freshness) => return Ok(Fetched::Same(freshness)),
+    };
     if !answer.status.is_success() {
         return Err(answer.status_failure(url, PLACE, now));
     }
-    keys_in(&answer, url)
+    Ok(Fetched::New(keys_in(&answer, url)?, Freshness::of(&answer, url, now)))
 }
 
 /// The keys of a good answer.

@@ -9,12 +9,12 @@ mod assertion;
 mod authorize;
 mod backchannel;
 mod callback;
-mod certificate;
 mod client;
 mod client_authentication;
 mod device;
 mod discovery;
 mod dpop;
+mod freshness;
 // Only `cargo xtask fuzz` builds with this: a feature could be switched on by anybody's manifest.
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -25,6 +25,7 @@ mod inspection;
 mod introspection;
 mod json;
 mod jwt;
+mod key_certificate;
 mod keys;
 mod metadata;
 mod network;
@@ -41,10 +42,12 @@ mod signed;
 mod signed_response;
 mod single_flight;
 mod text;
+mod tls_certificate;
 mod token;
 mod token_answer;
 mod unanswered;
 mod userinfo;
+mod vendor_error;
 mod vendor_revocation;
 
 pub use crate::client::OAuthClient;

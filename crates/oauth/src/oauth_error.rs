@@ -52,8 +52,8 @@ pub(crate) fn kind_of(code: &str) -> Option<FailureKind> {
             FailureKind::InvalidGrant
         }
         "invalid_client" | "unauthorized_client" => FailureKind::InvalidClient,
-        // GitHub's.
-        "incorrect_client_credentials" => FailureKind::InvalidClient,
+        // GitHub's; Slack's.
+        "incorrect_client_credentials" | "invalid_client_id" | "bad_client_secret" => FailureKind::InvalidClient,
         "invalid_scope" => FailureKind::InvalidScope,
         "access_denied" => FailureKind::AccessDenied,
         "interaction_required" | "login_required" | "consent_required" | "account_selection_required" => {
@@ -115,6 +115,9 @@ impl Answer {
         match (self.oauth_error(), status) {
             // Whatever such an answer claims, the server says that it is not itself just now: never give up a session for it.
             (_, 408 | 425 | 429 | 500..=599) => self.status_failure(url, place, now),
+            (_, _) if let Some((kind, said)) = self.vendor_error(carried) => {
+                failure(kind, sentence(host, kind, &said, &self.carried()))
+            }
             (Some(error), _) => {
                 let kind = match kind_of(&error.error) {
                     Some(kind) => kind,

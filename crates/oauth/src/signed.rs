@@ -1,7 +1,7 @@
 //! What providers sign: the header that a signature is read with, the search for the key, and answers that come as a signed
 //! JWT ([RFC 7515](https://www.rfc-editor.org/rfc/rfc7515), [RFC 8725](https://www.rfc-editor.org/rfc/rfc8725)).
 
-use holdfast_model::{FailureKind, ProviderFailure, UnixMillis};
+use holdfast_model::{FailureKind, IssuerTemplate, ProviderFailure, UnixMillis, comes_from};
 use http::header::CONTENT_TYPE;
 use jsonwebtoken::Algorithm;
 use serde::Deserialize;
@@ -71,10 +71,10 @@ impl Header {
         if fits { Ok(Self { alg, kid: members.kid }) } else { Err("it is another kind of token".into()) }
     }
 
-    /// Looks for the key that signed `parts`.
-    pub fn signature(&self, parts: &Parts<'_>, keys: &KeySet) -> Signature {
+    /// Looks for the key that signed `parts`, which come from `issuer` by their own words.
+    pub fn signature(&self, parts: &Parts<'_>, keys: &KeySet, issuer: &str) -> Signature {
         let mut found = Signature::NoKey;
-        for candidate in keys.candidates(self.alg, self.kid.as_deref()) {
+        for candidate in keys.candidates(self.alg, self.kid.as_deref(), issuer) {
             let signed = parts.signed.as_bytes();
             if matches!(jsonwebtoken::crypto::verify(parts.signature, signed, &candidate.key, self.alg), Ok(true)) {
                 return Signature::Good;
@@ -110,11 +110,13 @@ pub(crate) struct Rules {
 pub(crate) struct Examined<'a> {
     parts: Parts<'a>,
     header: Header,
+    issuer: String,
     claims: Map<String, Value>,
 }
 
 impl<'a> Examined<'a> {
-    /// Examines the words: header, issuer, audience and time. `now` is the present by the provider's clock.
+    /// Examines the words: header, issuer, audience and time. `issuer` may be a template; `now` is the present by the
+    /// provider's clock.
     ///
     /// # Errors
     /// What is wrong with them, as the end of "it is not valid: …".
@@ -126,12 +128,13 @@ impl<'a> Examined<'a> {
         let header = Header::read(parts.header, rules.typ)?;
         let Members(claims) = jwt::decode(parts.payload).ok_or("its claims cannot be read")?;
         check(&claims, issuer, client_id, rules, now)?;
-        Ok(Self { parts, header, claims })
+        let issuer = claims.get("iss").and_then(Value::as_str).unwrap_or(issuer).to_owned();
+        Ok(Self { parts, header, issuer, claims })
     }
 
     /// Looks for the key that signed it.
     pub fn signature(&self, keys: &KeySet) -> Signature {
-        self.header.signature(&self.parts, keys)
+        self.header.signature(&self.parts, keys, &self.issuer)
     }
 
     /// What it says, believed or not.
@@ -222,7 +225,15 @@ fn check(
         Value::Array(several) => several.iter().any(|one| one == client_id),
         _ => false,
     };
-    require(claims.get("iss").map_or(!rules.names_both, |iss| iss == issuer), "it comes from another issuer")?;
+    let template = IssuerTemplate::of(issuer);
+    let iss = claims.get("iss").map(|iss| iss.as_str().unwrap_or_default());
+    // Of several issuers nobody knows which one it is unless it says so.
+    let silence_fits = !rules.names_both && template.is_none();
+    require(iss.map_or(silence_fits, |iss| comes_from(issuer, iss)), "it comes from another issuer")?;
+    if let (Some(template), Some(tenant)) = (template, claims.get("tid")) {
+        let same = iss.zip(tenant.as_str()).is_some_and(|(iss, tenant)| template.is_of(iss, tenant));
+        require(same, "it comes from another tenant than its issuer")?;
+    }
     require(claims.get("aud").map_or(!rules.names_both, ours), "it is meant for another client")?;
     let at = |name: &str| claims.get(name).and_then(|value| date(value).ok().flatten()).map(UnixMillis::from_secs);
     require(!rules.ends || at("exp").is_some(), "it does not say when it is over")?;
@@ -256,7 +267,7 @@ mod tests {
 
     /// What the signature of `token` is worth under the vector's key.
     fn signature(vector: &Vector, token: &str, alg: Algorithm) -> Signature {
-        Header { alg, kid: None }.signature(&Parts::of(token).unwrap(), &KeySet::of(&vector.jwk))
+        Header { alg, kid: None }.signature(&Parts::of(token).unwrap(), &KeySet::of(&vector.jwk), "")
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::{
 /// Section 2.1 demands all three, and defines no `typ`.
 pub(crate) const RULES: Rules = Rules { typ: None, names_both: true, ends: true };
 
-/// The code of what the browser brought back. Where a signed answer was asked for, nothing else will do: whoever can change
-/// the answer could take the signature away.
+/// The code of what the browser brought back, and the issuer that it names. Where a signed answer was asked for, nothing else
+/// will do: whoever can change the answer could take the signature away.
 ///
 /// # Errors
 /// It is not the answer that was asked for, its keys cannot be had, or it says no.
@@ -28,11 +28,11 @@ pub(crate) async fn code_of(
     metadata: &Metadata,
     pending: &PendingAuthorization,
     response: AuthorizationResponse,
-) -> Result<AuthorizationCode, ProviderFailure> {
+) -> Result<(AuthorizationCode, Option<String>), ProviderFailure> {
     let signed = match response {
         AuthorizationResponse::Signed(signed) => signed,
-        AuthorizationResponse::Code(code) if !pending.signed_response => return Ok(code),
-        AuthorizationResponse::Code(_) => {
+        AuthorizationResponse::Code { code, issuer } if !pending.signed_response => return Ok((code, issuer)),
+        AuthorizationResponse::Code { .. } => {
             let detail = "The provider's answer is not signed, and a signed one was asked for. Holdfast threw it away.";
             return Err(ProviderFailure::new(FailureKind::ResponseMismatch, PLACE, detail));
         }
@@ -44,11 +44,11 @@ pub(crate) async fn code_of(
     code_in(claims, pending)
 }
 
-/// The code in verified claims.
+/// The code in verified claims, and the issuer that they name.
 pub(crate) fn code_in(
     mut claims: Map<String, Value>,
     pending: &PendingAuthorization,
-) -> Result<AuthorizationCode, ProviderFailure> {
+) -> Result<(AuthorizationCode, Option<String>), ProviderFailure> {
     let mut text = |name: &str| match claims.remove(name) {
         Some(Value::String(text)) => Some(text),
         _ => None,

@@ -6,7 +6,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use holdfast_model::{ProviderFailure, UnixMillis};
+use holdfast_model::{FailureKind, ProviderFailure, UnixMillis};
+
+use crate::freshness::Freshness;
 
 /// Documents kept at most; a person has a handful of providers, and an imported list must not grow without end.
 const CAPACITY: usize = 64;
@@ -18,10 +20,13 @@ const FAILURE_HOLDS_MS: i64 = 5_000;
 /// How long a kept document is used once a new copy could not be had, before the next try.
 const RETRY_STALE_AFTER_MS: i64 = 60_000;
 
+/// For how long the last good copy serves while its provider has nothing better, from the last time that it said so. A week
+/// outlasts every outage; a key that was taken out of a set meanwhile must not sign for ever.
+pub(crate) const LAST_GOOD_MS: i64 = 7 * 86_400_000;
+
 /// A bounded cache of fetched documents.
 pub(crate) struct Documents<K, V> {
     slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
-    max_age_ms: i64,
 }
 
 /// One document. Its lock is held while it is fetched, so only those wait who want this very document.
@@ -39,19 +44,29 @@ pub(crate) struct Kept<V> {
     pub document: Arc<V>,
     /// Counts the copies, so that a caller can tell a newer one from the one that did not serve.
     pub copy: u64,
+    /// When it came, or when the provider last said that it is still the one.
     fetched_at: UnixMillis,
+    freshness: Freshness,
+}
+
+/// What a fetch brought.
+pub(crate) enum Fetched<V> {
+    /// Another document, or the same one once more.
+    New(V, Freshness),
+    /// The provider's word that the copy at hand is still the one.
+    Same(Freshness),
 }
 
 impl<V> Clone for Kept<V> {
     fn clone(&self) -> Self {
-        Self { document: Arc::clone(&self.document), ..*self }
+        Self { document: Arc::clone(&self.document), freshness: self.freshness.clone(), ..*self }
     }
 }
 
 /// What the caller can live with.
 #[derive(Clone, Copy)]
 pub(crate) enum Want {
-    /// A copy within its age; an older one when no new one is to be had.
+    /// A copy within its age; an older one, up to a week, when no new one is to be had.
     Usable,
     /// A copy fetched now; nothing else.
     New,
@@ -61,21 +76,20 @@ pub(crate) enum Want {
 }
 
 impl<K: Eq + Hash + Clone, V> Documents<K, V> {
-    pub fn new(max_age_ms: i64) -> Self {
-        Self { slots: Mutex::new(HashMap::new()), max_age_ms }
+    pub fn new() -> Self {
+        Self { slots: Mutex::new(HashMap::new()) }
     }
 
-    /// The document of `key`, fetched if need be. `now` tells the time again after the fetch.
-    pub async fn get<F>(
+    /// The document of `key`, fetched if need be. `now` tells the time again after the fetch. `fetch` is told of the copy at
+    /// hand where the provider may answer that it is still the one: who asks for a new one gets all of it, because some
+    /// servers name two versions alike.
+    pub async fn get(
         &self,
         key: &K,
         want: Want,
         now: impl Fn() -> UnixMillis,
-        fetch: F,
-    ) -> Result<Kept<V>, ProviderFailure>
-    where
-        F: Future<Output = Result<V, ProviderFailure>>,
-    {
+        fetch: impl AsyncFnOnce(Option<Freshness>) -> Result<Fetched<V>, ProviderFailure>,
+    ) -> Result<Kept<V>, ProviderFailure> {
         let slot = self.slot(key);
         let mut state = slot.lock().await;
         let at = now();
@@ -83,7 +97,7 @@ impl<K: Eq + Hash + Clone, V> Documents<K, V> {
         let age = |since: UnixMillis| Some(at.since(since)).filter(|age| *age >= 0);
         if let Some(kept) = &state.kept {
             let good = match want {
-                Want::Usable => age(kept.fetched_at).is_some_and(|age| age < self.max_age_ms),
+                Want::Usable => age(kept.fetched_at).is_some_and(|age| age < kept.freshness.lives_ms),
                 Want::New => false,
                 Want::LaterThan { copy, cool_down_ms } => {
                     let cooling_down = state.replaced_early_at.and_then(age).is_some_and(|age| age < cool_down_ms);
@@ -94,11 +108,12 @@ impl<K: Eq + Hash + Clone, V> Documents<K, V> {
                 return Ok(kept.clone());
             }
         }
+        let last_good = |kept: &Kept<V>| age(kept.fetched_at).is_none_or(|age| age < LAST_GOOD_MS);
         if let Some((failure, failed_at)) = &state.failed
             && let Some(age) = age(*failed_at)
         {
             match (want, &state.kept) {
-                (Want::Usable, Some(kept)) if age < RETRY_STALE_AFTER_MS => return Ok(kept.clone()),
+                (Want::Usable, Some(kept)) if age < RETRY_STALE_AFTER_MS && last_good(kept) => return Ok(kept.clone()),
                 (Want::Usable | Want::LaterThan { .. }, _) if age < FAILURE_HOLDS_MS => return Err(failure.clone()),
                 _ => {}
             }
@@ -106,10 +121,18 @@ impl<K: Eq + Hash + Clone, V> Documents<K, V> {
         if matches!(want, Want::LaterThan { .. }) {
             state.replaced_early_at = Some(at);
         }
-        match fetch.await {
-            Ok(document) => {
+        let at_hand = state.kept.clone().filter(|_| matches!(want, Want::Usable));
+        let fetched = fetch(at_hand.as_ref().map(|kept| kept.freshness.clone())).await;
+        let brought = fetched.map(|fetched| match (fetched, at_hand) {
+            (Fetched::Same(freshness), Some(kept)) => Some(Kept { freshness, fetched_at: now(), ..kept }),
+            (Fetched::Same(_), None) => None,
+            (Fetched::New(document, freshness), _) => {
                 let copy = state.kept.as_ref().map_or(1, |kept| kept.copy + 1);
-                let kept = Kept { document: Arc::new(document), copy, fetched_at: now() };
+                Some(Kept { document: Arc::new(document), copy, fetched_at: now(), freshness })
+            }
+        });
+        match brought.and_then(|kept| kept.ok_or_else(nothing_at_hand)) {
+            Ok(kept) => {
                 state.kept = Some(kept.clone());
                 state.failed = None;
                 Ok(kept)
@@ -117,7 +140,7 @@ impl<K: Eq + Hash + Clone, V> Documents<K, V> {
             Err(failure) => {
                 state.failed = Some((failure.clone(), now()));
                 match (&state.kept, want) {
-                    (Some(kept), Want::Usable) => {
+                    (Some(kept), Want::Usable) if last_good(kept) => {
                         tracing::warn!(kind = ?failure.kind, place = failure.place, "no new copy; the last good one serves on");
                         Ok(kept.clone())
                     }
@@ -145,6 +168,12 @@ impl<K: Eq + Hash + Clone, V> Documents<K, V> {
     }
 }
 
+/// Nobody can say of nothing that it is still the one; whoever fetches does not ask then.
+fn nothing_at_hand() -> ProviderFailure {
+    let detail = "The provider says that nothing changed, and there is nothing here yet. Try again.";
+    ProviderFailure::new(FailureKind::MalformedAnswer, "cache", detail)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -152,6 +181,7 @@ mod tests {
     use holdfast_model::FailureKind;
 
     use super::*;
+    use crate::freshness::USUAL_MS;
 
     struct World {
         now: AtomicI64,
@@ -161,14 +191,17 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            Self { now: AtomicI64::new(0), fetched: AtomicUsize::new(0), documents: Documents::new(1_000) }
+            Self { now: AtomicI64::new(0), fetched: AtomicUsize::new(0), documents: Documents::new() }
         }
 
         async fn get(&self, want: Want, works: bool) -> Result<usize, ProviderFailure> {
-            let fetch = async {
+            let fetch = async |_| {
                 let count = self.fetched.fetch_add(1, Ordering::SeqCst) + 1;
                 tokio::task::yield_now().await;
-                works.then_some(count).ok_or_else(|| ProviderFailure::new(FailureKind::Unreachable, "jwks", "down"))
+                let freshness = Freshness::usual();
+                works
+                    .then(|| Fetched::New(count, freshness))
+                    .ok_or_else(|| ProviderFailure::new(FailureKind::Unreachable, "jwks", "down"))
             };
             let now = || UnixMillis::from_millis(self.now.load(Ordering::SeqCst));
             self.documents.get(&1, want, now, fetch).await.map(|kept| *kept.document)
@@ -189,12 +222,50 @@ mod tests {
     async fn the_last_good_copy_serves_on_when_no_new_one_is_to_be_had() {
         let world = World::new();
         assert_eq!(world.get(Want::Usable, true).await.unwrap(), 1);
-        world.now.store(1_000, Ordering::SeqCst);
+        world.now.store(USUAL_MS, Ordering::SeqCst);
         assert_eq!(world.get(Want::Usable, false).await.unwrap(), 1);
         assert_eq!(world.get(Want::Usable, true).await.unwrap(), 1, "not tried again at once");
         assert!(world.get(Want::New, false).await.is_err(), "who asks for a new one is told");
-        world.now.store(1_000 + RETRY_STALE_AFTER_MS, Ordering::SeqCst);
+        world.now.store(USUAL_MS + RETRY_STALE_AFTER_MS, Ordering::SeqCst);
         assert_eq!(world.get(Want::Usable, true).await.unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn the_last_good_copy_serves_for_a_week_and_no_longer() {
+        let world = World::new();
+        world.get(Want::Usable, true).await.unwrap();
+        world.now.store(LAST_GOOD_MS - 1, Ordering::SeqCst);
+        assert_eq!(world.get(Want::Usable, false).await.unwrap(), 1);
+        world.now.store(LAST_GOOD_MS, Ordering::SeqCst);
+        assert!(world.get(Want::Usable, false).await.is_err(), "just after a failure it is not used either");
+        world.now.store(LAST_GOOD_MS + FAILURE_HOLDS_MS, Ordering::SeqCst);
+        assert!(world.get(Want::Usable, false).await.is_err());
+        world.now.store(LAST_GOOD_MS + 2 * FAILURE_HOLDS_MS, Ordering::SeqCst);
+        assert_eq!(world.get(Want::Usable, true).await.unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_still_the_one_is_young_again_and_no_other_copy() {
+        let documents: Documents<u32, u32> = Documents::new();
+        let get = async |want, at: i64, fetched| {
+            let told = std::cell::Cell::new(false);
+            let fetch = async |earlier: Option<Freshness>| {
+                told.set(earlier.is_some());
+                Ok(fetched)
+            };
+            let kept = documents.get(&1, want, || UnixMillis::from_millis(at), fetch).await;
+            kept.map(|kept| (*kept.document, kept.copy, told.get()))
+        };
+        let same = || Fetched::Same(Freshness::usual());
+        assert!(get(Want::Usable, 0, same()).await.is_err(), "of nothing nobody can say that");
+        let new = |document| Fetched::New(document, Freshness::usual());
+        let after = FAILURE_HOLDS_MS;
+        assert_eq!(get(Want::Usable, after, new(7)).await.unwrap(), (7, 1, false));
+        assert_eq!(get(Want::Usable, after + USUAL_MS, same()).await.unwrap(), (7, 1, true));
+        assert_eq!(get(Want::Usable, after + 2 * USUAL_MS - 1, new(8)).await.unwrap(), (7, 1, false), "not asked");
+        assert_eq!(get(Want::New, after + 2 * USUAL_MS, new(8)).await.unwrap(), (8, 2, false));
+        let later = Want::LaterThan { copy: 2, cool_down_ms: 50 };
+        assert_eq!(get(later, after + 2 * USUAL_MS, new(9)).await.unwrap(), (9, 3, false));
     }
 
     #[tokio::test]
@@ -221,9 +292,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_number_of_kept_documents_is_bounded() {
-        let documents: Documents<usize, ()> = Documents::new(1_000);
+        let documents: Documents<usize, ()> = Documents::new();
         for key in 0..CAPACITY * 2 {
-            documents.get(&key, Want::Usable, UnixMillis::default, async { Ok(()) }).await.unwrap();
+            let fetch = async |_| Ok(Fetched::New((), Freshness::usual()));
+            documents.get(&key, Want::Usable, UnixMillis::default, fetch).await.unwrap();
         }
         assert_eq!(documents.slots.lock().unwrap().len(), CAPACITY);
     }

@@ -8,9 +8,9 @@ use serde::de::IgnoredAny;
 
 use crate::{
     backchannel::{Backchannel, Form},
-    certificate,
     http::Answer,
     oauth_error::Carried,
+    tls_certificate,
     token_answer::{Arrival, Bound, Granted, TokenAnswer},
 };
 
@@ -142,21 +142,23 @@ impl Backchannel<'_> {
     /// The tokens in the answer to `grant`, or why there are none.
     pub fn tokens_in(&self, answer: &Answer, grant: &Grant<'_>) -> Result<Granted, ProviderFailure> {
         let (url, at) = (&self.metadata.token_endpoint, self.clock.now());
-        if !answer.status.is_success() || answer.oauth_error().is_some() {
-            return Err(answer.oauth_failure(url, PLACE, self.carried(grant), at));
+        let carried = self.carried(grant);
+        let is_error = answer.oauth_error().is_some() || answer.vendor_error(carried).is_some();
+        if !answer.status.is_success() || is_error {
+            return Err(answer.oauth_failure(url, PLACE, carried, at));
         }
         // First as any object: what is none gets its own words.
         answer.json::<IgnoredAny>(url, PLACE, "a token").map_err(ProviderFailure::that_may_have_acted)?;
         let arrival = Arrival { at, provider_clock: answer.date(), status: answer.status.as_u16() };
         let bound = Bound {
             key: self.proof_key(PLACE)?.map(|key| key.thumbprint()),
-            certificate: self.certificate().map(|pem| certificate::thumbprint(pem, PLACE)).transpose()?,
+            certificate: self.certificate().map(|pem| tls_certificate::thumbprint(pem, PLACE)).transpose()?,
         };
         let tokens = TokenAnswer::read(answer, url)?;
         let tokens = match grant {
             Grant::Exchange { requested_type, .. } => tokens.exchanged_for(*requested_type)?,
             _ => tokens,
         };
-        tokens.into_grant(arrival, self.carried(grant), &bound, &answer.carried())
+        tokens.into_grant(arrival, carried, &bound, &answer.carried())
     }
 }

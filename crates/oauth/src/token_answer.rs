@@ -9,12 +9,13 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    certificate, dpop,
+    dpop,
     http::{Answer, shown},
     jwt::{self, Life},
     number::lifetime,
     oauth_error::Carried,
     text::{displayable, without},
+    tls_certificate,
     token::PLACE,
 };
 
@@ -46,6 +47,9 @@ pub(crate) struct TokenAnswer {
     refresh_expires_in: Option<u64>,
     #[serde(default, deserialize_with = "lifetime")]
     refresh_token_expires_in: Option<u64>,
+    /// Intuit's.
+    #[serde(default, deserialize_with = "lifetime")]
+    x_refresh_token_expires_in: Option<u64>,
     #[serde(default, deserialize_with = "secret")]
     id_token: Option<SecretValue>,
     #[serde(default, deserialize_with = "scopes")]
@@ -215,7 +219,7 @@ impl TokenAnswer {
                           it. Sign in again.";
             return fail(FailureKind::MalformedAnswer, detail.into());
         }
-        if is_anothers(&bound.certificate, certificate::CONFIRMATION) {
+        if is_anothers(&bound.certificate, tls_certificate::CONFIRMATION) {
             let detail = "The provider sent a token that is bound to another certificate than this client's. Holdfast did not \
                           store it. If it repeats, tell the provider: something between here and there may show a certificate \
                           of its own.";
@@ -242,7 +246,10 @@ impl TokenAnswer {
             expires_in_s: self.expires_in.filter(|_| !over),
             access_exp: life.map(|life| arrival.end_of(life)),
             refresh_token: self.refresh_token.map(RefreshToken::from),
-            refresh_expires_in_s: self.refresh_expires_in.or(self.refresh_token_expires_in),
+            refresh_expires_in_s: self
+                .refresh_expires_in
+                .or(self.refresh_token_expires_in)
+                .or(self.x_refresh_token_expires_in),
             id_token: None,
             id_exp: None,
             scopes,

@@ -15,7 +15,6 @@ use zeroize::Zeroizing;
 
 use crate::{
     backchannel::Backchannel,
-    certificate,
     client::OAuthClient,
     dpop::{Call, ProofKey, wanted_nonce},
     http::{Answer, Http, shown},
@@ -25,6 +24,7 @@ use crate::{
     metadata::Metadata,
     signed::{Kind, Rules},
     text::without,
+    tls_certificate,
 };
 
 pub(crate) const PLACE: &str = "userinfo";
@@ -84,7 +84,7 @@ struct Presented<'a> {
 /// The certificate to show beside `token`, where it is bound to one: the token says so, or the provider says it of all of them
 /// ([RFC 8705 section 3](https://www.rfc-editor.org/rfc/rfc8705#section-3)). Elsewhere nobody needs to see it.
 fn certificate_for<'a>(backchannel: Backchannel<'a>, token: &AccessToken) -> Option<&'a str> {
-    let named = || jwt::unverified_confirmation(token.expose_secret(), certificate::CONFIRMATION).is_some();
+    let named = || jwt::unverified_confirmation(token.expose_secret(), tls_certificate::CONFIRMATION).is_some();
     backchannel.certificate().filter(|_| backchannel.metadata.binds_to_certificate || named())
 }
 

@@ -6,7 +6,8 @@ mod support;
 
 use holdfast_model::{
     AuthorizationCode, Endpoints, FailureKind, PersonPointers, Protocol, ProviderFailure, RefreshToken, SignedIn,
-    Target, ports::AuthorizationServer,
+    Target,
+    ports::{AuthorizationServer, Holder},
 };
 use serde_json::{Value, json};
 use support::{CODE, REFRESH_TOKEN, World, changed, hostile::Reply, metadata, token_answer};
@@ -73,9 +74,10 @@ async fn an_id_token_that_nobody_asked_for_says_nothing() {
     let signed_in = signed_in(&world).await.unwrap();
     assert_eq!(signed_in.claims.subject, "u-1");
     assert!(signed_in.grant.id_token.is_none(), "it was not checked, so it is not kept");
+    let holder = Holder { subject: "u-1", ..Holder::default() };
     let renewed = world
         .oauth
-        .refresh(&world.client, &RefreshToken::new(REFRESH_TOKEN.into()), "u-1", &Target::default())
+        .refresh(&world.client, &RefreshToken::new(REFRESH_TOKEN.into()), holder, &Target::default())
         .await
         .unwrap();
     assert!(renewed.id_token.is_none());

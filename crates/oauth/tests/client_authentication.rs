@@ -6,16 +6,17 @@ mod support;
 
 use std::collections::{HashMap, HashSet};
 
-use base64ct::{Base64, Encoding};
+use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use holdfast_model::{
     ClientAuthentication, FailureKind, ProviderFailure, SecretValue, Target, TokenTypeHint,
     ports::{AuthorizationRequest, AuthorizationServer, DirectGrants},
 };
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use support::{
     CLIENT_ID, NOW_S, REFRESH_TOKEN, World, assert_readable,
-    client_keys::{ClientKey, certificate_with_key, pem},
+    client_keys::{ClientKey, certificate_with_key, keys_with_certificates, pem},
     hostile::{Reply, Request},
     token_answer,
 };
@@ -140,6 +141,60 @@ async fn an_assertion_is_meant_for_whom_the_person_says() {
     world.client.provider.assertion_audience = Some("https://id.example/issuer".into());
     for request in ask_everywhere(&world).await.into_values() {
         decoded(&request.form()["client_assertion"], &key.public, Algorithm::EdDSA, "https://id.example/issuer");
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_names_its_key_by_what_the_person_says_and_by_the_certificate_beside_the_key() {
+    let thumbprints = |certificate: &str| {
+        let body: String = certificate.lines().filter(|line| !line.starts_with("--")).collect();
+        let der = Base64::decode_vec(&body).unwrap();
+        let sha1 = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, &der);
+        [Base64UrlUnpadded::encode_string(sha1.as_ref()), Base64UrlUnpadded::encode_string(&Sha256::digest(&der))]
+    };
+    let keys = keys_with_certificates();
+    for (index, (name, key, certificate)) in keys.iter().enumerate() {
+        let of_another = &keys[(index + 1) % keys.len()].2;
+        for (secret, named) in [
+            (key.pem.clone(), false),
+            (format!("{}{certificate}", key.pem), true),
+            (format!("{certificate}{of_another}{}", key.pem), true),
+            (format!("{of_another}{certificate}{}", key.pem), true),
+        ] {
+            let mut world = world_with(ClientAuthentication::PrivateKeyJwt, &secret, &[]).await;
+            world.oauth.discover(&world.client).await.unwrap();
+            world.refresh().await.unwrap();
+            world.client.provider.client_key_id = Some("key-1".into());
+            world.refresh().await.unwrap();
+            let headers: Vec<_> = world
+                .server
+                .requests("/token")
+                .iter()
+                .map(|request| {
+                    let assertion = request.form()["client_assertion"].clone();
+                    assert!(!request.body.contains("BEGIN"), "{name}");
+                    jsonwebtoken::decode_header(assertion).unwrap()
+                })
+                .collect();
+            assert_eq!((&headers[0].kid, headers[1].kid.as_deref()), (&None, Some("key-1")), "{name}");
+            let expected = named.then(|| thumbprints(certificate));
+            for header in headers {
+                let found = header.x5t.zip(header.x5t_s256).map(|(sha1, sha256)| [sha1, sha256]);
+                assert_eq!((found, header.x5c), (expected.clone(), None), "{name}");
+            }
+        }
+        for secret in [
+            format!("{}{of_another}", key.pem),
+            format!("{}-----BEGIN CERTIFICATE-----\nMARK!\n-----END CERTIFICATE-----\n", key.pem),
+            format!("{}{}", key.pem, pem("CERTIFICATE", b"0\x03\x02\x01\x00")),
+        ] {
+            let world = world_with(ClientAuthentication::PrivateKeyJwt, &secret, &[]).await;
+            let failure = world.oauth.discover(&world.client).await.unwrap_err();
+            assert_eq!(failure.kind, FailureKind::InvalidClient, "{name}: noticed before the provider is kept");
+            assert!(failure.detail.contains("not that of the key"), "{name}: {}", failure.detail);
+            assert_readable(name, &failure);
+            assert!(world.refresh().await.is_err() && world.server.count("/token") == 0, "{name}: nothing was sent");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use holdfast_model::{
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 use support::{
-    CLIENT_ID, NOW_S, REFRESH_TOKEN, World, assert_readable, changed, client_keys::ClientKey, hostile::Reply,
+    CLIENT_ID, HOLDER, NOW_S, REFRESH_TOKEN, World, assert_readable, changed, client_keys::ClientKey, hostile::Reply,
 };
 
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -339,7 +339,7 @@ async fn a_refresh_asks_for_a_narrower_token_and_only_then() {
     ];
     for (name, target, added) in rows {
         world.server.reply("/token", answer(json!({"scope": "read", "refresh_token": "refresh-MARK-next"})));
-        let grant = world.oauth.refresh(&world.client, &token, "subject-1", &target).await.unwrap();
+        let grant = world.oauth.refresh(&world.client, &token, HOLDER, &target).await.unwrap();
         assert_eq!(grant.scopes, Some(vec!["read".to_owned()]), "{name}: what was granted, not what was asked for");
         assert_eq!(grant.refresh_token.unwrap().expose_secret(), "refresh-MARK-next", "{name}");
         let mut asked = plain.clone();
@@ -347,7 +347,7 @@ async fn a_refresh_asks_for_a_narrower_token_and_only_then() {
         assert_eq!(form(&world), asked, "{name}");
     }
     world.server.reply("/token", Reply::json(400, &json!({"error": "invalid_target"})));
-    let failure = world.oauth.refresh(&world.client, &token, "subject-1", &narrow()).await.unwrap_err();
+    let failure = world.oauth.refresh(&world.client, &token, HOLDER, &narrow()).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::OAuthError, "it says nothing about the session");
     assert_readable("target", &failure);
 }

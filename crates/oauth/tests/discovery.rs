@@ -6,7 +6,10 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use holdfast_model::{Clock, FailureKind, ports::AuthorizationServer};
+use holdfast_model::{
+    Clock, FailureKind,
+    ports::{AuthorizationRequest, AuthorizationServer},
+};
 use holdfast_oauth::{Limits, OAuthClient};
 use serde_json::{Value, json};
 use support::{World, assert_readable, client_of, hostile::Reply, metadata};
@@ -171,21 +174,103 @@ async fn what_the_way_to_the_provider_does_is_told_apart() {
     }
 }
 
-#[tokio::test]
-async fn metadata_is_fetched_once_an_hour_and_a_later_failure_leaves_the_last_good_copy() {
-    let world = World::new().await;
-    world.start().await;
-    world.clock.advance_s(3_599);
-    world.start().await;
-    assert_eq!(world.server.count(OPENID), 1);
+/// Metadata that comes with these headers.
+fn sent_with(issuer: &str, headers: &[(&str, &str)]) -> Reply {
+    let headers: Vec<_> = headers.iter().copied().chain([("Content-Type", "application/json")]).collect();
+    Reply::of(200, &headers, metadata(issuer).to_string().as_bytes())
+}
 
-    world.server.reply(OPENID, Reply::text(503, "text/plain", "maintenance"));
+#[tokio::test]
+async fn metadata_is_used_for_five_minutes_and_a_later_failure_leaves_the_last_good_copy() {
+    for bad in [Reply::text(503, "text/plain", "maintenance"), Reply::text(200, "text/html", "<html>"), Reply::HangUp] {
+        let world = World::new().await;
+        world.start().await;
+        world.clock.advance_s(299);
+        world.start().await;
+        assert_eq!(world.server.count(OPENID), 1);
+
+        world.server.reply(OPENID, bad);
+        world.clock.advance_s(1);
+        world.start().await;
+        world.start().await;
+        assert_eq!(world.server.count(OPENID), 2, "the failure is not asked for again at once");
+        world.oauth.discover(&world.client).await.expect_err("who asks for the metadata itself hears the truth");
+
+        world.clock.advance_s(7 * 86_400);
+        let request = AuthorizationRequest {
+            redirect_uri: "http://127.0.0.1:49152/callback".into(),
+            scopes: Vec::new(),
+            login_hint: None,
+        };
+        let outcome = world.oauth.start(&world.client, request).await;
+        outcome.expect_err("what was good a week ago is not used any more");
+    }
+}
+
+#[tokio::test]
+async fn the_provider_says_how_long_its_metadata_is_used() {
+    for (headers, expected_s) in [
+        (vec![("Cache-Control", "public, max-age=900")], 900),
+        (vec![("Cache-Control", "max-age=900"), ("Age", "300")], 600),
+        (vec![("Cache-Control", "no-store")], 60),
+        (vec![("Cache-Control", "max-age=31536000")], 86_400),
+        (vec![("Expires", "Sun, 06 Nov 1994 09:49:37 GMT"), ("Date", "Sun, 06 Nov 1994 08:49:37 GMT")], 3_600),
+    ] {
+        let world = World::new().await;
+        world.server.reply(OPENID, sent_with(&world.server.issuer(), &headers));
+        world.start().await;
+        world.clock.advance_s(expected_s - 1);
+        world.start().await;
+        assert_eq!(world.server.count(OPENID), 1, "{headers:?}");
+        world.clock.advance_s(1);
+        world.start().await;
+        assert_eq!(world.server.count(OPENID), 2, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_is_asked_whether_its_metadata_changed_and_an_unchanged_copy_is_young_again() {
+    let world = World::new().await;
+    let issuer = world.server.issuer();
+    let modified = ("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+    world.server.reply(OPENID, sent_with(&issuer, &[("ETag", "\"v1\""), modified]));
+    world.start().await;
+
+    world.server.reply(OPENID, Reply::of(304, &[("Cache-Control", "max-age=600")], b""));
+    world.clock.advance_s(300);
+    assert!(world.start().await.url.starts_with(&issuer), "the copy serves on");
+    let asked = world.server.requests(OPENID).remove(1);
+    assert_eq!(
+        (asked.headers["if-none-match"].as_str(), asked.headers["if-modified-since"].as_str()),
+        ("\"v1\"", modified.1)
+    );
+    world.clock.advance_s(599);
+    world.start().await;
+    assert_eq!(world.server.count(OPENID), 2, "young for as long as the provider said then");
+
+    world.server.reply(OPENID, sent_with(&issuer, &[]));
     world.clock.advance_s(1);
     world.start().await;
+    assert_eq!(world.server.requests(OPENID).remove(2).headers["if-none-match"], "\"v1\"", "it is still that version");
+    world.clock.advance_s(300);
     world.start().await;
-    assert_eq!(world.server.count(OPENID), 2, "the failure is not asked for again at once");
+    assert!(!world.server.requests(OPENID).remove(3).headers.contains_key("if-none-match"), "that one has no name");
+}
+
+#[tokio::test]
+async fn an_unchanged_copy_that_was_never_here_is_a_failure() {
+    let world = World::new().await;
+    world.server.reply(OPENID, Reply::of(304, &[("ETag", "\"v1\"")], b""));
     let failure = world.oauth.discover(&world.client).await.unwrap_err();
-    assert_eq!(failure.kind, FailureKind::ServerError, "who asks for the metadata itself hears the truth");
+    assert_eq!((failure.kind, failure.status), (FailureKind::UnexpectedStatus, Some(304)));
+    assert_readable("304", &failure);
+
+    world.server.reply(OPENID, sent_with(&world.server.issuer(), &[("ETag", "\"v1\"")]));
+    world.clock.advance_s(60);
+    world.oauth.discover(&world.client).await.unwrap();
+    world.oauth.discover(&world.client).await.unwrap();
+    let last = world.server.requests(OPENID).pop().unwrap();
+    assert!(!last.headers.contains_key("if-none-match"), "who adds a provider gets all of its metadata");
 }
 
 #[tokio::test]

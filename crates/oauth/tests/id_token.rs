@@ -193,6 +193,35 @@ async fn an_unknown_key_has_the_keys_fetched_again_once_a_minute() {
 }
 
 #[tokio::test]
+async fn keys_are_used_as_long_as_the_provider_says_and_asked_for_by_their_version() {
+    let world = World::new().await;
+    let keys = json!({"keys": [world.key.jwk()]}).to_string();
+    let headers = [("Content-Type", "application/json"), ("Cache-Control", "max-age=900"), ("ETag", "W/\"k\"")];
+    world.server.reply("/jwks", Reply::of(200, &headers, keys.as_bytes()));
+    let sign_in =
+        async || world.sign_in(|w, claims| w.key.sign(&changed(claims, json!({"exp": NOW_S + 90_000})))).await;
+    sign_in().await.unwrap();
+    world.clock.advance_s(899);
+    sign_in().await.unwrap();
+    assert_eq!(world.server.count("/jwks"), 1);
+
+    world.server.reply("/jwks", Reply::of(304, &[], b""));
+    world.clock.advance_s(1);
+    sign_in().await.unwrap();
+    assert_eq!(world.server.requests("/jwks").remove(1).headers["if-none-match"], "W/\"k\"");
+
+    let unknown = SigningKey::es256("k2");
+    world.server.reply("/jwks", Reply::json(200, &json!({"keys": [world.key.jwk(), unknown.jwk()]})));
+    world.sign_in(|_, claims| unknown.sign(&changed(claims, json!({"exp": NOW_S + 90_000})))).await.unwrap();
+    let asked = world.server.requests("/jwks").remove(2);
+    assert!(!asked.headers.contains_key("if-none-match"), "a set that lacks a key is fetched whole");
+
+    world.server.reply("/jwks", Reply::text(500, "text/html", "<h1>"));
+    world.clock.advance_s(3_600);
+    sign_in().await.expect("the last good keys serve while there are no others");
+}
+
+#[tokio::test]
 async fn a_key_that_was_rotated_in_just_now_is_found() {
     let world = World::new().await;
     world.good_sign_in().await;

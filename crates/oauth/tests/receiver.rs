@@ -66,7 +66,7 @@ impl Waiting {
 
 fn code_of(answer: Result<AuthorizationResponse, ProviderFailure>) -> String {
     match answer.unwrap() {
-        AuthorizationResponse::Code(code) => code.expose_secret().to_owned(),
+        AuthorizationResponse::Code { code, .. } => code.expose_secret().to_owned(),
         AuthorizationResponse::Signed(_) => panic!("nobody asked for a signed answer"),
     }
 }

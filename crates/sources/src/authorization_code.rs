@@ -27,7 +27,7 @@ impl AuthorizationCode {
         refresh_token: &RefreshToken,
         target: &Target,
     ) -> Result<Vec<(Credential, Option<SecretValue>)>, ProviderFailure> {
-        let grant = self.server.refresh(client, refresh_token, &account.subject, target).await?;
+        let grant = self.server.refresh(client, refresh_token, account.into(), target).await?;
         Ok(if target.is_empty() {
             credentials_of(account.id, &client.provider, &account.scopes, Some(set), &grant)
         } else {

@@ -10,7 +10,7 @@ use holdfast_model::{
     TokenTypeHint, UnixMillis,
     ports::{
         Assertion, AuthorizationRequest, AuthorizationResponse, AuthorizationServer, Client, DeviceAnswer,
-        DirectGrants, Exchange, PendingAuthorization, PendingDevice,
+        DirectGrants, Exchange, Holder, PendingAuthorization, PendingDevice,
     },
 };
 
@@ -104,10 +104,10 @@ impl AuthorizationServer for Scripted {
         &self,
         _: &Client,
         token: &RefreshToken,
-        subject: &str,
+        holder: Holder<'_>,
         _: &Target,
     ) -> Result<TokenGrant, ProviderFailure> {
-        self.answer(Asked::Refresh { token: token.expose_secret().to_owned(), subject: subject.to_owned() })
+        self.answer(Asked::Refresh { token: token.expose_secret().to_owned(), subject: holder.subject.to_owned() })
     }
     async fn take_over(&self, _: &Client, _: &RefreshToken) -> Result<SignedIn, ProviderFailure> {
         unreachable!("a renewal takes nothing over")

@@ -120,6 +120,9 @@ pub struct ProviderView {
     /// Whether that end is near or over, so that a new client has to be registered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub register_anew: bool,
+    /// By what name the provider knows the key that signs its assertions (`kid`).
+    #[serde(default)]
+    pub client_key_id: Option<String>,
     /// The registered redirect URI; `null` when any free loopback port serves.
     pub redirect_uri: Option<String>,
     /// Scopes asked for when a sign-in names none.
@@ -196,7 +199,8 @@ pub struct AddProvider {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password))]
     #[cfg_attr(test, ts(type = "string | null"))]
     pub initial_access_token: Option<SecretText>,
-    /// The client secret of a confidential client; for `private_key_jwt` its private key in PEM, for `tls_client_auth` its
+    /// The client secret of a confidential client; for `private_key_jwt` its private key in PEM, with its
+    /// certificate beside it where the provider knows it by that, for `tls_client_auth` its
     /// certificate and private key in PEM.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password))]
@@ -214,6 +218,9 @@ pub struct AddProvider {
     /// For whom client assertions are meant (`aud`); the token endpoint when missing.
     #[serde(default)]
     pub assertion_audience: Option<String>,
+    /// By what name the provider knows the key that signs them (`kid`); they name none when missing.
+    #[serde(default)]
+    pub client_key_id: Option<String>,
     /// The registered redirect URI when the provider compares it exactly.
     #[serde(default)]
     pub redirect_uri: Option<String>,

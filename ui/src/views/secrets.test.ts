@@ -147,6 +147,8 @@ it('has no call and no wire type that could carry a token into the window', () =
     'RevocationResult.token', 'CredentialView.token_type', 'UnlockVault.passphrase',
     // An address, a path, and an instant.
     'Endpoints.token', 'AddProvider.client_secret_path', 'ProviderView.client_secret_expires_at',
+    // Names of keys, which everybody may read.
+    'AddProvider.client_key_id', 'ProviderView.client_key_id',
   ].sort());
   const commands = [...code('../lib/backend/tauri.ts').matchAll(/invoke(?:<[^>]*>)?\('([a-z_]+)'/g)].map(([, name]) => name);
   expect(commands).toHaveLength(26);

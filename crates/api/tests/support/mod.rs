@@ -23,8 +23,8 @@ use holdfast_model::{
     UnixMillis, VaultId,
     ports::{
         AuthorizationRequest, AuthorizationResponse, AuthorizationServer, BackupSummary, Client, ClientRegistrar,
-        CredentialSource, CredentialWrite, DeviceAnswer, Introspection, Keyring, KeyringError, Listening, Means,
-        PendingAuthorization, PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration,
+        CredentialSource, CredentialWrite, DeviceAnswer, Holder, Introspection, Keyring, KeyringError, Listening,
+        Means, PendingAuthorization, PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration,
         RegistrationAccess, TokenInspector, UnlockMaterial, UnlockMethod, UserInfo, VaultError, VaultFile, VaultHeader,
         VaultStore, WhichSecret,
     },
@@ -261,7 +261,13 @@ impl AuthorizationServer for Nothing {
     async fn ask_device(&self, _: &Client, _: &PendingDevice) -> Result<DeviceAnswer, ProviderFailure> {
         offline()
     }
-    async fn refresh(&self, _: &Client, _: &RefreshToken, _: &str, _: &Target) -> Result<TokenGrant, ProviderFailure> {
+    async fn refresh(
+        &self,
+        _: &Client,
+        _: &RefreshToken,
+        _: Holder<'_>,
+        _: &Target,
+    ) -> Result<TokenGrant, ProviderFailure> {
         offline()
     }
     async fn take_over(&self, _: &Client, _: &RefreshToken) -> Result<SignedIn, ProviderFailure> {

@@ -78,6 +78,7 @@ fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
         client_secret_path: None,
         client_authentication: options.client_authentication.map(Into::into),
         assertion_audience: options.assertion_audience,
+        client_key_id: options.client_key_id,
         dpop: options.dpop.then_some(true),
         redirect_uri: options.redirect_uri,
         scopes: options.scopes,

@@ -62,6 +62,9 @@ pub fn provider(provider: &ProviderView) -> Vec<String> {
     if provider.protocol == Protocol::Oauth2 {
         rows.push(("speaks", "OAuth 2 without OpenID Connect".to_owned()));
     }
+    if let Some(key_id) = &provider.client_key_id {
+        rows.push(("key", plain(key_id)));
+    }
     if provider.dpop {
         rows.push(("tokens", "bound to a key of the account (DPoP)".to_owned()));
     }

@@ -22,7 +22,7 @@ use holdfast_model::{
     KeyringSecret, Provider, ProviderOrigin, SignInState, VaultId,
     ports::{Keyring, KeyringError, UnlockMethod, WhichSecret},
 };
-pub use provider::{FakeProvider, Says};
+pub use provider::{FakeProvider, Says, TENANT};
 pub use time::ManualTime;
 pub use vault::{MemoryVault, RIGHT};
 

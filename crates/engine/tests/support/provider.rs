@@ -5,12 +5,12 @@ use std::{
 
 use async_trait::async_trait;
 use holdfast_model::{
-    AccessToken, AuthorizationCode, Clock, DeviceCode, DpopKey, FailureKind, IdentityClaims, PkceVerifier, Provider,
-    ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target, TokenGrant, TokenTypeHint,
-    UnixMillis,
+    AccessToken, AuthorizationCode, Clock, DeviceCode, DpopKey, FailureKind, IdentityClaims, IssuerTemplate,
+    PkceVerifier, Provider, ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target,
+    TokenGrant, TokenTypeHint, UnixMillis,
     ports::{
         Assertion, AuthorizationRequest, AuthorizationResponse, AuthorizationServer, BrowserPage, Client,
-        ClientRegistrar, DeviceAnswer, DirectGrants, Exchange, Introspection, Listening, PendingAuthorization,
+        ClientRegistrar, DeviceAnswer, DirectGrants, Exchange, Holder, Introspection, Listening, PendingAuthorization,
         PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration, RegistrationAccess, SignInPage,
         TokenInspector, UserInfo,
     },
@@ -18,6 +18,15 @@ use holdfast_model::{
 use tokio::sync::Semaphore;
 
 use super::ManualTime;
+
+/// The tenant of everybody, where the provider has several.
+pub const TENANT: &str = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490";
+
+/// By which issuer the provider names people.
+fn issuer_of(provider: &Provider) -> String {
+    let filled = IssuerTemplate::of(&provider.issuer).and_then(|template| template.filled(TENANT));
+    filled.unwrap_or_else(|| provider.issuer.clone())
+}
 
 /// What the provider says to the next refresh instead of renewing.
 #[derive(Clone)]
@@ -437,8 +446,8 @@ impl AuthorizationServer for FakeProvider {
         let family = inside.serial;
         let grant = TokenGrant { token_type: token_type_for(client), ..self.grant(&mut inside, family) };
         let person = inside.person.clone();
-        let claims =
-            IdentityClaims { issuer: client.provider.issuer.clone(), subject: person.clone(), username: Some(person) };
+        let issuer = issuer_of(&client.provider);
+        let claims = IdentityClaims { issuer, subject: person.clone(), username: Some(person) };
         Ok(SignedIn { grant, claims })
     }
 
@@ -471,7 +480,7 @@ impl AuthorizationServer for FakeProvider {
         &self,
         client: &Client,
         token: &RefreshToken,
-        _: &str,
+        _: Holder<'_>,
         target: &Target,
     ) -> Result<TokenGrant, ProviderFailure> {
         {
@@ -525,7 +534,7 @@ impl AuthorizationServer for FakeProvider {
     }
 
     async fn take_over(&self, client: &Client, token: &RefreshToken) -> Result<SignedIn, ProviderFailure> {
-        let grant = self.refresh(client, token, "", &Target::default()).await?;
+        let grant = self.refresh(client, token, Holder::default(), &Target::default()).await?;
         let person = self.inside.lock().unwrap().person.clone();
         let (issuer, username) = (client.provider.issuer.clone(), Some(person.clone()).filter(|name| !name.is_empty()));
         Ok(SignedIn { grant, claims: IdentityClaims { issuer, subject: person, username } })

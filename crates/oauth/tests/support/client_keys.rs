@@ -67,21 +67,53 @@ pub fn pem(tag: &str, der: &[u8]) -> String {
 pub fn certificate_with_key() -> String {
     let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_ref()).unwrap();
+    let certificate = certificate(&pair, &[ID_EC, ID_P256], pair.public_key().as_ref());
+    format!("{certificate}{}", pem("PRIVATE KEY", document.as_ref()))
+}
+
+const ID_RSA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const ID_EC: &[u8] = &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+const ID_P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+const ID_P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
+const ID_ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
+const NULL: &[u8] = &[0x05, 0x00];
+
+/// A key of each kind, and the certificate of its public half, which somebody else signed. PEM.
+pub fn keys_with_certificates() -> Vec<(&'static str, ClientKey, String)> {
+    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
+    let authority = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_ref()).unwrap();
+    let pkcs8 = |key: &ClientKey| {
+        let body: String = key.pem.lines().filter(|line| !line.starts_with("--")).collect();
+        Base64::decode_vec(&body).unwrap()
+    };
+    let (rsa, p256, p384, ed) = (ClientKey::rsa(), ClientKey::p256(), ClientKey::p384(), ClientKey::ed25519());
+    let elliptic =
+        |key: &ClientKey, curve| EcdsaKeyPair::from_pkcs8(curve, &pkcs8(key)).unwrap().public_key().as_ref().to_vec();
+    let publics = [
+        RsaKeyPair::from_pkcs8(&pkcs8(&rsa)).unwrap().public_key().as_ref().to_vec(),
+        elliptic(&p256, &ECDSA_P256_SHA256_FIXED_SIGNING),
+        elliptic(&p384, &ECDSA_P384_SHA384_FIXED_SIGNING),
+        Ed25519KeyPair::from_pkcs8(&pkcs8(&ed)).unwrap().public_key().as_ref().to_vec(),
+    ];
+    let algorithms: [&[&[u8]]; 4] = [&[ID_RSA, NULL], &[ID_EC, ID_P256], &[ID_EC, ID_P384], &[ID_ED25519]];
+    let keys = [("RSA", rsa), ("P-256", p256), ("P-384", p384), ("Ed25519", ed)];
+    let made = keys.into_iter().zip(algorithms).zip(publics);
+    made.map(|(((name, key), algorithm), public)| (name, key, certificate(&authority, algorithm, &public))).collect()
+}
+
+/// The certificate that `authority` signs for a public key, PEM.
+fn certificate(authority: &EcdsaKeyPair, algorithm: &[&[u8]], public: &[u8]) -> String {
     let oid = |bytes: &[u8]| der(0x06, &[bytes]);
     let ecdsa_with_sha256 = der(0x30, &[&oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02])]);
     let common_name = der(0x30, &[&oid(&[0x55, 0x04, 0x03]), &der(0x0c, &[b"client"])]);
     let name = der(0x30, &[&der(0x31, &[&common_name])]);
     let validity = der(0x30, &[&der(0x17, &[b"200101000000Z"]), &der(0x17, &[b"491231235959Z"])]);
-    let elliptic = der(
-        0x30,
-        &[&oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01]), &oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07])],
-    );
-    let public = der(0x30, &[&elliptic, &der(0x03, &[&[0], pair.public_key().as_ref()])]);
+    let public = der(0x30, &[&der(0x30, algorithm), &der(0x03, &[&[0], public])]);
     let (version, serial) = (der(0xa0, &[&der(0x02, &[&[2]])]), der(0x02, &[&[1]]));
     let statement = der(0x30, &[&version, &serial, &ecdsa_with_sha256, &name, &validity, &name, &public]);
-    let signature = pair.sign(&SystemRandom::new(), &statement).unwrap();
+    let signature = authority.sign(&SystemRandom::new(), &statement).unwrap();
     let certificate = der(0x30, &[&statement, &ecdsa_with_sha256, &der(0x03, &[&[0], signature.as_ref()])]);
-    format!("{}{}", pem("CERTIFICATE", &certificate), pem("PRIVATE KEY", document.as_ref()))
+    pem("CERTIFICATE", &certificate)
 }
 
 /// One element: its tag, its length, and these parts in a row.

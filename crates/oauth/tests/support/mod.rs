@@ -20,7 +20,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use holdfast_model::{
     AuthorizationCode, ClientAuthentication, ClientSecret, Clock, Provider, ProviderFailure, RefreshToken, SignedIn,
     Target, TokenGrant, UnixMillis,
-    ports::{AuthorizationRequest, AuthorizationServer, Client, PendingAuthorization},
+    ports::{AuthorizationRequest, AuthorizationServer, Client, Holder, PendingAuthorization},
 };
 use holdfast_oauth::{Limits, Network, OAuthClient};
 use hostile::{Hostile, Reply};
@@ -33,6 +33,8 @@ pub const NOW_S: i64 = 1_778_767_100;
 pub const CLIENT_ID: &str = "holdfast:test";
 pub const CODE: &str = "code-MARK-7f3a";
 pub const REFRESH_TOKEN: &str = "refresh-MARK-91cc";
+/// Whose that is.
+pub const HOLDER: Holder<'_> = Holder { issuer: "", subject: "subject-1" };
 
 pub struct ManualClock(AtomicI64);
 
@@ -147,9 +149,7 @@ impl World {
     }
 
     pub async fn refresh(&self) -> Result<TokenGrant, ProviderFailure> {
-        self.oauth
-            .refresh(&self.client, &RefreshToken::new(REFRESH_TOKEN.into()), "subject-1", &Target::default())
-            .await
+        self.oauth.refresh(&self.client, &RefreshToken::new(REFRESH_TOKEN.into()), HOLDER, &Target::default()).await
     }
 }
 

@@ -91,13 +91,13 @@ export const PROFILES: ProfileView[] = [
     register_url: 'https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade',
     scopes: ['openid', 'profile', 'email', 'offline_access'], refresh_sliding_s: 7776000, refresh_rotation: 'always',
     variables: [
-      { name: 'tenant', description: 'Directory (tenant) id, a GUID; the portal shows it under Overview', default: null, choices: [] },
+      { name: 'tenant', description: 'Directory (tenant) id, a GUID, which the portal shows under Overview; or organizations, common or consumers', default: null, choices: [] },
     ],
     revocation_effect: 'All refresh tokens and browser sessions of the user end within a few minutes, for every app and not only this one; access tokens stay valid until they expire.',
     revocation_url: 'https://myaccount.microsoft.com/',
     notes: [
-      'The issuer is exact only when the tenant is given as its directory id (a GUID).',
-      'A domain, common or organizations in its place does not serve: the metadata then names another issuer.',
+      'With a directory id (a GUID) accounts of this tenant alone can sign in, and the issuer is exact.',
+      'With organizations those of every company and school can, with common personal accounts too, with consumers personal accounts alone; the registration has to allow them.',
       'A multi-tenant app needs the consent of each company; some companies let only an administrator give it.',
       'Register the redirect http://localhost as a mobile and desktop application; the port is not compared.',
       'The loopback address 127.0.0.1 can be added only in the manifest, and the IPv6 one is not supported.',

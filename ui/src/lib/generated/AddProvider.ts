@@ -47,7 +47,8 @@ register?: boolean,
  */
 initial_access_token: string | null, 
 /**
- * The client secret of a confidential client; for `private_key_jwt` its private key in PEM, for `tls_client_auth` its
+ * The client secret of a confidential client; for `private_key_jwt` its private key in PEM, with its
+ * certificate beside it where the provider knows it by that, for `tls_client_auth` its
  * certificate and private key in PEM.
  */
 client_secret: string | null, 
@@ -67,6 +68,10 @@ dpop: boolean | null,
  * For whom client assertions are meant (`aud`); the token endpoint when missing.
  */
 assertion_audience: string | null, 
+/**
+ * By what name the provider knows the key that signs them (`kid`); they name none when missing.
+ */
+client_key_id: string | null, 
 /**
  * The registered redirect URI when the provider compares it exactly.
  */

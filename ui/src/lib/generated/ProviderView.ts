@@ -51,6 +51,10 @@ client_secret_expires_at: string | null,
  */
 register_anew?: boolean, 
 /**
+ * By what name the provider knows the key that signs its assertions (`kid`).
+ */
+client_key_id: string | null, 
+/**
  * The registered redirect URI; `null` when any free loopback port serves.
  */
 redirect_uri: string | null, 
