@@ -10,7 +10,7 @@ use holdfast_model::{ClientAuthentication, Endpoints, FailureKind, Protocol, Pro
 use url::Url;
 
 use crate::{
-    freshness::{Freshness, Got},
+    freshness::{Freshness, Got, USUAL_OF_METADATA_MS},
     http::{Answer, Http, parse, require_protected, shown},
     metadata::{Document, Metadata, PLACE},
     single_flight::{Documents, Fetched, Want},
@@ -99,7 +99,7 @@ async fn fetch(
         return Err(refused(&answer, &url, provider, now));
     }
     let mut document = document_in(&answer, &url, provider)?;
-    let mut freshness = Freshness::of(&answer, &url, now);
+    let mut freshness = Freshness::of(&answer, &url, now, USUAL_OF_METADATA_MS);
     let other = rfc8414_address(&issuer);
     if provider.metadata_url.is_none() && url != other && !document.clone().completed(provider).suffices(provider) {
         let (more, its) = second(http, &other, provider, now).await?;
@@ -123,7 +123,7 @@ async fn second(
     if !answer.status.is_success() {
         return Err(refused(&answer, url, provider, now));
     }
-    Ok((document_in(&answer, url, provider)?, Freshness::of(&answer, url, now)))
+    Ok((document_in(&answer, url, provider)?, Freshness::of(&answer, url, now, USUAL_OF_METADATA_MS)))
 }
 
 /// The document of a good answer, if it is the issuer's.

@@ -20,8 +20,12 @@ pub(crate) const SHORTEST_MS: i64 = 60_000;
 /// And so long at most: what a server changed has to be noticed within a day.
 pub(crate) const LONGEST_MS: i64 = 86_400_000;
 
-/// When the server says nothing.
+/// When the server says nothing of its keys, which may change with each signature.
 pub(crate) const USUAL_MS: i64 = 300_000;
+
+/// When it says nothing of its metadata, which changes when somebody moves the server: to ask again before each renewal would
+/// only make them slower.
+pub(crate) const USUAL_OF_METADATA_MS: i64 = 3_600_000;
 
 /// In bytes. What names a version is short; the rest of a longer one would go out with each request.
 const LONGEST_VALIDATOR: usize = 512;
@@ -57,9 +61,9 @@ impl Freshness {
         Self { lives_ms: USUAL_MS, validators: None }
     }
 
-    /// Of a good answer from `url` that came at `now`.
-    pub fn of(answer: &Answer, url: &Url, now: UnixMillis) -> Self {
-        let lives_ms = said_ms(answer, now).map_or(USUAL_MS, within_bounds);
+    /// Of a good answer from `url` that came at `now`; where it says nothing it lives `usual_ms`.
+    pub fn of(answer: &Answer, url: &Url, now: UnixMillis, usual_ms: i64) -> Self {
+        let lives_ms = said_ms(answer, now).map_or(usual_ms, within_bounds);
         Self { lives_ms, validators: Validators::of(&answer.headers, url) }
     }
 
@@ -201,7 +205,7 @@ mod tests {
     }
 
     fn lives_s(headers: &[(&'static str, &'static str)]) -> i64 {
-        Freshness::of(&answer(headers), &url(), THEN).lives_ms / 1000
+        Freshness::of(&answer(headers), &url(), THEN, USUAL_MS).lives_ms / 1000
     }
 
     #[test]
@@ -243,7 +247,7 @@ mod tests {
     #[test]
     fn what_names_a_version_is_sent_to_its_address_only_and_kept_short() {
         let sent = |headers: &[(&'static str, &'static str)], to: &str| {
-            let freshness = Freshness::of(&answer(headers), &url(), THEN);
+            let freshness = Freshness::of(&answer(headers), &url(), THEN, USUAL_MS);
             let mut out = HeaderMap::new();
             if let Some(validators) = freshness.validators_for(&to.parse().unwrap()) {
                 validators.put_on(&mut out);
@@ -258,16 +262,17 @@ mod tests {
         assert!(sent(&[], url().as_str()).is_empty());
         let mut long = answer(&[]);
         long.headers.insert(ETAG, "x".repeat(600).parse().unwrap());
-        assert_eq!(Freshness::of(&long, &url(), THEN), Freshness::usual());
+        assert_eq!(Freshness::of(&long, &url(), THEN, USUAL_MS), Freshness::usual());
     }
 
     #[test]
     fn what_an_unchanged_answer_does_not_say_stays_in_force() {
-        let first = Freshness::of(&answer(&[("etag", "\"1\""), ("cache-control", "max-age=600")]), &url(), THEN);
+        let first =
+            Freshness::of(&answer(&[("etag", "\"1\""), ("cache-control", "max-age=600")]), &url(), THEN, USUAL_MS);
         assert_eq!(first.renewed(&answer(&[]), &url(), THEN), first);
         let said = [("etag", "\"2\""), ("cache-control", "max-age=900")];
         let renewed = first.renewed(&answer(&said), &url(), THEN);
-        assert_eq!(renewed, Freshness::of(&answer(&said), &url(), THEN));
+        assert_eq!(renewed, Freshness::of(&answer(&said), &url(), THEN, USUAL_MS));
         let both = first.with(&Freshness::usual());
         assert_eq!((both.lives_ms, both.validators_for(&url())), (USUAL_MS, None));
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::{
-    freshness::{Freshness, Got},
+    freshness::{Freshness, Got, USUAL_MS},
     http::{Answer, Http},
     single_flight::{Documents, Fetched, Kept, Want},
 };
@@ -182,7 +182,7 @@ async fn fetch(
     if !answer.status.is_success() {
         return Err(answer.status_failure(url, PLACE, now));
     }
-    Ok(Fetched::New(keys_in(&answer, url)?, Freshness::of(&answer, url, now)))
+    Ok(Fetched::New(keys_in(&answer, url)?, Freshness::of(&answer, url, now, USUAL_MS)))
 }
 
 /// The keys of a good answer.
