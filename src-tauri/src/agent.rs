@@ -3,9 +3,9 @@
 
 use holdfast_client::{Client, Error, Events, SocketPath, StartAgent};
 use holdfast_wire::{
-    AddProvider, BackupReport, ChangeKey, CheckReport, ImportFile, ImportedFile, InitVault, MakeBackup,
-    MakeRecoveryCode, ProfileView, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, SignInView,
-    SignOutReport, StartSignIn, Status, Timestamp, UnlockVault,
+    AddAccount, AddProvider, AddedAccount, BackupReport, ChangeKey, CheckReport, ImportFile, ImportedFile, InitVault,
+    MakeBackup, MakeRecoveryCode, ProfileView, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault,
+    SignInView, SignOutReport, StartSignIn, Status, Timestamp, UnlockVault,
 };
 
 /// The agent behind its redacted calls. Each of them blocks.
@@ -98,6 +98,11 @@ impl Agent {
     /// Adds a provider.
     pub fn add_provider(&self, request: &AddProvider) -> Result<(), Error> {
         self.client.add_provider(request).map(drop)
+    }
+
+    /// Adds an account that nobody signs in to.
+    pub fn add_account(&self, request: &AddAccount) -> Result<AddedAccount, Error> {
+        self.client.add_account(request)
     }
 
     /// Begins a sign-in.

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use holdfast_client::Error;
 use holdfast_wire::{
-    AddProvider, BackupReport, ChangeKey, CheckReport, ErrorBody, ErrorCode, ImportFile, ImportedFile, InitVault,
-    MakeBackup, MakeRecoveryCode, ProfileView, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault,
-    SecretText, SignInView, SignOutReport, StartSignIn, UnlockVault,
+    AddAccount, AddProvider, AddedAccount, BackupReport, ChangeKey, CheckReport, ErrorBody, ErrorCode, ImportFile,
+    ImportedFile, InitVault, MakeBackup, MakeRecoveryCode, ProfileView, RecoveryCodeReply, RemoveDamaged,
+    RestoreReport, RestoreVault, SecretText, SignInView, SignOutReport, StartSignIn, UnlockVault,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -153,6 +153,11 @@ pub async fn add_provider(agent: State<'_, Agent>, mut request: AddProvider) -> 
     let home = std::env::home_dir();
     request.client_secret_path = request.client_secret_path.map(|path| from_home(&path, home.as_deref()));
     blocking(agent, move |agent| agent.add_provider(&request)).await
+}
+
+#[tauri::command]
+pub async fn add_account(agent: State<'_, Agent>, request: AddAccount) -> Answer<AddedAccount> {
+    blocking(agent, move |agent| agent.add_account(&request)).await
 }
 
 #[tauri::command]

@@ -66,6 +66,7 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
             commands::list_profiles,
             commands::open_registration,
             commands::add_provider,
+            commands::add_account,
             commands::start_sign_in,
             commands::open_sign_in,
             commands::copy_sign_in_link,

@@ -9,6 +9,7 @@ use crate::{AccountView, SecretText};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
 pub struct AddAccount {
     /// The provider's short name.
     pub provider: String,
@@ -33,6 +34,7 @@ pub struct AddAccount {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
 pub enum AddedFrom {
     /// The client itself, which proves itself with its secret or key (RFC 6749 section 4.4).
     ClientCredentials {},
@@ -51,6 +53,7 @@ pub enum AddedFrom {
     JwtBearer {
         /// The private key in PEM (PKCS #8): RSA, P-256, P-384 or Ed25519.
         #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password))]
+        #[cfg_attr(test, ts(type = "string"))]
         key: SecretText,
         /// Who states it (`iss`); the client when missing.
         #[serde(default, skip_serializing_if = "Option::is_none")]

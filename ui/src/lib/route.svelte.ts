@@ -12,6 +12,8 @@ export type Route =
   | { at: 'add-provider'; issuer: string; profile: ProfileView | null; register?: true }
   /** What is known of one in the list. */
   | { at: 'provider'; name: string }
+  /** An account that nobody signs in to. */
+  | { at: 'add-source' }
   | { at: 'import' }
   /** `label` is what the account is called already, or shall be. */
   | { at: 'sign-in'; id: string; label: string | null; browserOpened: boolean }
@@ -29,7 +31,7 @@ class Router {
   /** One level up. */
   back(): void {
     const { at } = this.now;
-    this.now = at === 'add-provider' ? { at: 'add-service', query: '' } : at === 'add-service' || at === 'provider' ? { at: 'add' } : { at: 'accounts' };
+    this.now = at === 'add-provider' ? { at: 'add-service', query: '' } : at === 'add-service' || at === 'provider' || at === 'add-source' ? { at: 'add' } : { at: 'accounts' };
   }
 }
 

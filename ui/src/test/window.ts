@@ -13,6 +13,7 @@ import '../views/AccountPage.svelte';
 import '../views/AddAccount.svelte';
 import '../views/AddProvider.svelte';
 import '../views/AddService.svelte';
+import '../views/AddSource.svelte';
 import '../views/FirstRun.svelte';
 import '../views/Import.svelte';
 import '../views/ProviderPage.svelte';

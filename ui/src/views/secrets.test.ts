@@ -149,9 +149,11 @@ it('has no call and no wire type that could carry a token into the window', () =
     'Endpoints.token', 'AddProvider.client_secret_path', 'ProviderView.client_secret_expires_at',
     // Names of keys, which everybody may read.
     'AddProvider.client_key_id', 'ProviderView.client_key_id',
+    // What kinds of token an exchange is about.
+    'AddedFrom.subject_token_type', 'AddedFrom.requested_token_type',
   ].sort());
   const commands = [...code('../lib/backend/tauri.ts').matchAll(/invoke(?:<[^>]*>)?\('([a-z_]+)'/g)].map(([, name]) => name);
-  expect(commands).toHaveLength(26);
+  expect(commands).toHaveLength(27);
   for (const command of commands) expect(command).not.toMatch(/token|reveal|copy_(?!sign_in_link|recovery_code)/);
 });
 
@@ -168,7 +170,7 @@ it('takes keys of several lines through one part, whose letters are dots until s
   const asking = product.filter((path) => /<textarea\b/.test(code(path)));
   expect(asking).toEqual(['../lib/ui/KeyField.svelte']);
   const using = product.filter((path) => /<KeyField\b/.test(code(path)));
-  expect(using.map((path) => path.split('/').pop())).toEqual(['ProofFields.svelte']);
+  expect(using.map((path) => path.split('/').pop())).toEqual(['AddSource.svelte', 'ProofFields.svelte']);
   const field = code('../lib/ui/KeyField.svelte');
   expect(field).toContain('let visible = $state(false)');
   expect(field).toMatch(/dots: !visible/);

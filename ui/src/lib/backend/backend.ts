@@ -5,6 +5,8 @@
  * Nothing here can return a token: no such call exists. One call returns a secret: a recovery code that was made this
  * moment, for the person to put on paper.
  */
+import type { AddAccount } from '../generated/AddAccount';
+import type { AddedAccount } from '../generated/AddedAccount';
 import type { AddProvider } from '../generated/AddProvider';
 import type { BackupReport } from '../generated/BackupReport';
 import type { ChangeKey } from '../generated/ChangeKey';
@@ -23,6 +25,9 @@ import type { SignOutReport } from '../generated/SignOutReport';
 import type { UnlockMethod } from '../generated/UnlockMethod';
 
 export type { AccountView } from '../generated/AccountView';
+export type { AddAccount } from '../generated/AddAccount';
+export type { AddedAccount } from '../generated/AddedAccount';
+export type { AddedFrom } from '../generated/AddedFrom';
 export type { AddProvider } from '../generated/AddProvider';
 export type { BackupReport } from '../generated/BackupReport';
 export type { ChangeKey } from '../generated/ChangeKey';
@@ -118,6 +123,9 @@ export interface Backend {
   /** Opens the page where a client of a service is registered; resolves to whether that worked. */
   openRegistration(profile: string, variables: Record<string, string>): Promise<boolean>;
   addProvider(request: NewProvider): Promise<void>;
+
+  /** Adds an account that nobody signs in to; its first token is got at once. */
+  addAccount(request: AddAccount): Promise<AddedAccount>;
 
   /** Begins a sign-in and opens the system browser; with `device` it asks for a code for another device instead. */
   startSignIn(request: { provider: string; label: string | null; scopes: string[]; device?: boolean }): Promise<StartedSignIn>;

@@ -3,7 +3,7 @@
  * serves tests and work on the views; production builds leave it out (index.ts).
  */
 import type {
-  AccountView, Backend, BackupReport, ChangeKey, CheckReport, Connection, DevicePrompt, DraggedFiles, ErrorBody, ErrorCode, Event,
+  AddAccount, AddedAccount, AccountView, Backend, BackupReport, ChangeKey, CheckReport, Connection, DevicePrompt, DraggedFiles, ErrorBody, ErrorCode, Event,
   ImportedFile, ImportFile, MakeBackup, NewProvider, ProfileView, ProviderView, RemoveDamaged, RestoreVault, SignInView, SignOutReport,
   Standing, State, Status, UnlockMethod,
 } from './backend';
@@ -346,6 +346,16 @@ export class MockBackend implements Backend {
     };
     this.providers = [...this.providers, added];
     this.#send({ type: 'provider_changed', provider: added });
+  }
+
+  async addAccount({ provider: at, label, source }: AddAccount): Promise<AddedAccount> {
+    this.asked.push(`add ${label ?? 'an account'} at ${at} by ${source.is}`);
+    await this.#slowly();
+    const made = sketch(this.#now(), { label: label ?? at, provider: at, issued: 0, renewed: 0, accessEnds: 5 * M, refreshToken: false });
+    const account = { ...made, source: source.is, window_closes_at: null, absolute_expires_at: null, effective_end: null };
+    this.accounts.set(account.id, account);
+    this.#send({ type: 'account_changed', account });
+    return { account, replaced: false };
   }
 
   async startSignIn(request: { provider: string; label: string | null; scopes: string[]; device?: boolean }) {

@@ -3,7 +3,7 @@ import { Channel, invoke } from '@tauri-apps/api/core';
 import type { RecoveryCodeReply } from '../generated/RecoveryCodeReply';
 import type { RestoreReport } from '../generated/RestoreReport';
 import type {
-  Backend, BackupReport, CheckReport, Connection, DraggedFiles, Event, ImportedFile, ProfileView, SignOutReport,
+  AddedAccount, Backend, BackupReport, CheckReport, Connection, DraggedFiles, Event, ImportedFile, ProfileView, SignOutReport,
   StartedSignIn,
 } from './backend';
 
@@ -63,6 +63,8 @@ export const tauriBackend: Backend = {
   listProfiles: () => invoke<ProfileView[]>('list_profiles'),
   openRegistration: (profile, variables) => done(invoke('open_registration', { profile, variables })),
   addProvider: (request) => invoke('add_provider', { request }),
+
+  addAccount: (request) => invoke<AddedAccount>('add_account', { request }),
 
   startSignIn: (request) => invoke<StartedSignIn>('start_sign_in', { request }),
   openSignIn: (id) => done(invoke('open_sign_in', { id })),
