@@ -14,6 +14,7 @@ use crate::accounts::{keyring_secret, now};
 
 /// An engine on the vault at `path`, locked, its scheduler not started.
 pub fn on(path: &Path) -> anyhow::Result<Engine> {
+    let receivers = Arc::new(holdfast_oauth::Receivers::default());
     let server = Arc::new(holdfast_oauth::OAuthClient::new(Arc::new(SystemTime))?);
     Ok(Engine::new(Ports {
         clock: Arc::new(SystemTime),
@@ -24,8 +25,11 @@ pub fn on(path: &Path) -> anyhow::Result<Engine> {
         proof: server.clone(),
         inspector: server.clone(),
         registrar: server.clone(),
+        session_end: server.clone(),
         server,
-        receiver: Arc::new(holdfast_oauth::LoopbackReceiver),
+        receiver: receivers.clone(),
+        door: receivers,
+        browser: Arc::new(holdfast_oauth::LoopbackSessionEnd),
     }))
 }
 

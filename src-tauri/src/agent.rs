@@ -3,10 +3,14 @@
 
 use holdfast_client::{Client, Error, Events, SocketPath, StartAgent};
 use holdfast_wire::{
-    AddAccount, AddProvider, AddedAccount, BackupReport, ChangeKey, CheckReport, ImportFile, ImportedFile, InitVault,
-    MakeBackup, MakeRecoveryCode, ProfileView, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault,
-    SignInView, SignOutReport, StartSignIn, Status, Timestamp, UnlockVault,
+    AddAccount, AddProvider, AddedAccount, BackupReport, BrowserSignOutReply, BrowserSignOutView, ChangeKey,
+    CheckReport, ImportFile, ImportedFile, InitVault, MakeBackup, MakeRecoveryCode, ProfileView, RecoveryCodeReply,
+    RemoveDamaged, RestoreReport, RestoreVault, SignInCallback, SignInView, SignOutReport, StartSignIn, Status,
+    Timestamp, UnlockVault,
 };
+
+/// Seconds that one question about a browser may wait for its end; it is asked again.
+const BROWSER_WAIT_S: u64 = 50;
 
 /// The agent behind its redacted calls. Each of them blocks.
 #[derive(Clone, Debug)]
@@ -115,6 +119,11 @@ impl Agent {
         self.client.sign_in(id, 0)
     }
 
+    /// Gives an address of our own scheme to the sign-in that waits for it.
+    pub fn hand_over(&self, callback: &SignInCallback) -> Result<(), Error> {
+        self.client.hand_over(callback)
+    }
+
     /// Gives a sign-in up.
     pub fn cancel_sign_in(&self, id: &str) -> Result<(), Error> {
         self.client.cancel_sign_in(id).map(drop)
@@ -133,6 +142,16 @@ impl Agent {
     /// Signs one account out.
     pub fn sign_out(&self, account: &str) -> Result<SignOutReport, Error> {
         self.client.sign_out(account)
+    }
+
+    /// Signs one account out, and prepares the way to the end of the browser's session.
+    pub fn sign_out_with_browser(&self, account: &str) -> Result<BrowserSignOutReply, Error> {
+        self.client.sign_out_with_browser(account)
+    }
+
+    /// How far that browser has come; waits a while for its end.
+    pub fn browser_sign_out(&self, id: &str) -> Result<BrowserSignOutView, Error> {
+        self.client.browser_sign_out(id, BROWSER_WAIT_S)
     }
 
     /// Signs one account out and removes it.

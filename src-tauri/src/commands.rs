@@ -7,9 +7,10 @@ use std::path::Path;
 
 use holdfast_client::Error;
 use holdfast_wire::{
-    AddAccount, AddProvider, AddedAccount, BackupReport, ChangeKey, CheckReport, ErrorBody, ErrorCode, ImportFile,
-    ImportedFile, InitVault, MakeBackup, MakeRecoveryCode, ProfileView, RecoveryCodeReply, RemoveDamaged,
-    RestoreReport, RestoreVault, SecretText, SignInView, SignOutReport, StartSignIn, UnlockVault,
+    AddAccount, AddProvider, AddedAccount, BackupReport, BrowserSignOutReply, BrowserSignOutView, ChangeKey,
+    CheckReport, ErrorBody, ErrorCode, ImportFile, ImportedFile, InitVault, MakeBackup, MakeRecoveryCode, ProfileView,
+    RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, SecretText, SignInView, SignOutReport, StartSignIn,
+    UnlockVault,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -28,6 +29,13 @@ type Answer<T> = Result<T, ErrorBody>;
 #[derive(Debug, Serialize)]
 pub struct StartedSignIn {
     sign_in: SignInView,
+    browser_opened: bool,
+}
+
+/// A sign-out that was to reach the browser too. The address itself stays out of the window.
+#[derive(Debug, Serialize)]
+pub struct SignedOutInBrowser {
+    reply: BrowserSignOutReply,
     browser_opened: bool,
 }
 
@@ -205,6 +213,28 @@ pub async fn revoke_account(agent: State<'_, Agent>, id: String) -> Answer<SignO
 #[tauri::command]
 pub async fn sign_out_account(agent: State<'_, Agent>, id: String) -> Answer<SignOutReport> {
     blocking(agent, move |agent| agent.sign_out(&id)).await
+}
+
+/// Signs out, and opens the browser at the page that ends its session at the provider.
+#[tauri::command]
+pub async fn sign_out_in_browser(agent: State<'_, Agent>, id: String) -> Answer<SignedOutInBrowser> {
+    blocking(agent, move |agent| {
+        let mut reply = agent.sign_out_with_browser(&id)?;
+        let url = reply.browser.as_mut().and_then(|browser| browser.url.take());
+        Ok(SignedOutInBrowser { reply, browser_opened: open(url.as_deref()) })
+    })
+    .await
+}
+
+/// How that browser's way ended, or how far it is after a while.
+#[tauri::command]
+pub async fn browser_sign_out(agent: State<'_, Agent>, id: String) -> Answer<BrowserSignOutView> {
+    blocking(agent, move |agent| {
+        let mut way = agent.browser_sign_out(&id)?;
+        way.url = None;
+        Ok(way)
+    })
+    .await
 }
 
 #[tauri::command]

@@ -10,6 +10,7 @@ mod files;
 mod hardening;
 mod mirror;
 mod notify;
+mod own_scheme;
 mod registration;
 mod tray;
 mod window;
@@ -36,8 +37,13 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
         .log_internal_errors(false)
         .init();
     let app = tauri::Builder::default()
-        // A second start only shows the window of the first.
-        .plugin(tauri_plugin_single_instance::init(|app, _, _| window::show(app, &Page::Last)))
+        // A second start only shows the window of the first, and hands over what it was started with.
+        .plugin(tauri_plugin_single_instance::init(|app, arguments, _| {
+            window::show(app, &Page::Last);
+            if let Some(url) = own_scheme::address_in(arguments) {
+                own_scheme::hand_over(app, url);
+            }
+        }))
         .manage(Agent::from_environment())
         .manage(Bridge::default())
         .manage(Clipboard::default())
@@ -46,6 +52,10 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
             tray::build(handle);
             window::show(handle, &Page::Last);
             bridge::start(handle)?;
+            // The browser may come back to a desktop that was closed meanwhile.
+            if let Some(url) = own_scheme::address_in(std::env::args_os().filter_map(|one| one.into_string().ok())) {
+                own_scheme::hand_over(handle, url);
+            }
             Ok(())
         })
         .invoke_handler(tauri::generate_handler![
@@ -74,6 +84,8 @@ pub fn run() -> Result<(), Box<dyn std::error::Error>> {
             commands::refresh_account,
             commands::revoke_account,
             commands::sign_out_account,
+            commands::sign_out_in_browser,
+            commands::browser_sign_out,
             commands::remove_account,
             commands::sign_out_all,
         ])

@@ -10,8 +10,14 @@ export const CONFIDENTIAL_SECRET = 'p:ss wo%rd+1';
 export const JWT_SECRET = 'secret-of-csj-that-is-32-bytes-or-more';
 export const FIXED_PORT_REDIRECT = 'http://127.0.0.1:49152/callback';
 
+/** Of the scheme that the desktop registers. */
+export const OWN_SCHEME_REDIRECT = 'app.holdfast.desktop:/callback/demo';
+
 /** `native` matches loopback URIs of this path on any port (RFC 8252 section 7.3). */
 const ANY_LOOPBACK_PORT = ['http://127.0.0.1/callback', 'http://[::1]/callback', 'http://127.0.0.1/'];
+
+/** Where the browser may be sent after its session was ended (OpenID Connect RP-Initiated Logout section 3.1), on any port too. */
+const AFTER_LOGOUT = ['http://127.0.0.1/signed-out'];
 
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 
@@ -30,7 +36,10 @@ export const clients = [
     client_id: 'native',
     client_name: 'Holdfast',
     grant_types: [...common.grant_types, DEVICE_CODE],
+    post_logout_redirect_uris: AFTER_LOGOUT,
   },
+  // Comes back by the desktop, and by no port (RFC 8252 section 7.1).
+  { ...native, client_id: 'native-scheme', redirect_uris: [OWN_SCHEME_REDIRECT] },
   { ...native, client_id: 'native-dpop', dpop_bound_access_tokens: true },
   { ...native, client_id: 'native-es256', id_token_signed_response_alg: 'ES256' },
   ...(settings.pushed ? [{ ...native, client_id: 'native-par', require_pushed_authorization_requests: true }] : []),

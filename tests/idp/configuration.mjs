@@ -5,7 +5,7 @@ import { interactionPolicy } from 'oidc-provider';
 import { clients } from './clients.mjs';
 import { askForUserCode, confirmUserCode, deviceDone } from './device.mjs';
 import { dpopNonces } from './nonces.mjs';
-import { errorPage } from './pages.mjs';
+import { errorPage, signedOutPage, signOutPage } from './pages.mjs';
 import { resourceServer, SCOPES } from './resources.mjs';
 import { settings } from './settings.mjs';
 import { extendRefreshToken, Store } from './store.mjs';
@@ -72,7 +72,15 @@ export function configuration(keys) {
       registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
       resourceIndicators: { enabled: true, getResourceServerInfo: (_ctx, indicator) => resourceServer(indicator) },
       revocation: { enabled: true },
-      rpInitiatedLogout: { enabled: true },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: (ctx, form) => {
+          ctx.body = signOutPage({ form });
+        },
+        postLogoutSuccessSource: (ctx) => {
+          ctx.body = signedOutPage();
+        },
+      },
     },
     interactions: { policy: prompts(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     pkce: { required: () => true },

@@ -74,6 +74,20 @@ export function deviceDonePage({ client }) {
   return page('The device is connected', `<p>Go back to <b>${escape(client)}</b>; this page may be closed.</p>`);
 }
 
+/** Asks whether to end the session. `form` is oidc-provider's; only `logout=yes` ends it. */
+export function signOutPage({ form }) {
+  return page('Sign out?', `
+    <p>An application asks to end your session here.</p>
+    ${form}
+    <button type="submit" form="op.logoutForm" name="logout" value="yes">Yes, sign me out</button>
+    <button type="submit" form="op.logoutForm">No, stay signed in</button>`);
+}
+
+/** The end of it, where the browser is not sent back. */
+export function signedOutPage() {
+  return page('Signed out', '<p>Your session here has ended.</p>');
+}
+
 /** An error of the protocol. */
 export function errorPage(out) {
   const lines = Object.entries(out).map(([name, value]) => `<p><b>${escape(name)}</b>: ${escape(value)}</p>`);

@@ -114,7 +114,11 @@ pub fn start(home: &Home, arguments: &[&str]) -> Running {
     start_with(home, arguments, "", &[])
 }
 
-fn start_with(home: &Home, arguments: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Running {
+/// The same with something on its stdin and more in its environment.
+///
+/// # Panics
+/// As [`start`].
+pub fn start_with(home: &Home, arguments: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Running {
     let mut command = command(home, arguments);
     command.envs(environment.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::spawn(&format!("holdfast {}", arguments.join(" ")), &mut command);

@@ -20,7 +20,7 @@ pub struct Stage {
     /// The provider, called `demo`.
     pub idp: Idp,
     _keyring: Option<Keyring>,
-    _session: Session,
+    session: Session,
     /// The screen.
     pub display: Display,
     /// The home.
@@ -41,7 +41,7 @@ impl Stage {
         let keyring = with_keyring.then(|| Keyring::start(&home, &session));
         let browser = SystemBrowser::register(&home);
         let window = Some(Window::open(&home, &display, &session));
-        Self { window, browser, idp, _keyring: keyring, _session: session, display, home }
+        Self { window, browser, idp, _keyring: keyring, session, display, home }
     }
 
     /// The window.
@@ -50,6 +50,11 @@ impl Stage {
     /// When it was closed.
     pub fn window(&self) -> &Window {
         self.window.as_ref().expect("the window is open")
+    }
+
+    /// The session bus.
+    pub fn session(&self) -> &Session {
+        &self.session
     }
 
     /// Closes the window and ends its program: what they keep is in files then, and nobody changes those any more.

@@ -43,6 +43,7 @@ const MAY_EXPOSE: &[(&str, &str)] = &[
     ("crates/oauth/src/dpop.rs", "signs proofs with a key, and hashes the token that they are for"),
     ("crates/oauth/src/id_token.rs", "reads the claims of an ID token and checks its signature"),
     ("crates/oauth/src/introspection.rs", "sends a token to the introspection endpoint"),
+    ("crates/oauth/src/own_scheme.rs", "reads an address with a code in it that was handed over"),
     ("crates/oauth/src/registration.rs", "presents what allows to register a client, or to end that"),
     ("crates/oauth/src/revoke.rs", "sends a token to the revocation endpoint"),
     (
@@ -50,6 +51,7 @@ const MAY_EXPOSE: &[(&str, &str)] = &[
         "looks whether a token fits into a header, and what it says of its end and its key",
     ),
     ("crates/oauth/src/session_end.rs", "names the session to end by its ID token"),
+    ("crates/oauth/src/session_end_page.rs", "sends the browser to an address with an ID token in it"),
     ("crates/oauth/src/signed_response.rs", "reads the claims of a signed authorization response"),
     ("crates/oauth/src/token.rs", "sends codes and refresh tokens to the token endpoint"),
     ("crates/oauth/src/userinfo.rs", "asks with an access token whose it is"),

@@ -105,6 +105,7 @@ async fn serve(places: &Places, config: &Config, network: Network) -> anyhow::Re
         .with_witness(witness.clone())
         .with_passphrase_time(Duration::from_millis(config.passphrase_time_ms))
         .with_audit_lines_max(config.audit_lines_max);
+    let receivers = Arc::new(holdfast_oauth::Receivers::default());
     let engine = Engine::new(Ports {
         clock: clock.clone(),
         timer: clock,
@@ -114,8 +115,11 @@ async fn serve(places: &Places, config: &Config, network: Network) -> anyhow::Re
         proof: server.clone(),
         inspector: server.clone(),
         registrar: server.clone(),
+        session_end: server.clone(),
         server,
-        receiver: Arc::new(holdfast_oauth::LoopbackReceiver),
+        receiver: receivers.clone(),
+        door: receivers,
+        browser: Arc::new(holdfast_oauth::LoopbackSessionEnd),
     });
     engine.set_file_providers(providers_dir::read(&places.providers));
     let policy = config.lock.policy();

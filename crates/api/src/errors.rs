@@ -284,6 +284,10 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
         EngineError::AccountNotFound(_) => plain(C::AccountNotFound, "holdfast list shows those that there are."),
         EngineError::LabelTaken(_) | EngineError::LabelAlike(_) => plain(C::LabelTaken, "Choose another label."),
         EngineError::SignInCancelled => plain(C::SignInCancelled, "Start again when you like."),
+        EngineError::CallbackNotExpected => {
+            plain(C::ResponseMismatch, "Go on in the tab that Holdfast opened, or start again from Holdfast.")
+        }
+        EngineError::BrowserSignOutNotFound => plain(C::NotFound, "holdfast sign-out ACCOUNT --browser begins anew."),
         EngineError::SignInNotFound => plain(C::SignInNotFound, "Start again."),
         EngineError::NeedsSignIn { label, provider, reason: reason @ NeedsSignIn::NewTokenNeeded, .. } => ErrorBody {
             code: C::NeedsSignIn,
@@ -351,6 +355,8 @@ fn hint_at(failure: &ProviderFailure) -> &'static str {
         ("registration", F::InvalidClient) => {
             "Give it with --initial-access-token-stdin, or register a client by hand and use its --client-id. Nothing was kept."
         }
+        ("end_session", F::EndpointMissing) => "Sign out there yourself, in your browser.",
+        ("end_session", F::RedirectPortTaken) => "Begin anew when that is done: holdfast sign-out ACCOUNT --browser",
         (_, kind) => hint_of(kind),
     }
 }

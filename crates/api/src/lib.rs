@@ -5,6 +5,7 @@
 
 mod added;
 mod authorization;
+mod browser_sign_outs;
 mod care;
 mod errors;
 mod events;

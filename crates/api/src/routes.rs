@@ -54,6 +54,7 @@ pub fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(import_providers))
         .routes(routes!(show_provider, remove_provider))
         .routes(routes!(start_sign_in))
+        .routes(routes!(hand_over))
         .routes(routes!(show_sign_in, cancel_sign_in))
         .routes(routes!(list_accounts))
         .merge(crate::added::router())
@@ -65,6 +66,7 @@ pub fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(revoke))
         .routes(routes!(sign_out))
         .routes(routes!(sign_out_all))
+        .merge(crate::browser_sign_outs::router())
         .merge(crate::care::router())
         .merge(crate::imports::router())
         .merge(crate::profiles::router())
@@ -212,6 +214,7 @@ fn new_provider(request: wire::AddProvider) -> Result<NewProvider, ApiError> {
         dpop: request.dpop,
         has_secret: secret.is_some(),
         redirect_uri: request.redirect_uri,
+        post_logout_redirect_uri: request.post_logout_redirect_uri,
         scopes: request.scopes,
         refresh_absolute_s: request.refresh_absolute_s,
         refresh_sliding_s: request.refresh_sliding_s,
@@ -286,11 +289,30 @@ async fn start_sign_in(
     Ok((StatusCode::CREATED, Json(views::sign_in(started))))
 }
 
+/// Gives an address of Holdfast's own scheme, which the system handed over, to the sign-in that waits for it.
+#[utoipa::path(post, path = "/v1/sign-ins/callback", tag = "sign-ins", request_body = wire::SignInCallback,
+    responses((status = 204), (status = 409, body = wire::ErrorReply)))]
+async fn hand_over(
+    State(shared): State<Shared>,
+    Body(request): Body<wire::SignInCallback>,
+) -> Result<StatusCode, ApiError> {
+    let url = SecretValue::new(request.url.expose_secret().to_owned());
+    to_its_end(&shared.engine, move |engine| async move { engine.hand_over(url).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 #[derive(Deserialize, utoipa::IntoParams)]
-struct Wait {
+pub(crate) struct Wait {
     /// Seconds to wait for an end, at most 60.
     #[serde(default)]
     wait_s: u64,
+}
+
+impl Wait {
+    /// In milliseconds, as far as anybody may wait.
+    pub fn millis(&self) -> i64 {
+        i64::try_from(self.wait_s.min(WAIT_MAX_S) * 1000).unwrap_or(0)
+    }
 }
 
 fn sign_in_id(text: &str) -> Result<SignInId, ApiError> {
@@ -305,7 +327,7 @@ async fn show_sign_in(
     InPath(id): InPath<String>,
     InQuery(wait): InQuery<Wait>,
 ) -> Reply<wire::SignInView> {
-    let wait_ms = i64::try_from(wait.wait_s.min(WAIT_MAX_S) * 1000).unwrap_or(0);
+    let wait_ms = wait.millis();
     let id = sign_in_id(&id)?;
     let view = if wait_ms == 0 { shared.engine.sign_in(id)? } else { shared.engine.sign_in_end(id, wait_ms).await? };
     Ok(Json(views::sign_in(view)))

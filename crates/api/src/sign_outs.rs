@@ -1,6 +1,6 @@
 //! What a sign-out reached, in the words of the wire.
 
-use holdfast_engine::{SignOutReport as Report, TokenEnd, TokenReport};
+use holdfast_engine::{BrowserSession, SignOutReport as Report, TokenEnd, TokenReport};
 use holdfast_model::{AccountOrigin, TokenTypeHint, UnixMillis};
 use holdfast_wire::{self as wire, SignOutOutcome as Outcome};
 
@@ -18,6 +18,7 @@ pub fn report(report: Report, now: UnixMillis) -> wire::SignOutReport {
         still_valid_until: still,
         text: text(&report, outcome, now),
         tokens: report.tokens.iter().map(|token| self::token(token, now)).collect(),
+        browser: report.browser.map(|BrowserSession { at, can_be_ended }| wire::BrowserSession { at, can_be_ended }),
         end_it_at: report.user_url,
         effect: report.effect,
     }
@@ -95,7 +96,14 @@ fn text(report: &Report, outcome: Outcome, now: UnixMillis) -> String {
             .or_else(|| (outcome == Outcome::Revoked).then(|| "Nothing of it works any more.".to_owned())),
     );
     said.extend(left(report, now));
+    said.extend(report.browser.as_ref().map(browser));
     said.join(" ")
+}
+
+/// What became of the session in the browser: nothing.
+fn browser(session: &BrowserSession) -> String {
+    let and = if session.can_be_ended { "its page for that can be opened from here" } else { "sign out there, too" };
+    format!("Your browser may still be signed in at {}; {and}.", session.at)
 }
 
 /// Until when what is left works.

@@ -20,7 +20,7 @@ fn of(tokens: Vec<TokenReport>, effect: Option<&str>, page: Option<&str>) -> wir
     let provider = Provider::new("forge".parse().expect("a name"), "https://forge.example", "c");
     let account = Arc::new(Account::new(AccountId::make(NOW), &provider, "work", NOW));
     let (effect, user_url) = (effect.map(str::to_owned), page.map(str::to_owned));
-    report(Report { account, tokens, effect, user_url }, NOW)
+    report(Report { account, tokens, effect, user_url, browser: None }, NOW)
 }
 
 #[test]
@@ -91,4 +91,21 @@ fn what_waits_to_be_tried_again_can_be_ended_by_its_person_sooner() {
     assert_eq!(said.outcome, Outcome::Queued);
     assert!(said.text.contains("tries again. You need not wait: end it at https://forge.example/settings/apps."));
     assert!(said.still_valid_until.is_some(), "the latest end that is known");
+}
+
+#[test]
+fn a_browser_that_may_still_be_signed_in_is_told_with_the_way_to_end_that() {
+    let provider = Provider::new("forge".parse().expect("a name"), "https://forge.example", "c");
+    let account = Arc::new(Account::new(AccountId::make(NOW), &provider, "work", NOW));
+    let said = |can_be_ended| {
+        let browser = Some(BrowserSession { at: "forge.example".into(), can_be_ended });
+        let tokens = vec![refresh(TokenEnd::Revoked, None)];
+        report(Report { account: account.clone(), tokens, effect: None, user_url: None, browser }, NOW)
+    };
+    let revoked =
+        "Revoked at the provider. Nothing of it works any more. Your browser may still be signed in at forge.example; ";
+    assert_eq!(said(false).text, format!("{revoked}sign out there, too."));
+    let endable = said(true);
+    assert_eq!(endable.text, format!("{revoked}its page for that can be opened from here."));
+    assert!(endable.browser.is_some_and(|browser| browser.can_be_ended));
 }

@@ -169,6 +169,7 @@ pub fn provider(provider: Provider, now: UnixMillis) -> wire::ProviderView {
         register_anew: registration.is_some_and(|client| client.is_due(now)),
         client_key_id: provider.client_key_id,
         redirect_uri: provider.redirect_uri,
+        post_logout_redirect_uri: provider.post_logout_redirect_uri,
         scopes: provider.scopes,
         refresh_absolute_s: provider.refresh_absolute_s,
         refresh_sliding_s: provider.refresh_sliding_s,

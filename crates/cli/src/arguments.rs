@@ -217,9 +217,13 @@ pub struct ProviderAdd {
     /// By what name the provider knows the key that signs them (kid) [default: they name none]
     #[arg(long, value_name = "KID")]
     pub client_key_id: Option<String>,
-    /// The registered redirect URI, where it is compared; without a port any free one serves [default: http://127.0.0.1/callback]
+    /// The registered redirect URI, where it is compared; without a port any free one serves, and one like
+    /// app.holdfast.desktop:/callback/NAME needs none but the desktop [default: http://127.0.0.1/callback]
     #[arg(long, value_name = "URI")]
     pub redirect_uri: Option<String>,
+    /// Where the browser comes back to after `sign-out --browser`, where such an address is registered: http://127.0.0.1/signed-out
+    #[arg(long, value_name = "URI")]
+    pub post_logout_redirect_uri: Option<String>,
     /// A scope to ask for; may be repeated [default: the profile's, or without one openid offline_access, with --oauth2 none]
     #[arg(long = "scope", value_name = "S")]
     pub scopes: Vec<String>,
@@ -365,13 +369,19 @@ pub struct DpopProof {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
 pub struct SignOut {
     /// The account's label or id
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub account: Option<String>,
     /// Every account
     #[arg(long)]
     pub all: bool,
+    /// End the session in the browser too: open the provider's page for it
+    #[arg(long, conflicts_with = "all")]
+    pub browser: bool,
+    /// With --browser, open none: print the address as the first line, and wait; it serves once
+    #[arg(long, requires = "browser")]
+    pub no_browser: bool,
 }
 
 #[derive(Debug, Args)]
@@ -438,6 +448,8 @@ mod tests {
             "holdfast revoke A",
             "holdfast sign-out A",
             "holdfast sign-out --all --json",
+            "holdfast sign-out A --browser",
+            "holdfast sign-out A --browser --no-browser --json",
             "holdfast remove A",
             "holdfast log --account A",
         ] {
@@ -452,6 +464,8 @@ mod tests {
             "holdfast nothing",
             "holdfast sign-out",
             "holdfast sign-out A --all",
+            "holdfast sign-out --all --browser",
+            "holdfast sign-out A --no-browser",
             "holdfast sign-in",
             "holdfast sign-in P --timeout 5",
             "holdfast init --unlock never",

@@ -32,6 +32,22 @@ pub fn open(url: &str) -> io::Result<Child> {
         .spawn()
 }
 
+/// The same, and `otherwise` says what to do when the opener is not there, or later says that it opened nothing.
+pub fn open_or(url: &str, opened: impl FnOnce(), otherwise: impl FnOnce() + Send + 'static) {
+    match open(url) {
+        Ok(mut opener) => {
+            opened();
+            // The opener may stay as long as the browser does, so only this thread waits for it.
+            std::thread::spawn(move || {
+                if opener.wait().is_ok_and(|status| !status.success()) {
+                    otherwise();
+                }
+            });
+        }
+        Err(_) => otherwise(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,11 +4,12 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use holdfast_wire::{
-    AccountList, AccountView, AddAccount, AddProvider, AddedAccount, BackupReport, ChangeKey, CheckReport, EnterToken,
-    EnteredToken, ImportFile, ImportOidcAgent, ImportProviders, ImportTokens, ImportedAccount, ImportedFile,
-    ImportedTokens, InitVault, IntrospectionReply, MakeBackup, MakeRecoveryCode, ProfileList, ProofReply, ProofRequest,
-    ProviderList, ProviderView, RecoveryCodeReply, RemoveDamaged, RestoreReport, RestoreVault, SignInView,
-    SignOutReport, StartSignIn, Status, TokenReply, TokenRequest, UnlockVault, UserInfoReply,
+    AccountList, AccountView, AddAccount, AddProvider, AddedAccount, BackupReport, BrowserSignOutReply,
+    BrowserSignOutView, ChangeKey, CheckReport, EnterToken, EnteredToken, ImportFile, ImportOidcAgent, ImportProviders,
+    ImportTokens, ImportedAccount, ImportedFile, ImportedTokens, InitVault, IntrospectionReply, MakeBackup,
+    MakeRecoveryCode, ProfileList, ProofReply, ProofRequest, ProviderList, ProviderView, RecoveryCodeReply,
+    RemoveDamaged, RestoreReport, RestoreVault, SignInCallback, SignInView, SignOutReport, StartSignIn, Status,
+    TokenReply, TokenRequest, UnlockVault, UserInfoReply,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -221,6 +222,11 @@ impl Client {
         self.get(&target, LOCAL + Duration::from_secs(wait_s))
     }
 
+    /// `POST /v1/sign-ins/callback`: an address of our own scheme that the system handed over.
+    pub fn hand_over(&self, request: &SignInCallback) -> Result<(), Error> {
+        send(self.connect()?, "POST", "/v1/sign-ins/callback", Some(request), LOCAL).map(drop)
+    }
+
     /// `DELETE /v1/sign-ins/{id}`
     pub fn cancel_sign_in(&self, id: &str) -> Result<SignInView, Error> {
         self.call::<NoBody, _>("DELETE", &sign_in_path(id), None, LOCAL)
@@ -259,6 +265,18 @@ impl Client {
     /// `POST /v1/accounts/{account}/sign-out`
     pub fn sign_out(&self, account: &str) -> Result<SignOutReport, Error> {
         self.post(&account_path(account, "/sign-out"), NETWORK)
+    }
+
+    /// `POST /v1/accounts/{account}/browser-sign-out`: the same, and the way to the end of the browser's session.
+    pub fn sign_out_with_browser(&self, account: &str) -> Result<BrowserSignOutReply, Error> {
+        self.post(&account_path(account, "/browser-sign-out"), NETWORK)
+    }
+
+    /// `GET /v1/browser-sign-outs/{id}`; waits up to `wait_s` seconds, at most 60, for its end.
+    pub fn browser_sign_out(&self, id: &str, wait_s: u64) -> Result<BrowserSignOutView, Error> {
+        let wait_s = wait_s.min(MAX_SIGN_IN_WAIT_S);
+        let target = format!("/v1/browser-sign-outs/{}?wait_s={wait_s}", percent_encode(id));
+        self.get(&target, LOCAL + Duration::from_secs(wait_s))
     }
 
     /// `DELETE /v1/accounts/{account}`

@@ -9,18 +9,21 @@ use std::{
 };
 
 use holdfast_model::{
-    Account, Change, Clock, FailureKind, Fingerprint, Provider, ProviderFailure, ProviderName, SignInId, Timer,
-    UnixMillis,
+    Account, BrowserSignOutId, Change, Clock, FailureKind, Fingerprint, Provider, ProviderFailure, ProviderName,
+    SignInId, Timer, UnixMillis,
     ports::{
-        AuthorizationServer, ClientRegistrar, CredentialSource, Keyring, ProofOfPossession, RedirectReceiver, Standing,
-        TokenInspector, VaultFile,
+        AuthorizationServer, ClientRegistrar, CredentialSource, Keyring, ProofOfPossession, RedirectDoor,
+        RedirectReceiver, SessionEnd, SessionEndReceiver, Standing, TokenInspector, VaultFile,
     },
     speaks_for,
 };
 use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{EngineError, auto_lock::AutoLock, grace::Graces, session::Session, sign_in::SignInEntry, tries::Tries};
+use crate::{
+    EngineError, auto_lock::AutoLock, browser_sign_out::BrowserSignOutEntry, grace::Graces, session::Session,
+    sign_in::SignInEntry, tries::Tries,
+};
 
 /// Changes that a watcher may fall behind before it is cut off and has to begin with a new snapshot: more than
 /// one sign-out of everything makes with hundreds of accounts.
@@ -40,6 +43,8 @@ pub struct Ports {
     pub server: Arc<dyn AuthorizationServer>,
     /// Listens for the browser's return.
     pub receiver: Arc<dyn RedirectReceiver>,
+    /// Takes what is handed over instead.
+    pub door: Arc<dyn RedirectDoor>,
     /// Gets the next value of a credential.
     pub source: Arc<dyn CredentialSource>,
     /// Makes and uses the keys to which tokens are bound.
@@ -48,6 +53,10 @@ pub struct Ports {
     pub inspector: Arc<dyn TokenInspector>,
     /// Registers clients with providers.
     pub registrar: Arc<dyn ClientRegistrar>,
+    /// Knows where sessions at providers are ended.
+    pub session_end: Arc<dyn SessionEnd>,
+    /// Brings the person's browser there.
+    pub browser: Arc<dyn SessionEndReceiver>,
 }
 
 /// Who asks, as the kernel tells it; written into the audit log.
@@ -86,6 +95,8 @@ pub(crate) struct Shared {
     pub keeping: tokio::sync::Mutex<()>,
     /// A place for whoever derives a key from the password of an imported file: one at a time, for its memory.
     pub deriving: tokio::sync::Semaphore,
+    /// Places for browsers that are on their way to the end of a session.
+    pub browser_places: Arc<tokio::sync::Semaphore>,
     /// Places for sign-ins that wait for their browser.
     pub sign_in_places: Arc<tokio::sync::Semaphore>,
     /// Lines of the audit log that were lost since the engine started, and of which no line tells yet.
@@ -115,6 +126,7 @@ pub(crate) struct State {
     /// From `providers.d`.
     pub file_providers: BTreeMap<ProviderName, Provider>,
     pub sign_ins: BTreeMap<SignInId, SignInEntry>,
+    pub browser_sign_outs: BTreeMap<BrowserSignOutId, BrowserSignOutEntry>,
     /// Refresh tokens of imported files that are being used at this moment.
     pub importing: HashSet<Fingerprint>,
 }
@@ -136,6 +148,7 @@ impl Engine {
                 closed: tokio::sync::watch::Sender::new(0),
                 keeping: tokio::sync::Mutex::new(()),
                 deriving: tokio::sync::Semaphore::new(1),
+                browser_places: Arc::new(tokio::sync::Semaphore::new(crate::browser_sign_out::WAITING_MAX)),
                 sign_in_places: Arc::new(tokio::sync::Semaphore::new(crate::sign_in::WAITING_MAX)),
                 lines_lost: Arc::default(),
                 tasks: TaskTracker::new(),

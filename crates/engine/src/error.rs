@@ -134,6 +134,12 @@ pub enum EngineError {
     /// No sign-in of that id.
     #[error("there is no such sign-in, or it ended long ago")]
     SignInNotFound,
+    /// No sign-in waits for this address.
+    #[error("no sign-in waits for this address; it was thrown away, and what waits goes on")]
+    CallbackNotExpected,
+    /// No browser of that id is on its way to the end of a session.
+    #[error("there is no such browser sign-out, or it ended long ago")]
+    BrowserSignOutNotFound,
     /// Only the person can go on.
     #[error("{label} needs you to sign in again")]
     NeedsSignIn {

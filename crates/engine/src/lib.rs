@@ -12,6 +12,7 @@
 mod add_account;
 mod audit;
 mod auto_lock;
+mod browser_sign_out;
 mod care;
 mod client_secrets;
 mod dpop;
@@ -50,6 +51,7 @@ mod whose_account;
 
 pub use add_account::{Added, MadeFrom, NewAccount};
 pub use auto_lock::{Absence, LockPolicy, LockReason};
+pub use browser_sign_out::{BrowserSignOut, BrowserSignOutStage};
 pub use care::{NewKey, Restore};
 pub use dpop::{Proof, ProofDemand};
 pub use engine::{Caller, Engine, Ports};
@@ -67,7 +69,7 @@ pub use provider_file::{ProviderFileError, parse_provider_file, scopes_or_defaul
 pub use providers::NewProvider;
 pub use sign_in::{DevicePrompt, SignInSnapshot, StartSignIn};
 pub use sign_out::SignOutKind;
-pub use sign_out_report::{SignOutReport, TokenEnd, TokenReport};
+pub use sign_out_report::{BrowserSession, SignOutReport, TokenEnd, TokenReport};
 pub use static_tokens::{EnteredToken, TokenListFormat};
 pub use unlock::Typed;
 pub use view::{AccountSnapshot, EngineStatus};

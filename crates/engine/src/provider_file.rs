@@ -61,6 +61,7 @@ struct Entry {
     client_key_id: Option<String>,
     dpop: Option<bool>,
     redirect_uri: Option<String>,
+    post_logout_redirect_uri: Option<String>,
     #[serde(default)]
     scopes: Vec<String>,
     refresh_absolute_s: Option<u64>,
@@ -115,6 +116,7 @@ impl Entry {
             dpop: self.dpop,
             has_secret: false,
             redirect_uri: self.redirect_uri,
+            post_logout_redirect_uri: self.post_logout_redirect_uri,
             scopes: self.scopes,
             refresh_absolute_s: self.refresh_absolute_s,
             refresh_sliding_s: self.refresh_sliding_s,

@@ -1,8 +1,8 @@
 //! The list of providers: what people add, and what files provide.
 
 use holdfast_model::{
-    Change, ClientAuthentication, ClientSecret, Condition, IssuerTemplate, Protocol, Provider, ProviderName,
-    ProviderOrigin, RevocationWay, Revoking, displayable, ports::Client,
+    Change, ClientAuthentication, ClientSecret, Condition, IssuerTemplate, OWN_SCHEME, Protocol, Provider,
+    ProviderName, ProviderOrigin, RevocationWay, Revoking, displayable, is_own_redirect_uri, ports::Client,
 };
 use url::{Host, Url};
 
@@ -191,14 +191,13 @@ pub(crate) fn check_but_client(provider: &Provider) -> Result<(), EngineError> {
         }
     }
     if let Some(redirect) = &provider.redirect_uri {
-        let url = Url::parse(redirect).ok();
-        let fits = |url: &Url| url.scheme() == "http" && is_loopback(url) && url.port() != Some(0);
-        if !url.as_ref().is_some_and(fits) {
-            let shown = url.filter(is_web).map(|url| format!(" {}", shown(&url))).unwrap_or_default();
-            return wrong(format!(
-                "The redirect URI{shown} cannot be received here. It has to look like http://127.0.0.1:49152/callback"
-            ));
+        if !is_own_redirect_uri(redirect) {
+            let examples = format!("http://127.0.0.1:49152/callback or {OWN_SCHEME}:/callback/NAME");
+            check_received_here("redirect URI", redirect, &examples)?;
         }
+    }
+    if let Some(back) = &provider.post_logout_redirect_uri {
+        check_received_here("post-logout redirect URI", back, "http://127.0.0.1:49153/signed-out")?;
     }
     Ok(())
 }
@@ -238,6 +237,19 @@ fn check_key_id(provider: &Provider) -> Result<(), EngineError> {
     }
     let fits = !key_id.trim().is_empty() && displayable(key_id, KEY_ID_CHARS) == *key_id;
     if fits { Ok(()) } else { wrong("The key id is empty, too long or holds characters that nobody can read.") }
+}
+
+/// An address at which a browser comes back to this computer.
+fn check_received_here(what: &str, address: &str, example: &str) -> Result<(), EngineError> {
+    let url = Url::parse(address).ok();
+    let fits = |url: &Url| url.scheme() == "http" && is_loopback(url) && url.port() != Some(0);
+    if url.as_ref().is_some_and(fits) {
+        return Ok(());
+    }
+    let shown = url.filter(is_web).map(|url| format!(" {}", shown(&url))).unwrap_or_default();
+    Err(EngineError::ProviderInvalid(format!(
+        "The {what}{shown} cannot be received here. It has to look like {example}"
+    )))
 }
 
 /// How tokens are revoked: a call that no metadata names has its address here, and a page for people is one for a browser.

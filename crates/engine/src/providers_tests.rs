@@ -42,6 +42,28 @@ fn an_address_is_quoted_as_its_origin_and_path_and_nothing_else_of_it() {
 }
 
 #[test]
+fn a_redirect_uri_of_our_own_scheme_is_taken_and_one_of_another_program_is_told_what_fits() {
+    let at = |uri: &str| Provider { redirect_uri: Some(uri.into()), ..oidc() };
+    check(&at("app.holdfast.desktop:/callback/demo")).expect("ours");
+    for uri in [
+        "com.example.app:/callback",
+        "app.holdfast.desktop://MARK/callback",
+        "app.holdfast.desktop:/a?MARK",
+        "edu.kit:/MARK",
+    ] {
+        let told = told(&at(uri));
+        assert!(told.contains("http://127.0.0.1:49152/callback or app.holdfast.desktop:/callback/NAME"), "{told}");
+        assert!(!told.contains("MARK"), "{told}");
+    }
+    let back = |uri: &str| Provider { post_logout_redirect_uri: Some(uri.into()), ..oidc() };
+    check(&back("http://127.0.0.1/signed-out")).expect("on this computer");
+    for uri in ["https://MARK@a.example/x", "app.holdfast.desktop:/signed-out"] {
+        let told = told(&back(uri));
+        assert!(told.starts_with("The post-logout redirect URI") && !told.contains("MARK"), "{told}");
+    }
+}
+
+#[test]
 fn what_is_no_json_pointer_is_named_and_not_repeated() {
     let person = |subject: &str, username: &str| {
         let person = PersonPointers { subject: subject.into(), username: Some(username.into()) };

@@ -284,6 +284,14 @@ impl Engine {
         self.sign_in(id)
     }
 
+    /// Takes an address of our own scheme that the system handed over, and gives it to the sign-in that waits for it.
+    ///
+    /// # Errors
+    /// [`EngineError::CallbackNotExpected`] when none does. Nothing has changed then.
+    pub async fn hand_over(&self, url: SecretValue) -> Result<(), EngineError> {
+        if self.shared.ports.door.hand_over(url).await { Ok(()) } else { Err(EngineError::CallbackNotExpected) }
+    }
+
     /// Cancels a sign-in that still waits; one that ended stays as it is.
     pub async fn cancel_sign_in(&self, id: SignInId) -> Result<SignInSnapshot, EngineError> {
         self.state().sign_ins.get(&id).map(|entry| entry.cancel.cancel()).ok_or(EngineError::SignInNotFound)?;

@@ -59,8 +59,10 @@ impl Engine {
 
     /// Signs out and removes the row.
     pub async fn remove(&self, id_or_label: &str, caller: &Caller) -> Result<SignOutReport, EngineError> {
-        let report = self.sign_out(id_or_label, SignOutKind::SignOut, caller).await?;
+        let mut report = self.sign_out(id_or_label, SignOutKind::SignOut, caller).await?;
         let id = report.account.id;
+        // The way to that page goes by the account, which will be gone.
+        report.browser.iter_mut().for_each(|browser| browser.can_be_ended = false);
         // A sign-in of the same person that ended meanwhile has the same row: that one is not what was to be removed.
         let _keeping = self.shared.keeping.lock().await;
         let store = {
@@ -215,16 +217,22 @@ impl Engine {
             });
             let unreadable = unreadable.iter().filter(|(of, _)| *of == account.id).map(|(_, report)| report.clone());
             let tokens: Vec<_> = entered.chain(unreadable).collect();
+            let browser_stays = kind == SignOutKind::SignOut && !account.is_entered() && !credentials.is_empty();
             async move {
-                let mut tried = Vec::new();
-                for revocation in mine {
-                    let end = self.try_revocation(revocation.id).await.map_err(|error| {
-                        self.put_off(revocation.id);
-                        error.to_string()
-                    });
-                    tried.push((revocation.hint, end));
-                }
-                SignOutReport::of(account, &provider, tokens, &given_up, &tried)
+                let revoked = async {
+                    let mut tried = Vec::new();
+                    for revocation in mine {
+                        let end = self.try_revocation(revocation.id).await.map_err(|error| {
+                            self.put_off(revocation.id);
+                            error.to_string()
+                        });
+                        tried.push((revocation.hint, end));
+                    }
+                    tried
+                };
+                let browser = async { if browser_stays { Some(self.browser_session(&provider).await) } else { None } };
+                let (tried, browser) = tokio::join!(revoked, browser);
+                SignOutReport { browser, ..SignOutReport::of(account, &provider, tokens, &given_up, &tried) }
             }
         });
         Ok(futures_util::future::join_all(tries).await)
@@ -249,7 +257,7 @@ impl Engine {
 
 /// What is known of a provider that left the list, or became another one: enough to ask the server that the account
 /// was signed in at, as a public client.
-fn as_signed_in(account: &Account) -> Provider {
+pub(crate) fn as_signed_in(account: &Account) -> Provider {
     let server = account.server.clone().unwrap_or_default();
     Provider {
         display_name: account.provider.to_string(),

@@ -49,6 +49,17 @@ pub struct SignOutReport {
     pub effect: Option<String>,
     /// The page where the person ends what is left there; `None` when nothing is that they could end, or nobody knows it.
     pub user_url: Option<String>,
+    /// What is left of the session in the person's browser; `None` where none was to end by this.
+    pub browser: Option<BrowserSession>,
+}
+
+/// The session that a person's browser may still have at a provider: tokens that end leave it alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrowserSession {
+    /// At which host.
+    pub at: String,
+    /// Whether the provider has a page that ends it, as far as it says; otherwise only the person can, there.
+    pub can_be_ended: bool,
 }
 
 impl SignOutReport {
@@ -82,6 +93,7 @@ impl SignOutReport {
             user_url: user_url.filter(|_| person_can_end_more(&tokens)).map(|url| displayable(&url, SHOWN_CHARS)),
             account,
             tokens,
+            browser: None,
         }
     }
 

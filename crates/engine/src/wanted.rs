@@ -42,6 +42,8 @@ pub struct Wanted {
     pub has_secret: bool,
     /// The registered redirect URI when the provider compares it exactly.
     pub redirect_uri: Option<String>,
+    /// Where the browser is sent back to after its session was ended, where such an address is registered.
+    pub post_logout_redirect_uri: Option<String>,
     /// Scopes to ask for.
     pub scopes: Vec<String>,
     /// Declared absolute lifetime of a refresh token chain, seconds from sign-in.
@@ -111,6 +113,7 @@ impl Wanted {
             assertion_audience: self.assertion_audience.or(base.assertion_audience),
             client_key_id: self.client_key_id.or(base.client_key_id),
             redirect_uri: self.redirect_uri.or(base.redirect_uri),
+            post_logout_redirect_uri: self.post_logout_redirect_uri.or(base.post_logout_redirect_uri),
             scopes: match (self.scopes.is_empty(), protocol) {
                 (false, _) => self.scopes,
                 (true, Protocol::Oidc) => scopes_or_default(base.scopes),

@@ -69,6 +69,10 @@ id!(
     SignInId
 );
 id!(
+    /// One way of a person's browser to the end of its session at a provider.
+    BrowserSignOutId
+);
+id!(
     /// One token that waits to be revoked at its provider.
     RevocationId
 );

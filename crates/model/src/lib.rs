@@ -15,6 +15,7 @@ mod ids;
 mod issuer;
 mod label;
 mod lifetime;
+mod own_scheme;
 mod plan;
 pub mod ports;
 mod provider;
@@ -35,10 +36,11 @@ pub use credential::{Credential, CredentialKind, CredentialSet, Source};
 pub use event::{Change, SignInState, VaultState};
 pub use failure::{Disposition, FailureKind, ProviderFailure};
 pub use grant::{IdentityClaims, SignedIn, TokenGrant, credentials_of, dpop_credential, source_secret_credential};
-pub use ids::{AccountId, CredentialId, RevocationId, SignInId, VaultId};
+pub use ids::{AccountId, BrowserSignOutId, CredentialId, RevocationId, SignInId, VaultId};
 pub use issuer::{IssuerTemplate, comes_from, speaks_for};
 pub use label::{LABEL_MAX, LabelError, Labels, check_label, look_alike, visible_label};
 pub use lifetime::{Known, Lifetime, Limit, Origin};
+pub use own_scheme::{OWN_SCHEME, is_own_redirect_uri};
 pub use plan::{Action, Plan, Trouble, plan, retry_at};
 pub use provider::{
     ClientAuthentication, Endpoints, PersonPointers, Protocol, Provider, ProviderName, ProviderNameError,

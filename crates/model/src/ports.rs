@@ -11,8 +11,8 @@ use crate::{
 mod inspection;
 mod vault;
 pub use inspection::{
-    ClientRegistrar, Introspection, Registered, Registration, RegistrationAccess, SessionEnd, SessionEndRequest,
-    TokenInspector, UserInfo,
+    ClientRegistrar, Introspection, Registered, Registration, RegistrationAccess, SessionEnd, SessionEndPage,
+    SessionEndReceiver, SessionEndRequest, TokenInspector, UserInfo,
 };
 pub use vault::{
     AuditFilter, AuditLine, BackupSummary, CheckReport, CredentialWrite, Damage, RefreshIntent, Standing, StillWanted,
@@ -335,8 +335,16 @@ pub trait CredentialSource: Send + Sync {
 #[async_trait]
 pub trait RedirectReceiver: Send + Sync {
     /// Listens on 127.0.0.1: on the port and path of `fixed` when the provider compares exactly, else on any
-    /// free port ([RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
+    /// free port ([RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). With a `fixed` of our own scheme
+    /// it waits for what is handed over ([`RedirectDoor`]).
     async fn listen(&self, fixed: Option<&str>) -> Result<Box<dyn Listening>, ProviderFailure>;
+}
+
+/// Takes what the system hands over for our own scheme ([RFC 8252 section 7.1](https://www.rfc-editor.org/rfc/rfc8252#section-7.1)).
+#[async_trait]
+pub trait RedirectDoor: Send + Sync {
+    /// Gives `url` to the sign-in that waits for it. `false` when none does: then nothing has changed, and those that wait go on.
+    async fn hand_over(&self, url: SecretValue) -> bool;
 }
 
 /// A receiver that listens. Dropping it frees the port.

@@ -188,6 +188,10 @@ pub struct Provider {
     pub client_key_id: Option<String>,
     /// The registered redirect URI when the provider compares it exactly; otherwise any free loopback port serves.
     pub redirect_uri: Option<String>,
+    /// Where the browser is sent back to after its session there was ended, where such an address is registered (OpenID Connect
+    /// RP-Initiated Logout section 3.1); without a port any free one of this computer serves.
+    #[serde(default)]
+    pub post_logout_redirect_uri: Option<String>,
     /// Scopes asked for when a sign-in names none.
     pub scopes: Vec<String>,
     /// Declared absolute lifetime of a refresh token chain, seconds from sign-in.
@@ -236,6 +240,7 @@ impl Provider {
             assertion_audience: None,
             client_key_id: None,
             redirect_uri: None,
+            post_logout_redirect_uri: None,
             scopes: Vec::new(),
             refresh_absolute_s: None,
             refresh_sliding_s: None,

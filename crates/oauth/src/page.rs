@@ -62,6 +62,22 @@ impl Page {
         Self::new("410 Gone", "Already used", &[sentence])
     }
 
+    pub fn back_from_signing_out() -> Self {
+        let sentences = ["The provider sent your browser back after its part of the sign-out. You can close this tab."];
+        Self::new("200 OK", "Back from the provider", &sentences)
+    }
+
+    pub fn already_sent_on() -> Self {
+        let sentence = "A browser was sent to the provider from here already, and this address serves once. Start again from Holdfast.";
+        Self { needs_you: true, ..Self::new("410 Gone", "Already used", &[sentence]) }
+    }
+
+    pub fn not_this_sign_out() -> Self {
+        let sentence =
+            "This address does not belong to the sign-out that is under way. Holdfast threw it away and keeps waiting.";
+        Self::refusal("400 Bad Request", "Not what Holdfast waits for", &[sentence])
+    }
+
     pub fn not_expected() -> Self {
         Self::refusal(
             "400 Bad Request",
@@ -74,11 +90,11 @@ impl Page {
     }
 
     pub fn not_found() -> Self {
-        Self::refusal("404 Not Found", "Nothing here", &["Holdfast waits here for the end of one sign-in only."])
+        Self::refusal("404 Not Found", "Nothing here", &["Holdfast waits here for one visit of your browser only."])
     }
 
     pub fn wrong_method() -> Self {
-        let sentence = "Only a browser that comes back from a sign-in is answered here.";
+        let sentence = "Only the visit of a browser that was sent here is answered.";
         Self { allow_get: true, ..Self::refusal("405 Method Not Allowed", "Not a browser's visit", &[sentence]) }
     }
 
@@ -92,7 +108,7 @@ impl Page {
     }
 
     pub fn too_long() -> Self {
-        let sentence = "The request is longer than any answer to a sign-in. Holdfast threw it away.";
+        let sentence = "The request is longer than any that belongs here. Holdfast threw it away.";
         Self::refusal("431 Request Header Fields Too Large", "Too long", &[sentence])
     }
 

@@ -147,6 +147,8 @@ codes! {
     SignInCancelled = "sign_in_cancelled", exit 1, http 409;
     /// Nobody finished the sign-in in time.
     SignInTimedOut = "sign_in_timed_out", exit 4, http 409;
+    /// No browser opened the address at which its session at a provider was to be ended.
+    BrowserNotOpened = "browser_not_opened", exit 1, http 409;
 
     /// The provider's host name does not exist.
     ProviderHostNotFound = "provider_host_not_found", exit 7, http 502;

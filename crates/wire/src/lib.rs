@@ -45,10 +45,16 @@ pub use provider::{
     ProviderOrigin, ProviderView,
 };
 pub use revoking::{RevocationWay, Revoking};
-pub use sign_in::{DevicePrompt, SignInStage, SignInView, StartSignIn};
-pub use sign_out::{RevocationResult, SignOutOutcome, SignOutReport};
+pub use sign_in::{DevicePrompt, SignInCallback, SignInStage, SignInView, StartSignIn};
+pub use sign_out::{
+    BrowserSession, BrowserSignOutReply, BrowserSignOutStage, BrowserSignOutView, RevocationResult, SignOutOutcome,
+    SignOutReport,
+};
 pub use status::{InitVault, LockReason, Status, UnlockMethod, UnlockVault, VaultState, VaultStatus};
 pub use token::{ProofReply, ProofRequest, TokenReply, TokenRequest};
+
+/// The scheme that the desktop registers, for redirect URIs like `app.holdfast.desktop:/callback/NAME`.
+pub const OWN_SCHEME: &str = "app.holdfast.desktop";
 
 /// A secret on its way over the socket: wiped when dropped, never shown by `Debug`.
 #[derive(Clone, Default, serde::Serialize, serde::Deserialize)]

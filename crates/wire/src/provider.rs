@@ -125,6 +125,9 @@ pub struct ProviderView {
     pub client_key_id: Option<String>,
     /// The registered redirect URI; `null` when any free loopback port serves.
     pub redirect_uri: Option<String>,
+    /// Where the browser is sent back to after its session at the provider was ended; `null` when no such address is registered.
+    #[serde(default)]
+    pub post_logout_redirect_uri: Option<String>,
     /// Scopes asked for when a sign-in names none.
     pub scopes: Vec<String>,
     /// Declared absolute lifetime of a refresh token chain, seconds from sign-in.
@@ -224,6 +227,11 @@ pub struct AddProvider {
     /// The registered redirect URI when the provider compares it exactly.
     #[serde(default)]
     pub redirect_uri: Option<String>,
+    /// Where the browser is sent back to after its session at the provider was ended (OpenID Connect RP-Initiated Logout
+    /// section 3.1), where such an address of this computer is registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional = nullable))]
+    pub post_logout_redirect_uri: Option<String>,
     /// Scopes to ask for; when empty those of the profile, or without one `openid offline_access` where there are ID tokens.
     #[serde(default)]
     pub scopes: Vec<String>,

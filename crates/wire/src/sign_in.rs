@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorBody, Timestamp};
+use crate::{ErrorBody, SecretText, Timestamp};
 
 /// `POST /v1/sign-ins`. The caller opens `authorization_url` of the reply in the system browser, or shows `device`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,16 @@ pub struct DevicePrompt {
     pub verification_uri_complete: Option<String>,
     /// The code to type.
     pub user_code: String,
+}
+
+/// `POST /v1/sign-ins/callback`: an address of Holdfast's own scheme that the system handed over (RFC 8252 section 7.1).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SignInCallback {
+    /// The whole address, with the code in it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password))]
+    pub url: SecretText,
 }
 
 /// How far a sign-in has come.

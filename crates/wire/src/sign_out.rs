@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{ErrorBody, Timestamp};
 
 /// What became of the tokens at the provider. Here they are gone in every case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,8 +60,77 @@ pub struct SignOutReport {
     pub end_it_at: Option<String>,
     /// What the provider ends by what was done, and what stays valid, as its profile says it; `null` where nobody says.
     pub effect: Option<String>,
+    /// The session that the person's browser may still have at the provider; `null` where none was to end by this.
+    #[serde(default)]
+    pub browser: Option<BrowserSession>,
     /// Each token.
     pub tokens: Vec<RevocationResult>,
     /// All of it in a few honest sentences.
     pub text: String,
+}
+
+/// The session that a person's browser may still have at a provider. Tokens that end leave it alone: whoever uses that browser
+/// may be signed in again without a password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct BrowserSession {
+    /// At which host.
+    pub at: String,
+    /// Whether `browser-sign-out` brings the browser to a page that ends it; otherwise only the person can, there.
+    pub can_be_ended: bool,
+}
+
+/// How far a browser has come that was to end its session at a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub enum BrowserSignOutStage {
+    /// It has not opened the address yet.
+    Waiting,
+    /// It was sent to the provider's page, and its return is waited for.
+    AtProvider,
+    /// The provider sent it back as it does when its part is done.
+    Returned,
+    /// It was sent to the provider's page. Whether the session ended is seen there only.
+    Left,
+    /// It did not come in time, or the vault was locked before.
+    NotOpened,
+}
+
+/// The way of a browser to the page that ends its session at a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct BrowserSignOutView {
+    /// Its id.
+    pub id: String,
+    /// The provider's short name.
+    pub provider: String,
+    /// The host at which the session is.
+    pub at: String,
+    /// How far it has come.
+    pub stage: BrowserSignOutStage,
+    /// The address for the person's browser: on this computer, and good once; `null` when it cannot be used any more.
+    pub url: Option<String>,
+    /// Whether the provider is asked to send the browser back.
+    pub comes_back: bool,
+    /// Until when the address waits.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    #[cfg_attr(test, ts(type = "string"))]
+    pub expires_at: Timestamp,
+}
+
+/// `POST /v1/accounts/{account}/browser-sign-out`: the account is signed out, whatever became of the rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct BrowserSignOutReply {
+    /// What ended here and at the provider.
+    pub report: SignOutReport,
+    /// The way of the browser; `null` when there is none.
+    pub browser: Option<BrowserSignOutView>,
+    /// Why there is none.
+    pub error: Option<ErrorBody>,
 }

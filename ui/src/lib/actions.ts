@@ -1,6 +1,6 @@
 /* What buttons do: ask the backend, and say in the window how that ended. */
-import { type Backend, type ErrorBody, errorBody, type RemoveDamaged, type SignInView, type SignOutReport } from './backend/backend';
 import type { Account } from './account';
+import { type Backend, type ErrorBody, errorBody, type RemoveDamaged, type SignedOutInBrowser, type SignInView, type SignOutReport } from './backend/backend';
 import { check } from './care-words';
 import { clock } from './clock.svelte';
 import { route } from './route.svelte';
@@ -134,6 +134,19 @@ export async function end(
     const report = await backend()[how](id);
     announce(`${clean(report.label)}: ${outcomes[report.outcome]}. ${signOutText(report, clock.minute)}`);
     return report;
+  } catch (thrown) {
+    sayFailure(thrown);
+    return null;
+  }
+}
+
+/** Signs out, and opens the page that ends the session in the browser; `null` when the account was not signed out. */
+export async function endInBrowser(id: string): Promise<SignedOutInBrowser | null> {
+  try {
+    const ended = await backend().signOutInBrowser(id);
+    const { report } = ended.reply;
+    announce(`${clean(report.label)}: ${outcomes[report.outcome]}. ${signOutText(report, clock.minute)}`);
+    return ended;
   } catch (thrown) {
     sayFailure(thrown);
     return null;

@@ -67,6 +67,7 @@ const errors: Record<ErrorCode, Words> = {
   revocation_impossible: ['The provider cannot revoke', 'Left the tokens as they are.', 'Sign out to delete them here. They end by themselves.', 'HF-REV-01'],
   sign_in_cancelled: ['You cancelled the sign-in', 'Kept nothing.', 'Start again when you like.', 'HF-AUTH-01'],
   sign_in_timed_out: ['Nobody finished the sign-in', 'Closed the port and kept nothing.', 'Start again. The link of before does not work any more.', 'HF-AUTH-01'],
+  browser_not_opened: ['The browser did not open the page', 'Signed the account out here. The session in the browser stays.', 'Try again; the provider then asks whose session to end.'],
   provider_host_not_found: ['No such server', SENT_NOTHING, 'Check the spelling of the address, and your network.', 'HF-DISC-01'],
   provider_unreachable: ['The provider does not answer', RETRIES, 'Nothing yet. Try now if you know that it is back.', 'HF-REF-04'],
   provider_timed_out: ['The provider does not answer', RETRIES, 'Nothing yet. Try now if you know that it is back.', 'HF-REF-04'],

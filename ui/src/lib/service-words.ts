@@ -57,7 +57,7 @@ export const service = {
   redirectFixed: 'The service compares it to the letter. Register exactly this, or write here what you registered: another port, or localhost.',
   redirectAny: 'Holdfast takes any free port. If the service compares the port too, or wants localhost, write that address here with a port.',
   redirectOwn: 'Holdfast registers any port of this computer, with a path for this service alone. If the service wants a port too, write that address here.',
-  redirectWrong: 'It has to look like http://127.0.0.1:49152/callback, with a port.',
+  redirectWrong: 'It has to look like http://127.0.0.1:49152/callback, with a port, or like app.holdfast.desktop:/callback/name.',
   copy: 'Copy redirect URI',
   copied: 'Redirect URI copied',
   notCopied: 'The redirect URI could not be copied',

@@ -47,8 +47,8 @@ it('calls variables by words', () => {
 it('knows which addresses are unencrypted, and at which it can receive an answer', () => {
   expect(['http://login.example', 'http://localhost.evil.example'].every(insecure)).toBe(true);
   expect(['https://login.example', 'http://127.0.0.1:4444', 'http://[::1]:80/x', ''].some(insecure)).toBe(false);
-  for (const good of ['http://127.0.0.1:49152/callback', 'http://localhost:8080', 'http://[::1]:5000/cb']) expect(receivable(good), good).toBe(true);
-  for (const bad of ['http://127.0.0.1/callback', 'https://localhost:1/x', 'http://login.example:80/', 'http://localhost:0/', 'http://localhost:70000/', 'http://localhost:1evil.example/']) {
+  for (const good of ['http://127.0.0.1:49152/callback', 'http://localhost:8080', 'http://[::1]:5000/cb', 'app.holdfast.desktop:/callback/demo']) expect(receivable(good), good).toBe(true);
+  for (const bad of ['http://127.0.0.1/callback', 'https://localhost:1/x', 'http://login.example:80/', 'http://localhost:0/', 'http://localhost:70000/', 'http://localhost:1evil.example/', 'app.holdfast.desktop://callback', 'com.example:/callback', 'app.holdfast.desktop:/a?b']) {
     expect(receivable(bad), bad).toBe(false);
   }
 });

@@ -15,8 +15,15 @@ const LOOPBACK = /^http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?=[:/]|$)/;
 /** Whether an address would go over the network unencrypted. */
 export const insecure = (address: string): boolean => /^http:\/\/[^/]/.test(address) && !LOOPBACK.test(address);
 
-/** Whether Holdfast can receive an answer there: plain http to this computer, with a port. */
+/** Of the scheme that the desktop registers: the agent looks at each part of the path. */
+const OWN_SCHEME = /^app\.holdfast\.desktop:(?:\/[A-Za-z0-9._~-]+)+$/;
+
+/** Whether an answer comes back by the desktop itself, and not by a port. */
+export const byOwnScheme = (address: string | null | undefined): boolean => OWN_SCHEME.test(address ?? '');
+
+/** Whether Holdfast can receive an answer there: plain http to this computer, with a port; or by its own scheme. */
 export function receivable(address: string): boolean {
+  if (byOwnScheme(address)) return true;
   const port = /^http:\/\/(?:127(?:\.\d{1,3}){3}|localhost|\[::1\]):(\d{1,5})(?:\/[^\s#]*)?$/.exec(address)?.[1];
   return port !== undefined && Number(port) > 0 && Number(port) < 65536;
 }

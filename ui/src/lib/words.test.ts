@@ -101,7 +101,7 @@ it('sums up a sign-out honestly', () => {
 it('says for one account what ended, and until when something may still work', () => {
   const now = Date.UTC(2026, 4, 14, 13, 58, 20);
   const report = (more: Partial<SignOutReport>): SignOutReport => ({
-    account: 'a', label: 'A', provider: 'p', outcome: 'revoked', still_valid_until: null, end_it_at: null, effect: null, tokens: [], text: '', ...more,
+    account: 'a', label: 'A', provider: 'p', outcome: 'revoked', still_valid_until: null, end_it_at: null, effect: null, browser: null, tokens: [], text: '', ...more,
   });
   expect(signOutText(report({}), now)).toBe('The provider confirmed it. Nothing of it works any more.');
   const until = new Date(now + 12 * 60_000).toISOString();
@@ -116,7 +116,7 @@ it('says of a sign-out why it was refused, what the provider ends by it, and whe
   const now = Date.UTC(2026, 4, 14, 13, 58, 20);
   const until = new Date(now + 12 * 60_000).toISOString();
   const report = (more: Partial<SignOutReport>): SignOutReport => ({
-    account: 'a', label: 'A', provider: 'p', outcome: 'ended_here_only', still_valid_until: null, end_it_at: null, effect: null, tokens: [], text: '', ...more,
+    account: 'a', label: 'A', provider: 'p', outcome: 'ended_here_only', still_valid_until: null, end_it_at: null, effect: null, browser: null, tokens: [], text: '', ...more,
   });
   const page = 'https://forge.example/settings/apps';
   const refused = report({ end_it_at: page, tokens: [token('access_token', 'ended_here_only', { detail: 'It does not know this client.' })] });

@@ -387,6 +387,7 @@ export const signIn = {
   exchanging: 'The browser came back. Trading the answer for tokens.',
   how: 'How the answer comes back',
   howText: (where: string) => `To ${where} on this computer, once, protected with PKCE and a state value. Then the port closes.`,
+  howOwnScheme: 'By the desktop, which opens Holdfast with the answer: once, protected with PKCE and a state value.',
   copied: 'Sign-in link copied',
   copiedText: (left: string) => `It works once, on this computer, for the next ${left}.`,
   notCopied: 'The link could not be copied',

@@ -118,7 +118,7 @@ it('sends the registered redirect URI where the person names a port', async () =
   type('redirect-uri', 'http://localhost');
   await settle();
   expect(submit().disabled).toBe(true);
-  expect(hintOf('redirect-uri')).toContain('It has to look like http://127.0.0.1:49152/callback, with a port.');
+  expect(hintOf('redirect-uri')).toContain('It has to look like http://127.0.0.1:49152/callback, with a port');
   type('redirect-uri', 'http://localhost:49152');
   await settle();
   await send();

@@ -24,9 +24,10 @@ use holdfast_model::{
     ports::{
         AuthorizationRequest, AuthorizationResponse, AuthorizationServer, BackupSummary, Client, ClientRegistrar,
         CredentialSource, CredentialWrite, DeviceAnswer, Holder, Introspection, Keyring, KeyringError, Listening,
-        Means, PendingAuthorization, PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration,
-        RegistrationAccess, TokenInspector, UnlockMaterial, UnlockMethod, UserInfo, VaultError, VaultFile, VaultHeader,
-        VaultStore, WhichSecret,
+        Means, PendingAuthorization, PendingDevice, ProofOfPossession, RedirectDoor, RedirectReceiver, Registered,
+        Registration, RegistrationAccess, SessionEnd, SessionEndPage, SessionEndReceiver, SessionEndRequest,
+        TokenInspector, UnlockMaterial, UnlockMethod, UserInfo, VaultError, VaultFile, VaultHeader, VaultStore,
+        WhichSecret,
     },
 };
 use tokio::{
@@ -83,10 +84,13 @@ impl Agent {
             keyring: keyring.clone(),
             server: world.clone(),
             receiver: world.clone(),
+            door: world.clone(),
             source: world.clone(),
             proof: world.clone(),
             inspector: world.clone(),
-            registrar: world,
+            registrar: world.clone(),
+            session_end: world.clone(),
+            browser: world,
         });
         let stop = Stop::default();
         let own_uid = rustix::process::geteuid().as_raw();
@@ -337,6 +341,27 @@ impl CredentialSource for Nothing {
         _: &Means,
         _: &Target,
     ) -> Result<Vec<CredentialWrite>, ProviderFailure> {
+        offline()
+    }
+}
+
+#[async_trait]
+impl RedirectDoor for Nothing {
+    async fn hand_over(&self, url: SecretValue) -> bool {
+        url.expose_secret() == "app.holdfast.desktop:/callback?code=c&state=expected"
+    }
+}
+
+#[async_trait]
+impl SessionEnd for Nothing {
+    async fn end_session_url(&self, _: &Client, _: &SessionEndRequest) -> Result<Option<SecretValue>, ProviderFailure> {
+        offline()
+    }
+}
+
+#[async_trait]
+impl SessionEndReceiver for Nothing {
+    async fn listen(&self, _: Option<&str>) -> Result<Box<dyn SessionEndPage>, ProviderFailure> {
         offline()
     }
 }

@@ -67,14 +67,6 @@ pub fn refresh(client: &Client, account: &str, json: bool) -> Result<(), Failure
     })
 }
 
-/// `holdfast sign-out A`, or `--all` when no account is named.
-pub fn sign_out(client: &Client, account: Option<&str>, json: bool) -> Result<(), Failure> {
-    match account {
-        Some(account) => ended(vec![client.sign_out(account)?], false, json),
-        None => ended(client.sign_out_all()?, true, json),
-    }
-}
-
 /// Prints what ended where. The command has done what it can: a revocation that waits is said, and is no failure.
 pub fn ended(reports: Vec<SignOutReport>, many: bool, json: bool) -> Result<(), Failure> {
     if json {

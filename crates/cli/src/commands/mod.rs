@@ -8,6 +8,7 @@ mod device;
 mod import;
 mod provider;
 mod sign_in;
+mod sign_out;
 mod vault;
 mod watch;
 
@@ -39,7 +40,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Userinfo(which) => show(&client.userinfo(&which.account)?, json, view::inspection::claims),
         Command::Refresh(which) => account::refresh(&client, &which.account, json),
         Command::Revoke(which) => account::ended(vec![client.revoke(&which.account)?], false, json),
-        Command::SignOut(which) => account::sign_out(&client, which.account.as_deref(), json),
+        Command::SignOut(options) => sign_out::run(&client, &options, json),
         Command::Remove(which) => account::ended(vec![client.remove_account(&which.account)?], false, json),
         Command::Watch(options) => watch::run(&client, options.seconds, json),
         Command::Log(options) => account::log(&client, &options, json),

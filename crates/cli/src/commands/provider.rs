@@ -81,6 +81,7 @@ fn description(options: ProviderAdd) -> Result<AddProvider, Failure> {
         client_key_id: options.client_key_id,
         dpop: options.dpop.then_some(true),
         redirect_uri: options.redirect_uri,
+        post_logout_redirect_uri: options.post_logout_redirect_uri,
         scopes: options.scopes,
         refresh_absolute_s: options.refresh_absolute,
         refresh_sliding_s: options.refresh_sliding,

@@ -83,22 +83,14 @@ fn address(started: &SignInView) -> Result<&str, Failure> {
 }
 
 fn open(url: &str) {
-    match browser::open(url) {
-        Ok(mut opener) => {
-            output::note(&format!(
-                "Your browser asks you to sign in at {}. Ctrl+C cancels.",
-                plain(host_of(url).unwrap_or("the provider"))
-            ));
-            let url = url.to_owned();
-            // The opener may stay as long as the browser does, so only this thread waits for it.
-            std::thread::spawn(move || {
-                if opener.wait().is_ok_and(|status| !status.success()) {
-                    no_browser(&url);
-                }
-            });
-        }
-        Err(_) => no_browser(url),
-    }
+    let opened = || {
+        output::note(&format!(
+            "Your browser asks you to sign in at {}. Ctrl+C cancels.",
+            plain(host_of(url).unwrap_or("the provider"))
+        ));
+    };
+    let by_hand = url.to_owned();
+    browser::open_or(url, opened, move || no_browser(&by_hand));
 }
 
 fn no_browser(url: &str) {

@@ -8,8 +8,8 @@ pub mod provider;
 use std::collections::BTreeMap;
 
 use holdfast_wire::{
-    DamageKind, ErrorBody, LockReason, LogReply, RevocationResult, SignOutOutcome, SignOutReport, Status, UnlockMethod,
-    VaultState,
+    BrowserSignOutStage, BrowserSignOutView, DamageKind, ErrorBody, LockReason, LogReply, RevocationResult,
+    SignOutOutcome, SignOutReport, Status, UnlockMethod, VaultState,
 };
 
 use crate::table::{pairs, table};
@@ -84,7 +84,34 @@ pub fn sign_out(reports: &[SignOutReport]) -> Vec<String> {
             reports.len()
         ));
     }
+    let endable = reports.iter().filter(|report| report.browser.as_ref().is_some_and(|browser| browser.can_be_ended));
+    lines.extend(endable.map(|report| report.label.as_str()).next().map(|label| {
+        format!("One browser session at a time ends with `holdfast sign-out {} --browser`.", quoted(&plain(label)))
+    }));
     lines
+}
+
+/// A label as a shell takes it.
+fn quoted(label: &str) -> String {
+    let plain = label.chars().all(|c| c.is_ascii_alphanumeric() || "@._-+".contains(c));
+    if plain { label.to_owned() } else { format!("'{}'", label.replace('\'', r"'\''")) }
+}
+
+/// How it ended in the browser, and what nobody knows of that.
+pub fn browser_sign_out(way: &BrowserSignOutView) -> String {
+    let at = plain(&way.at);
+    match way.stage {
+        BrowserSignOutStage::Waiting | BrowserSignOutStage::AtProvider => {
+            format!("Your browser is on its way to {at}.")
+        }
+        BrowserSignOutStage::Returned => format!("In the browser {at} is done, and sent it back."),
+        BrowserSignOutStage::Left => {
+            format!("Your browser was sent to the page of {at} that ends its session. Whether it ended is seen there.")
+        }
+        BrowserSignOutStage::NotOpened => {
+            format!("No browser opened the address in time. Yours may still be signed in at {at}.")
+        }
+    }
 }
 
 /// What became of each token, where it is not the same for all of them.
@@ -133,6 +160,8 @@ pub fn log(log: &LogReply, labels: &BTreeMap<String, String>) -> Vec<String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use holdfast_wire::BrowserSession;
+
     use super::*;
 
     fn token(kind: &str, outcome: SignOutOutcome, until: Option<&str>) -> RevocationResult {
@@ -149,6 +178,7 @@ mod tests {
             still_valid_until: None,
             end_it_at: None,
             effect: None,
+            browser: None,
             tokens: vec![token("refresh_token", outcome, None)],
             text: text.to_owned(),
         }
@@ -177,6 +207,34 @@ mod tests {
         ]);
         assert_eq!(lines.len(), 3);
         assert!(lines[2].starts_with("1 of 2 could not be revoked yet"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_session_that_stays_in_the_browser_comes_with_the_command_that_ends_it_as_a_shell_takes_it() {
+        let mut one = report("my work", SignOutOutcome::Revoked, "Revoked at the provider.");
+        one.browser = Some(BrowserSession { at: "id.example".to_owned(), can_be_ended: true });
+        let lines = sign_out(&[one.clone(), one.clone()]);
+        assert_eq!(lines.len(), 3);
+        assert!(lines[2].contains("`holdfast sign-out 'my work' --browser`"), "{lines:?}");
+        one.browser = Some(BrowserSession { at: "id.example".to_owned(), can_be_ended: false });
+        assert_eq!(sign_out(&[one]).len(), 1);
+    }
+
+    #[test]
+    fn only_a_browser_that_came_back_is_said_to_be_done() {
+        let way = |stage| BrowserSignOutView {
+            id: "b".to_owned(),
+            provider: "p".to_owned(),
+            at: "id.example".to_owned(),
+            stage,
+            url: None,
+            comes_back: true,
+            expires_at: holdfast_wire::Timestamp::UNIX_EPOCH,
+        };
+        let said = |stage| browser_sign_out(&way(stage));
+        assert!(said(BrowserSignOutStage::Returned).contains("done"));
+        assert!(said(BrowserSignOutStage::Left).contains("Whether it ended is seen there"));
+        assert!(said(BrowserSignOutStage::NotOpened).contains("may still be signed in at id.example"));
     }
 
     #[test]

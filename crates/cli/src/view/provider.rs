@@ -56,6 +56,9 @@ pub fn provider(provider: &ProviderView) -> Vec<String> {
         ("access ends after", seconds(provider.access_lifetime_s)),
         ("from", provider_origin(provider).to_owned()),
     ];
+    if let Some(back) = &provider.post_logout_redirect_uri {
+        rows.insert(4, ("back after sign-out", plain(back)));
+    }
     if let Some(url) = &provider.metadata_url {
         rows.insert(2, ("metadata", plain(url)));
     }

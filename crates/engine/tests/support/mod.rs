@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
+mod browser;
 pub mod oidc_agent;
 mod provider;
 mod time;
@@ -17,6 +18,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+pub use browser::{Asked, FakeBrowser, PAGE, Says as SaysOfSessions};
 use holdfast_engine::{Caller, Engine, Ports, StartSignIn};
 use holdfast_model::{
     KeyringSecret, Provider, ProviderOrigin, SignInState, VaultId,
@@ -131,6 +133,7 @@ pub struct World {
     pub vault: Arc<MemoryVault>,
     pub keyring: Arc<MemoryKeyring>,
     pub provider: Arc<FakeProvider>,
+    pub browser: Arc<FakeBrowser>,
 }
 
 impl World {
@@ -144,11 +147,12 @@ impl World {
         let vault = Arc::new(MemoryVault::default());
         let keyring = Arc::new(MemoryKeyring::default());
         let provider = Arc::new(FakeProvider::new(time.clone(), access_s));
-        let engine = engine(&time, &vault, &keyring, &provider);
+        let browser = Arc::new(FakeBrowser::default());
+        let engine = engine(&time, &vault, &keyring, &provider, &browser);
         engine.set_file_providers(vec![profile("demo", sliding_s, absolute_s)]);
         drop(engine.start());
         engine.init(UnlockMethod::Keyring, None, &Caller::default()).await.expect("a new vault");
-        Self { engine, time, vault, keyring, provider }
+        Self { engine, time, vault, keyring, provider, browser }
     }
 
     /// A world with a locked vault of this kind, whose passphrase is [`RIGHT`].
@@ -157,18 +161,19 @@ impl World {
         let vault = Arc::new(MemoryVault::default());
         let keyring = Arc::new(MemoryKeyring::default());
         let provider = Arc::new(FakeProvider::new(time.clone(), 300));
-        let engine = engine(&time, &vault, &keyring, &provider);
+        let browser = Arc::new(FakeBrowser::default());
+        let engine = engine(&time, &vault, &keyring, &provider, &browser);
         drop(engine.start());
         let passphrase = holdfast_model::Passphrase::new(RIGHT.into());
         engine.init(unlock, Some(passphrase), &Caller::default()).await.expect("a new vault");
         engine.lock(&Caller::default()).await.expect("locks");
-        Self { engine, time, vault, keyring, provider }
+        Self { engine, time, vault, keyring, provider, browser }
     }
 
     /// The agent dies without a word and starts again.
     pub fn start_anew(&mut self, sliding_s: Option<u64>, absolute_s: Option<u64>) {
         self.vault.kill();
-        self.engine = engine(&self.time, &self.vault, &self.keyring, &self.provider);
+        self.engine = engine(&self.time, &self.vault, &self.keyring, &self.provider, &self.browser);
         self.engine.set_file_providers(vec![profile("demo", sliding_s, absolute_s)]);
         drop(self.engine.start());
     }
@@ -182,7 +187,7 @@ impl World {
     /// The agent dies without a word; the next one opens the vault, and does nothing that it is not asked for.
     pub async fn restart_without_plans(&mut self, sliding_s: Option<u64>, absolute_s: Option<u64>) {
         self.vault.kill();
-        self.engine = engine(&self.time, &self.vault, &self.keyring, &self.provider);
+        self.engine = engine(&self.time, &self.vault, &self.keyring, &self.provider, &self.browser);
         self.engine.set_file_providers(vec![profile("demo", sliding_s, absolute_s)]);
         self.engine.unlock(None, &Caller::default()).await.expect("opens by the keyring");
     }
@@ -253,6 +258,7 @@ fn engine(
     vault: &Arc<MemoryVault>,
     keyring: &Arc<MemoryKeyring>,
     provider: &Arc<FakeProvider>,
+    browser: &Arc<FakeBrowser>,
 ) -> Engine {
     Engine::new(Ports {
         clock: time.clone(),
@@ -261,10 +267,13 @@ fn engine(
         keyring: keyring.clone(),
         server: provider.clone(),
         receiver: provider.clone(),
+        door: provider.clone(),
         source: Arc::new(holdfast_sources::Sources::new(provider.clone())),
         proof: provider.clone(),
         inspector: provider.clone(),
         registrar: provider.clone(),
+        session_end: browser.clone(),
+        browser: browser.clone(),
     })
 }
 

@@ -5,14 +5,14 @@ use std::{
 
 use async_trait::async_trait;
 use holdfast_model::{
-    AccessToken, AuthorizationCode, Clock, DeviceCode, DpopKey, FailureKind, IdentityClaims, IssuerTemplate,
+    AccessToken, AuthorizationCode, Clock, DeviceCode, DpopKey, FailureKind, IdToken, IdentityClaims, IssuerTemplate,
     PkceVerifier, Provider, ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target,
     TokenGrant, TokenTypeHint, UnixMillis,
     ports::{
         Assertion, AuthorizationRequest, AuthorizationResponse, AuthorizationServer, BrowserPage, Client,
         ClientRegistrar, DeviceAnswer, DirectGrants, Exchange, Holder, Introspection, Listening, PendingAuthorization,
-        PendingDevice, ProofOfPossession, RedirectReceiver, Registered, Registration, RegistrationAccess, SignInPage,
-        TokenInspector, UserInfo,
+        PendingDevice, ProofOfPossession, RedirectDoor, RedirectReceiver, Registered, Registration, RegistrationAccess,
+        SignInPage, TokenInspector, UserInfo,
     },
 };
 use tokio::sync::Semaphore;
@@ -53,6 +53,7 @@ struct Inside {
     revocation_impossible: bool,
     revocation_refused: Option<String>,
     nobody_comes_back: bool,
+    gives_id_tokens: bool,
     /// What a device is told, one answer a question; then the person has allowed it.
     device_says: VecDeque<Result<DeviceAnswer, ProviderFailure>>,
     device_asked_at: Vec<UnixMillis>,
@@ -170,6 +171,11 @@ impl FakeProvider {
     /// From now on people leave their browser alone.
     pub fn nobody_comes_back(&self) {
         self.inside.lock().unwrap().nobody_comes_back = true;
+    }
+
+    /// From now on there are ID tokens in its answers.
+    pub fn gives_id_tokens(&self) {
+        self.inside.lock().unwrap().gives_id_tokens = true;
     }
 
     /// What the next questions of a device are answered with, before the person allows it.
@@ -294,7 +300,7 @@ impl FakeProvider {
             access_exp: None,
             refresh_token: Some(RefreshToken::new(refresh)),
             refresh_expires_in_s: None,
-            id_token: None,
+            id_token: inside.gives_id_tokens.then(|| IdToken::new(format!("id-{}", inside.serial))),
             id_exp: None,
             scopes: None,
             received_at: self.time.now(),
@@ -599,6 +605,13 @@ impl Listening for AtOnce {
 #[async_trait]
 impl BrowserPage for AtOnce {
     async fn show(self: Box<Self>, _: SignInPage) {}
+}
+
+#[async_trait]
+impl RedirectDoor for FakeProvider {
+    async fn hand_over(&self, _: SecretValue) -> bool {
+        false
+    }
 }
 
 #[async_trait]

@@ -106,6 +106,29 @@ pub trait SessionEnd: Send + Sync {
     ) -> Result<Option<SecretValue>, ProviderFailure>;
 }
 
+/// Brings the person's browser to such an address.
+#[async_trait]
+pub trait SessionEndReceiver: Send + Sync {
+    /// Listens on 127.0.0.1 for a browser that is to be sent on and, where `back` is registered as a post-logout redirect URI,
+    /// there for its return: at its port or, where it names none, at a free one.
+    async fn listen(&self, back: Option<&str>) -> Result<Box<dyn SessionEndPage>, ProviderFailure>;
+}
+
+/// An address for one visit of a browser. Dropping it frees its port.
+#[async_trait]
+pub trait SessionEndPage: Send {
+    /// The address to open. It is good once and carries no token, so it may stand where others read it.
+    fn url(&self) -> &str;
+    /// Where the browser has to be sent back to; `None` where nobody waits for it.
+    fn post_logout_redirect_uri(&self) -> Option<&str>;
+    /// What has to come back there with it.
+    fn state(&self) -> &str;
+    /// Waits for the one visit, and sends it on to `to`; everything else gets an error page and is forgotten.
+    async fn send_on(&mut self, to: SecretValue) -> Result<(), ProviderFailure>;
+    /// Waits for the browser's return with the right state; for ever where it is not sent back.
+    async fn returned(&mut self);
+}
+
 /// A client that is to be registered (RFC 7591 section 2).
 #[derive(Clone, Debug)]
 pub struct Registration {

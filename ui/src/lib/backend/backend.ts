@@ -9,6 +9,8 @@ import type { AddAccount } from '../generated/AddAccount';
 import type { AddedAccount } from '../generated/AddedAccount';
 import type { AddProvider } from '../generated/AddProvider';
 import type { BackupReport } from '../generated/BackupReport';
+import type { BrowserSignOutReply } from '../generated/BrowserSignOutReply';
+import type { BrowserSignOutView } from '../generated/BrowserSignOutView';
 import type { ChangeKey } from '../generated/ChangeKey';
 import type { CheckReport } from '../generated/CheckReport';
 import type { Endpoints } from '../generated/Endpoints';
@@ -31,6 +33,9 @@ export type { AddedFrom } from '../generated/AddedFrom';
 export type { AddProvider } from '../generated/AddProvider';
 export type { BackupReport } from '../generated/BackupReport';
 export type { ChangeKey } from '../generated/ChangeKey';
+export type { BrowserSignOutReply } from '../generated/BrowserSignOutReply';
+export type { BrowserSignOutStage } from '../generated/BrowserSignOutStage';
+export type { BrowserSignOutView } from '../generated/BrowserSignOutView';
 export type { CheckReport } from '../generated/CheckReport';
 export type { ClientAuthentication } from '../generated/ClientAuthentication';
 export type { CredentialView } from '../generated/CredentialView';
@@ -81,6 +86,12 @@ export type NewProvider = Pick<AddProvider, 'name' | 'display_name' | 'scopes'>
 export interface StartedSignIn {
   sign_in: SignInView;
   /** Whether the system browser was opened; otherwise the person needs the link. */
+  browser_opened: boolean;
+}
+
+export interface SignedOutInBrowser {
+  reply: BrowserSignOutReply;
+  /** Whether the system browser was opened. */
   browser_opened: boolean;
 }
 
@@ -138,6 +149,10 @@ export interface Backend {
   refreshAccount(id: string): Promise<void>;
   revokeAccount(id: string): Promise<SignOutReport>;
   signOutAccount(id: string): Promise<SignOutReport>;
+  /** The same, and opens the provider's page that ends the session in the browser. */
+  signOutInBrowser(id: string): Promise<SignedOutInBrowser>;
+  /** How that ended in the browser, or how far it is after a while. */
+  browserSignOut(id: string): Promise<BrowserSignOutView>;
   /** Signs out, then takes the row and its history away. */
   removeAccount(id: string): Promise<SignOutReport>;
   signOutAll(): Promise<SignOutReport[]>;

@@ -71,7 +71,7 @@ export function sketch(now: number, of: Sketch): AccountView {
 
 export const provider = (name: string, display_name: string): ProviderView => ({
   name, display_name, issuer: `https://login.${name}.example`, metadata_url: null, client_id: 'holdfast-desktop',
-  client_authentication: 'none', client_key_id: null, redirect_uri: null, scopes: ['openid', 'offline_access'], refresh_absolute_s: null,
+  client_authentication: 'none', client_key_id: null, redirect_uri: null, post_logout_redirect_uri: null, scopes: ['openid', 'offline_access'], refresh_absolute_s: null,
   refresh_sliding_s: null, access_lifetime_s: null, extra: {}, protocol: 'oidc', person: null, dpop: false, profile: null, origin: 'file',
   assertion_audience: null, registered_at: null, client_secret_expires_at: null, revocation: { way: 'rfc7009', effect: null, user_url: null },
   endpoints: {

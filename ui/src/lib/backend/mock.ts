@@ -3,9 +3,7 @@
  * serves tests and work on the views; production builds leave it out (index.ts).
  */
 import type {
-  AddAccount, AddedAccount, AccountView, Backend, BackupReport, ChangeKey, CheckReport, Connection, DevicePrompt, DraggedFiles, ErrorBody, ErrorCode, Event,
-  ImportedFile, ImportFile, MakeBackup, NewProvider, ProfileView, ProviderView, RemoveDamaged, RestoreVault, SignInView, SignOutReport,
-  Standing, State, Status, UnlockMethod,
+  AddAccount, AddedAccount, AccountView, Backend, BackupReport, ChangeKey, CheckReport, Connection, DevicePrompt, DraggedFiles, ErrorBody, ErrorCode, Event, ImportedFile, ImportFile, MakeBackup, NewProvider, ProfileView, ProviderView, RemoveDamaged, RestoreVault, SignInView, SignOutReport, Standing, State, Status, UnlockMethod, BrowserSignOutStage, BrowserSignOutView, SignedOutInBrowser,
 } from './backend';
 import { H, M } from '../time';
 import { iso, manyAccounts, outcomes, provider, PROVIDERS, sampleAccounts, sketch } from './mock-accounts';
@@ -55,6 +53,9 @@ export class MockBackend implements Backend {
   providers: ProviderView[];
   readonly profiles: ProfileView[] | ErrorBody;
   signIns = new Map<string, SignInView>();
+  readonly browsers = new Map<string, BrowserSignOutView>();
+  /** How browsers that are to end their session fare. */
+  browserEnds: Promise<BrowserSignOutStage> = Promise.resolve('returned');
   /** What was asked, in order: for tests. */
   readonly asked: string[] = [];
 
@@ -426,6 +427,29 @@ export class MockBackend implements Backend {
     return this.#end(id, 'signed_out');
   }
 
+  async signOutInBrowser(id: string): Promise<SignedOutInBrowser> {
+    this.asked.push(`sign out in the browser ${id}`);
+    const { issuer, provider } = this.#known(id);
+    await this.#slowly();
+    const report = this.#end(id, 'signed_out');
+    if (!report.browser?.can_be_ended) {
+      const message = 'The provider has no page that ends the session of a browser from here.';
+      const error = { code: 'endpoint_missing' as const, message, hint: 'Sign out there yourself, in your browser.', retry_after_s: null };
+      return { reply: { report, browser: null, error }, browser_opened: false };
+    }
+    const browser: BrowserSignOutView = {
+      id: `b-${id}`, provider, at: new URL(issuer).host, stage: 'waiting', url: null, comes_back: true, expires_at: iso(this.#now() + 2 * M),
+    };
+    this.browsers.set(browser.id, browser);
+    return { reply: { report, browser, error: null }, browser_opened: true };
+  }
+
+  async browserSignOut(id: string): Promise<BrowserSignOutView> {
+    const browser = this.browsers.get(id);
+    if (!browser) throw failure('not_found', 'There is no such browser sign-out.');
+    return { ...browser, stage: await this.browserEnds };
+  }
+
   async removeAccount(id: string): Promise<SignOutReport> {
     this.asked.push(`remove ${id}`);
     this.#known(id);
@@ -465,7 +489,7 @@ export class MockBackend implements Backend {
   }
 
   #report(id: string): SignOutReport {
-    const { label, provider: of } = this.#known(id);
+    const { issuer, label, provider: of } = this.#known(id);
     const outcome = outcomes.get(id) ?? 'revoked';
     const until = outcome === 'ended_here_only' ? iso(this.#now() + 12 * M) : null;
     const text = {
@@ -476,6 +500,7 @@ export class MockBackend implements Backend {
     }[outcome];
     return {
       account: id, label, provider: of, outcome, still_valid_until: until, end_it_at: null, effect: null, text,
+      browser: { at: new URL(issuer).host, can_be_ended: outcome === 'revoked' },
       tokens: ['refresh_token', 'access_token'].map((token) => ({ token, outcome, detail: null, still_valid_until: until })),
     };
   }

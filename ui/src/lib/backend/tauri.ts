@@ -3,8 +3,7 @@ import { Channel, invoke } from '@tauri-apps/api/core';
 import type { RecoveryCodeReply } from '../generated/RecoveryCodeReply';
 import type { RestoreReport } from '../generated/RestoreReport';
 import type {
-  AddedAccount, Backend, BackupReport, CheckReport, Connection, DraggedFiles, Event, ImportedFile, ProfileView, SignOutReport,
-  StartedSignIn,
+  AddedAccount, Backend, BackupReport, CheckReport, Connection, DraggedFiles, Event, ImportedFile, ProfileView, SignOutReport, StartedSignIn, BrowserSignOutView, SignedOutInBrowser,
 } from './backend';
 
 /** What the desktop process sends over the channel of `watch`. */
@@ -74,6 +73,8 @@ export const tauriBackend: Backend = {
   refreshAccount: (id) => invoke('refresh_account', { id }),
   revokeAccount: (id) => invoke<SignOutReport>('revoke_account', { id }),
   signOutAccount: (id) => invoke<SignOutReport>('sign_out_account', { id }),
+  signOutInBrowser: (id) => invoke<SignedOutInBrowser>('sign_out_in_browser', { id }),
+  browserSignOut: (id) => invoke<BrowserSignOutView>('browser_sign_out', { id }),
   removeAccount: (id) => invoke<SignOutReport>('remove_account', { id }),
   signOutAll: () => invoke<SignOutReport[]>('sign_out_all'),
 };

@@ -77,6 +77,11 @@ client_key_id: string | null,
  */
 redirect_uri: string | null, 
 /**
+ * Where the browser is sent back to after its session at the provider was ended (OpenID Connect RP-Initiated Logout
+ * section 3.1), where such an address of this computer is registered.
+ */
+post_logout_redirect_uri?: string | null, 
+/**
  * Scopes to ask for; when empty those of the profile, or without one `openid offline_access` where there are ID tokens.
  */
 scopes: Array<string>, 

@@ -59,6 +59,10 @@ client_key_id: string | null,
  */
 redirect_uri: string | null, 
 /**
+ * Where the browser is sent back to after its session at the provider was ended; `null` when no such address is registered.
+ */
+post_logout_redirect_uri: string | null, 
+/**
  * Scopes asked for when a sign-in names none.
  */
 scopes: Array<string>, 
