@@ -5,8 +5,7 @@
 mod support;
 
 use serde_json::json;
-use support::{Agent, status_of};
-use tokio::io::AsyncWriteExt as _;
+use support::Agent;
 
 #[tokio::test]
 async fn an_address_that_no_sign_in_waits_for_is_refused_and_not_repeated() {
@@ -21,9 +20,4 @@ async fn an_address_that_no_sign_in_waits_for_is_refused_and_not_repeated() {
         let (status, reply) = ask(body.to_owned()).await;
         assert_eq!(status, 400, "{body}: {reply}");
     }
-    // Refused by what it says of its length: nobody has to send it first.
-    let mut stream = agent.connect().await;
-    let head = "POST /v1/sign-ins/callback HTTP/1.1\r\nhost: holdfast\r\ncontent-length: 300000\r\n\r\n";
-    stream.write_all(head.as_bytes()).await.unwrap();
-    assert_eq!(status_of(&mut stream).await, "413");
 }
