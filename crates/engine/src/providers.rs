@@ -190,11 +190,9 @@ pub(crate) fn check_but_client(provider: &Provider) -> Result<(), EngineError> {
             }
         }
     }
-    if let Some(redirect) = &provider.redirect_uri {
-        if !is_own_redirect_uri(redirect) {
-            let examples = format!("http://127.0.0.1:49152/callback or {OWN_SCHEME}:/callback/NAME");
-            check_received_here("redirect URI", redirect, &examples)?;
-        }
+    if let Some(redirect) = provider.redirect_uri.as_ref().filter(|redirect| !is_own_redirect_uri(redirect)) {
+        let examples = format!("http://127.0.0.1:49152/callback or {OWN_SCHEME}:/callback/NAME");
+        check_received_here("redirect URI", redirect, &examples)?;
     }
     if let Some(back) = &provider.post_logout_redirect_uri {
         check_received_here("post-logout redirect URI", back, "http://127.0.0.1:49153/signed-out")?;
