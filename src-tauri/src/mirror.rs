@@ -40,6 +40,8 @@ pub struct NeedsPerson {
     pub provider: String,
     /// Why, in words.
     pub why: Option<String>,
+    /// Whether signing in is what helps.
+    pub by_sign_in: bool,
 }
 
 /// A provider of which the client's secret is near its end or over: a person has to register a new client there.
@@ -183,6 +185,7 @@ impl Mirror {
                 label: account.label.clone(),
                 provider: account.provider_display_name.clone(),
                 why: account.reason.as_ref().map(|reason| reason.text.clone()),
+                by_sign_in: matches!(account.source.as_str(), "" | "authorization_code"),
             })
         })
     }

@@ -38,7 +38,7 @@ impl From<&Turned> for Said {
                 about: account.id.clone(),
                 title: title(account),
                 body: body(account),
-                button: "Sign in",
+                button: if account.by_sign_in { "Sign in" } else { "Look" },
                 page: Page::Account(account.id.clone()),
             },
             Turned::Client(client) => Self {
@@ -106,7 +106,7 @@ fn title(account: &NeedsPerson) -> String {
 fn body(account: &NeedsPerson) -> String {
     let why = account.why.as_deref().filter(|why| !why.contains('@')).unwrap_or("Its session is over.");
     let ends_with_advice = why.to_lowercase().contains("sign in again");
-    let advice = if ends_with_advice { "" } else { " Sign in again to go on." };
+    let advice = if ends_with_advice || !account.by_sign_in { "" } else { " Sign in again to go on." };
     // Servers may read the body as markup.
     let escaped = plain(why).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     format!("{escaped}{advice}")
@@ -127,6 +127,7 @@ mod tests {
             label: label.to_owned(),
             provider: "Contoso".to_owned(),
             why: why.map(ToOwned::to_owned),
+            by_sign_in: true,
         }
     }
 
@@ -135,6 +136,14 @@ mod tests {
         let account = account("Staging realm", Some("The provider ended this session."));
         assert_eq!(title(&account), "Staging realm needs you");
         assert_eq!(body(&account), "The provider ended this session. Sign in again to go on.");
+    }
+
+    #[test]
+    fn nobody_is_told_to_sign_in_to_an_account_that_nobody_signs_in_to() {
+        let robot =
+            NeedsPerson { by_sign_in: false, ..account("robot", Some("The provider does not accept its key.")) };
+        let said = Said::from(&Turned::Account(robot));
+        assert_eq!((said.body.as_str(), said.button), ("The provider does not accept its key.", "Look"));
     }
 
     #[test]

@@ -111,9 +111,11 @@ pub const fn hint_of(kind: FailureKind) -> &'static str {
         }
         F::ExpiredOnArrival => "Check the clock of this computer and of that server.",
         F::RedirectPortTaken => "Close the other program or the other sign-in, and try again.",
-        F::VaultDamaged => "Sign in again, or restore a backup. holdfast check names what is damaged.",
+        F::VaultDamaged => "Sign in or add it again, or restore a backup. holdfast check names what is damaged.",
         F::VaultFailed => "Check the folder's permissions and the disk. Nothing was overwritten.",
-        F::ParentUnavailable => "See to the account that this one comes from; this one follows by itself.",
+        F::ParentUnavailable => {
+            "See to the account that this one comes from, and this one follows; or add it again from another one."
+        }
         F::ProviderChanged => "Add the provider again as it was, or sign in again.",
     }
 }
@@ -293,6 +295,17 @@ pub fn body(error: &EngineError, now: Option<holdfast_model::UnixMillis>) -> Err
             code: C::NeedsSignIn,
             message: format!("{label} needs a new token. {}", needs_sign_in(reason).1),
             hint: Some(format!("Make one at {provider}, then: {}", enter(provider, label))),
+            retry_after_s: None,
+        },
+        EngineError::NeedsSignIn {
+            label,
+            provider,
+            reason: reason @ NeedsSignIn::Unreadable,
+            comeback: comeback @ Comeback::Add(_),
+        } => ErrorBody {
+            code: C::NeedsSignIn,
+            message: format!("{label} cannot be used. {}", needs_sign_in(reason).1),
+            hint: Some(again(*comeback, provider, label)),
             retry_after_s: None,
         },
         EngineError::NeedsSignIn { label, reason: reason @ NeedsSignIn::Unreadable, .. } => ErrorBody {

@@ -182,6 +182,12 @@ async fn with_its_file(shared: &Shared, mut request: wire::AddProvider) -> Resul
         let text = "The client secret is given itself, and as a file. Leave one of them out.";
         return Err(EngineError::ProviderInvalid(text.into()).into());
     }
+    // Whoever asks shall not be able to have any file sent to where they say: what such a client sends is never what it holds.
+    use wire::ClientAuthentication as A;
+    if !matches!(request.client_authentication, Some(A::PrivateKeyJwt | A::TlsClientAuth)) {
+        let text = "A file is for a client that proves itself by a key or a certificate. Give a secret itself.";
+        return Err(EngineError::ProviderInvalid(text.into()).into());
+    }
     let text = shared.files.text_of(&shared.engine, &path).await.map_err(ApiError::about_a_key)?;
     request.client_secret = Some(wire::SecretText::new(text.trim().to_owned()));
     Ok(request)

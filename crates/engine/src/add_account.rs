@@ -1,21 +1,23 @@
 //! Adding an account that nobody signs in to: its first token is got before anything is kept.
 
-use std::sync::Arc;
-
 use holdfast_model::{
-    Account, AccountId, AccountOrigin, AuditAction, ClientAuthentication, Credential, CredentialSet, Provider, Recipe,
-    SecretValue, Statement, Target, dpop_credential,
-    ports::{Client, Means, VaultStore},
+    Account, AccountId, AccountOrigin, AuditAction, ClientAuthentication, CredentialSet, Provider, Recipe, SecretValue,
+    Statement, Target, displayable, dpop_credential,
+    ports::{Client, Means},
     source_secret_credential,
 };
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{
     Caller, Engine, EngineError,
-    outbox::revocations,
     session::Session,
     whose_account::{check_label, free_label},
 };
+
+/// The longest scope, audience or name that is kept, in characters, and how many of them one account has at most: more than any
+/// service has.
+const TEXT_CHARS: usize = 2048;
+const TEXTS_MAX: usize = 256;
 
 /// An account to be added.
 #[derive(Debug)]
@@ -81,11 +83,13 @@ impl Engine {
     pub async fn add_account(&self, new: NewAccount, caller: &Caller) -> Result<Added, EngineError> {
         let provider = self.provider(&new.provider)?;
         let store = self.state().session()?.store.clone();
+        fits(&new)?;
         // Before anything is sent: a label that cannot be had, or a circle.
         let (id, _, _) = self.place_of_added(&provider, new.label.as_deref(), None)?;
+        // Before a parent is waited for: another provider may take the name meanwhile, and its secret is for nobody else.
+        let secret = store.client_secret(&provider.name).await?;
         let asked = self.means_to_add(new.made_from, new.target, provider, id).await?;
         let dpop_key = if asked.provider.dpop { Some(self.shared.ports.proof.make_key()?) } else { None };
-        let secret = store.client_secret(&asked.provider.name).await?;
         let client = Client { dpop_key, ..Client::new(asked.provider.clone(), secret) };
         let at = self.now();
         let account = |id, label: String| Account {
@@ -99,32 +103,39 @@ impl Engine {
         let mut made: Vec<_> =
             self.or_closed(first).await?.into_iter().map(|write| (write.credential, write.value)).collect();
 
-        let keeping = self.shared.keeping.lock().await;
-        let placed = self.place_of_added(&asked.provider, new.label.as_deref(), asked.recipe.parent());
-        let (id, label, replaced) = match placed {
-            Ok(placed) => placed,
+        let tokens: Vec<SecretValue> = made.iter().filter_map(|(_, value)| value.clone()).collect();
+        let kept = async {
+            let _keeping = self.shared.keeping.lock().await;
+            let parent = asked.recipe.parent();
+            let (id, label, replaced) = self.place_of_added(&asked.provider, new.label.as_deref(), parent)?;
+            let now = self.provider(&new.provider)?;
+            if (&now.issuer, &now.client_id) != (&asked.provider.issuer, &asked.provider.client_id) {
+                return Err(EngineError::ProviderNotFound(new.provider.clone()));
+            }
+            let mut account = account(id.unwrap_or(probe.id), label);
+            if let Some((access, _)) = made.first() {
+                account.scopes.clone_from(&access.scopes);
+            }
+            for (credential, _) in &mut made {
+                credential.account = account.id;
+            }
+            if let Some(key) = &client.dpop_key {
+                let thumbprint = self.shared.ports.proof.thumbprint(key)?;
+                made.push(dpop_credential(account.id, key, &thumbprint, at));
+            }
+            if let Some(secret) = &asked.secret {
+                made.push(source_secret_credential(account.id, asked.recipe.source(), secret, at));
+            }
+            self.commit_account(&store, &account, made).await?;
+            Ok::<_, EngineError>((account, replaced))
+        };
+        let (account, replaced) = match kept.await {
+            Ok(kept) => kept,
             Err(error) => {
-                drop(keeping);
-                self.give_up_added(&store, &asked.provider, made).await;
+                self.give_up_tokens(&client, tokens).await;
                 return Err(error);
             }
         };
-        let mut account = account(id.unwrap_or(probe.id), label);
-        if let Some((access, _)) = made.first() {
-            account.scopes.clone_from(&access.scopes);
-        }
-        for (credential, _) in &mut made {
-            credential.account = account.id;
-        }
-        if let Some(key) = &client.dpop_key {
-            let thumbprint = self.shared.ports.proof.thumbprint(key)?;
-            made.push(dpop_credential(account.id, key, &thumbprint, at));
-        }
-        if let Some(secret) = &asked.secret {
-            made.push(source_secret_credential(account.id, asked.recipe.source(), secret, at));
-        }
-        self.commit_account(&store, &account, made).await?;
-        drop(keeping);
         info!(account = %account.id, provider = %account.provider, source = asked.recipe.source().as_str(), "added");
         self.audit(AuditAction::SignedIn, Some(account.id), caller, Some(asked.recipe.source().as_str().to_owned()));
         self.spare_new_session(account.id).await;
@@ -195,41 +206,36 @@ impl Engine {
         }
         Ok((Some(id), label.to_owned(), true))
     }
+}
 
-    /// Has the provider revoke a token whose account cannot be kept after all; at once, or from the outbox.
-    async fn give_up_added(
-        &self,
-        store: &Arc<dyn VaultStore>,
-        provider: &Provider,
-        made: Vec<(Credential, Option<SecretValue>)>,
-    ) {
-        if provider.revoking.way.reaches_beyond_one_sign_in() {
-            return;
+/// Whether what says for whom the tokens are can be kept and shown.
+fn fits(new: &NewAccount) -> Result<(), EngineError> {
+    let mut texts: Vec<&String> = new.target.scopes.iter().collect();
+    texts.extend(new.target.audience.iter().chain(&new.target.resource));
+    match &new.made_from {
+        MadeFrom::Client => {}
+        MadeFrom::Account { subject_type, requested_type, .. } => {
+            texts.extend(subject_type.iter().chain(requested_type))
         }
-        let tokens = made.into_iter().filter_map(|(credential, value)| Some((credential, value?))).collect();
-        let outbox = revocations(provider, tokens, self.now());
-        let added: Vec<_> = outbox.iter().map(|(revocation, _)| revocation.clone()).collect();
-        if let Err(error) = store.sign_out(&[], outbox).await {
-            warn!(%error, "a token that was not kept could not be queued for revocation; it ends by itself");
-            return;
+        MadeFrom::Statement { statement: Statement { issuer, subject, audience, key_id }, .. } => {
+            texts.extend(issuer.iter().chain(subject).chain(audience).chain(key_id));
         }
-        if let Ok(session) = self.state().session_mut() {
-            session.revocations.extend(added.into_iter().map(|revocation| (revocation.id, revocation)));
-        }
-        self.shared.replanned.notify_one();
     }
+    let shown = |text: &&String| !text.trim().is_empty() && displayable(text, TEXT_CHARS) == **text;
+    if texts.len() <= TEXTS_MAX && texts.iter().all(shown) {
+        return Ok(());
+    }
+    Err(EngineError::RequestUnfit(
+        "A scope, an audience or a name is empty, too long or holds characters that nobody can read. Nothing was sent.",
+    ))
 }
 
 /// Refuses a parent that comes from `account` itself.
 fn no_circle(session: &Session, account: Option<AccountId>, parent: AccountId) -> Result<(), EngineError> {
-    let mut next = Some(parent);
-    while let Some(at) = next {
-        if Some(at) == account {
-            return Err(EngineError::RequestUnfit(
-                "The account whose token is exchanged comes from this one. Name another account.",
-            ));
-        }
-        next = session.accounts.get(&at).and_then(|entry| entry.account.recipe()?.parent());
+    match account.filter(|account| session.comes_from(parent, *account)) {
+        Some(_) => Err(EngineError::RequestUnfit(
+            "The account whose token is exchanged comes from this one. Name another account.",
+        )),
+        None => Ok(()),
     }
-    Ok(())
 }

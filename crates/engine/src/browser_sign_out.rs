@@ -156,7 +156,8 @@ impl Engine {
             let entry = session.entry(session.find(id_or_label)?)?;
             let account = &entry.account;
             let provider = || state.provider_of(account).unwrap_or_else(|_| as_signed_in(account));
-            let provider = (!account.is_entered()).then(provider);
+            let signed_in = !account.is_entered() && account.recipe().is_none();
+            let provider = signed_in.then(provider);
             (account.id, provider, session.store.clone(), entry.credentials.id.as_ref().map(|token| token.id))
         };
         let id_token = match id_token {

@@ -1,6 +1,6 @@
 //! Giving up what a sign-in brought that nobody keeps: it was cancelled too late, or the vault did not take it.
 
-use holdfast_model::{Condition, IdentityClaims, SecretValue, TokenGrant, TokenTypeHint};
+use holdfast_model::{Condition, IdentityClaims, SecretValue, TokenGrant, TokenTypeHint, ports::Client};
 use tracing::warn;
 
 use crate::{Engine, sign_in::Asked};
@@ -40,7 +40,20 @@ impl Engine {
         let tokens: Vec<(TokenTypeHint, SecretValue)> = refresh.into_iter().chain([access]).collect();
         let held: Vec<_> = tokens.iter().map(|(hint, _)| *hint).collect();
         let sent = way.sent(&held);
-        for (hint, token) in tokens.into_iter().filter(|(hint, _)| sent.contains(hint)) {
+        self.revoke_unkept(client, tokens.into_iter().filter(|(hint, _)| sent.contains(hint))).await;
+    }
+
+    /// The same with access tokens that nobody signed in for.
+    pub(crate) async fn give_up_tokens(&self, client: &Client, tokens: Vec<SecretValue>) {
+        let hint = TokenTypeHint::AccessToken;
+        let way = client.provider.revoking.way;
+        if !way.reaches_beyond_one_sign_in() && way.sent(&[hint]).contains(&hint) {
+            self.revoke_unkept(client, tokens.into_iter().map(|token| (hint, token))).await;
+        }
+    }
+
+    async fn revoke_unkept(&self, client: &Client, tokens: impl Iterator<Item = (TokenTypeHint, SecretValue)>) {
+        for (hint, token) in tokens {
             let limit = self.shared.ports.timer.sleep_until(self.now().plus_millis(GIVE_UP_MS));
             let answer = tokio::select! {
                 answer = self.shared.ports.server.revoke(client, &token, hint) => answer.is_ok(),

@@ -203,7 +203,7 @@ impl Engine {
             };
             session.replan(id, now, self.next_revision());
             if end.is_ok() {
-                session.wake_children(id, now, self.next_revision());
+                session.wake_children(id, false, now, self.next_revision());
             }
             end
         };

@@ -45,9 +45,11 @@ impl Engine {
         let long = TokenDemand { min_valid_s: PARENT_REST_S, ..TokenDemand::default() };
         let handed = match self.valid_token(&id, &long).await {
             // One that is valid at all serves until a longer one can be had.
-            Err(EngineError::LifetimeTooShort { .. } | EngineError::RenewalFailing { .. }) => {
-                self.valid_token(&id, &TokenDemand::default()).await
-            }
+            Err(
+                EngineError::LifetimeTooShort { .. }
+                | EngineError::RenewalFailing { .. }
+                | EngineError::NeedsSignIn { .. },
+            ) => self.valid_token(&id, &TokenDemand::default()).await,
             answer => answer,
         };
         match handed {
@@ -58,9 +60,17 @@ impl Engine {
     }
 }
 
+/// What a renewal says of an account that comes from itself.
+pub(crate) fn circle() -> ProviderFailure {
+    let detail = "The account that this one comes from comes from this one. Nothing was sent. Add this one again from another account.";
+    ProviderFailure::new(FailureKind::ParentUnavailable, "parent", detail)
+}
+
 fn unavailable(why: &EngineError) -> ProviderFailure {
     let why = match why {
-        EngineError::AccountNotFound(_) => "it is not in the vault any more".to_owned(),
+        EngineError::AccountNotFound(_) => {
+            "it is not in the vault any more. Add this one again from another account".to_owned()
+        }
         other => other.to_string(),
     };
     let detail = format!("The account that this one comes from gave no token: {why}. Nothing was sent for this one.");

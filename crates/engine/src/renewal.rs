@@ -17,7 +17,7 @@ use crate::{
     audit::Log,
     dpop,
     landing::Landing,
-    means::means_of,
+    means::{self, means_of},
     outbox::revocations,
     session::{Flight, FlightEnd},
     storing::{STORE_RETRY_MS, StoreTries},
@@ -105,12 +105,9 @@ impl Engine {
         if let Some(removal) = entry.removal.as_ref().filter(|removal| !removal.is_cancelled()) {
             return Ok(Renewal::After(removal.clone()));
         }
-        let made = entry.account.recipe().is_some();
+        let made = entry.account.recipe().is_some_and(|recipe| !entry.credentials.lack(recipe));
         // Nobody signs in to such an account: its person has it tried again.
-        let again = made
-            && asked == Asked::Person
-            && matches!(entry.account.condition, Condition::NeedsSignIn { .. })
-            && entry.credentials.access.is_some();
+        let again = made && asked == Asked::Person && matches!(entry.account.condition, Condition::NeedsSignIn { .. });
         if !again {
             usable(&entry.account)?;
         }
@@ -134,7 +131,8 @@ impl Engine {
             });
         }
         match &entry.credentials.refresh {
-            None if made && entry.credentials.access.is_some() => {}
+            None if made => {}
+            None if entry.account.recipe().is_some() => return Err(needs(NeedsSignIn::Unreadable)),
             None => return Err(needs(entry.why_not_renewable())),
             Some(refresh) if asked != Asked::Person && refresh.lifetime.is_over(now) => {
                 return Err(needs(match refresh.lifetime.limited_by() {
@@ -209,6 +207,10 @@ impl Engine {
         let store = &flight.store;
         let parent = match flight.account.recipe().and_then(Recipe::parent) {
             Some(parent) => {
+                let circle = self.state().session().is_ok_and(|all| all.comes_from(parent, flight.account.id));
+                if circle {
+                    return self.failing(flight, means::circle(), flight.in_doubt);
+                }
                 let token = tokio::select! {
                     token = self.parent_token(parent) => token,
                     () = flight.cancelled.cancelled() => return Landing::Overtaken,

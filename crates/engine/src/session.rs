@@ -312,19 +312,43 @@ impl Session {
         entry.planned = Some(next);
     }
 
-    /// Has those tried at once that waited for this account to have a token again.
-    pub fn wake_children(&mut self, parent: AccountId, now: UnixMillis, revision: u64) {
-        let waits = |entry: &&Entry| {
-            let for_parent = entry.trouble.as_ref().is_some_and(|it| it.failure == FailureKind::ParentUnavailable);
-            for_parent && entry.account.recipe().and_then(Recipe::parent) == Some(parent)
-        };
-        let children: Vec<_> = self.accounts.values().filter(waits).map(|entry| entry.account.id).collect();
-        for id in children {
-            if let Some(entry) = self.accounts.get_mut(&id) {
-                (entry.trouble, entry.failure) = (None, None);
+    /// Has those tried at once that waited for this account to have a token again. After a sign-in these are also the ones whose
+    /// provider did not accept its token before.
+    pub fn wake_children(&mut self, parent: AccountId, signed_in: bool, now: UnixMillis, revision: u64) {
+        let is_child = |entry: &&mut Entry| entry.account.recipe().and_then(Recipe::parent) == Some(parent);
+        let mut woken = Vec::new();
+        for entry in self.accounts.values_mut().filter(is_child) {
+            if entry.target_wait.as_ref().is_some_and(|(failure, _)| failure.kind == FailureKind::ParentUnavailable) {
+                (entry.target_wait, entry.target_attempts) = (None, 0);
             }
+            let reason = NeedsSignIn::SourceRefused;
+            let refused =
+                matches!(&entry.account.condition, Condition::NeedsSignIn { reason: why, .. } if *why == reason);
+            if signed_in && refused {
+                Arc::make_mut(&mut entry.account).condition = Condition::SignedIn;
+            } else if entry.trouble.as_ref().is_none_or(|it| it.failure != FailureKind::ParentUnavailable) {
+                continue;
+            }
+            (entry.trouble, entry.failure) = (None, None);
+            woken.push(entry.account.id);
+        }
+        for id in woken {
             self.replan(id, now, revision);
         }
+    }
+
+    /// Whether `account` is `from`, or one of those that it comes from. So is every one of a circle, which nobody can add, and
+    /// which older records that were put back may make.
+    pub fn comes_from(&self, from: AccountId, account: AccountId) -> bool {
+        let mut next = Some(from);
+        for _ in 0..=self.accounts.len() {
+            match next {
+                Some(at) if at == account => return true,
+                Some(at) => next = self.accounts.get(&at).and_then(|entry| entry.account.recipe()?.parent()),
+                None => return false,
+            }
+        }
+        true
     }
 
     pub fn forget(&mut self, id: AccountId) {

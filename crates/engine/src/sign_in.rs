@@ -419,7 +419,7 @@ impl Engine {
                 session.forget(id);
                 session.accounts.insert(id, Entry::new(account, credentials));
                 session.replan(id, now, revision);
-                session.wake_children(id, now, revision);
+                session.wake_children(id, true, now, revision);
             }
         }
         self.announce(Change::Account(id));

@@ -217,7 +217,8 @@ impl Engine {
             });
             let unreadable = unreadable.iter().filter(|(of, _)| *of == account.id).map(|(_, report)| report.clone());
             let tokens: Vec<_> = entered.chain(unreadable).collect();
-            let browser_stays = kind == SignOutKind::SignOut && !account.is_entered() && !credentials.is_empty();
+            let signed_in = !account.is_entered() && account.recipe().is_none();
+            let browser_stays = kind == SignOutKind::SignOut && signed_in && !credentials.is_empty();
             async move {
                 let revoked = async {
                     let mut tried = Vec::new();

@@ -64,6 +64,7 @@ fn is_person(account: &Account, provider: &Provider, claims: &IdentityClaims) ->
 fn is_nameless(account: &Account, provider: &Provider, claims: &IdentityClaims) -> bool {
     account.subject.is_empty()
         && !account.is_entered()
+        && account.recipe().is_none()
         && account.provider == provider.name
         && account.issuer == claims.issuer
         && account.client_id == provider.client_id

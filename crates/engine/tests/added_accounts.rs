@@ -4,10 +4,12 @@
 
 mod support;
 
-use holdfast_engine::{Added, Caller, Comeback, EngineError, MadeFrom, NewAccount, SignOutKind, TokenDemand};
+use holdfast_engine::{
+    Added, Caller, Comeback, EngineError, MadeFrom, NewAccount, SignOutKind, StartSignIn, TokenDemand,
+};
 use holdfast_model::{
-    ClientAuthentication, CredentialKind, FailureKind, NeedsSignIn, Provider, ProviderFailure, SecretValue, Source,
-    State, Statement, Target, TokenTypeHint,
+    ClientAuthentication, CredentialKind, FailureKind, NeedsSignIn, Provider, ProviderFailure, SecretValue,
+    SignInState, Source, State, Statement, Target, TokenTypeHint,
 };
 use support::{Says, World, profile};
 
@@ -344,4 +346,91 @@ async fn an_account_whose_key_is_gone_from_the_vault_says_so_and_sends_nothing()
     let asked = world.provider.asked_directly().len();
     world.engine.renew(&account, &caller()).await.unwrap_err();
     assert_eq!(world.provider.asked_directly().len(), asked);
+}
+
+#[tokio::test]
+async fn a_person_whom_nobody_names_does_not_become_an_account_that_nobody_signs_in_to() {
+    let world = world().await;
+    let account = add(&world, signed("bot")).await;
+    world.provider.next_person("");
+    let start = StartSignIn { provider: "orders".into(), label: Some("bot".into()), ..StartSignIn::default() };
+    let started = world.engine.start_sign_in(start, &caller()).await.unwrap();
+    let ended = world.engine.sign_in_end(started.id, 60_000).await.unwrap();
+    assert!(matches!(ended.state, SignInState::NotKept { .. }), "{:?}", ended.state);
+    let shown = world.engine.account(&account).unwrap();
+    assert!(shown.account.recipe().is_some() && shown.credentials.source_secret.is_some());
+    world.engine.renew(&account, &caller()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_parent_that_needs_its_person_still_gives_the_token_that_it_has() {
+    let world = living(1800).await;
+    let parent = world.sign_in("alice").await;
+    let first = token(&world, &parent).await.unwrap();
+    world.time.advance_ms(1_260_000);
+    world.provider.says(no(FailureKind::InvalidGrant));
+    world.engine.renew(&parent, &caller()).await.unwrap_err();
+    assert!(matches!(world.engine.account(&parent).unwrap().state, State::NeedsSignIn { .. }));
+    add(&world, from("alice", "child")).await;
+    assert_eq!(world.provider.asked_directly()[0].0, first);
+}
+
+#[tokio::test]
+async fn a_child_whose_parents_token_was_refused_is_tried_again_when_that_parent_signs_in_and_not_at_each_renewal() {
+    let world = world().await;
+    let parent = world.sign_in("alice").await;
+    let child = add(&world, from("alice", "child")).await;
+    world.provider.says(no(FailureKind::InvalidGrant));
+    world.engine.renew(&child, &caller()).await.unwrap_err();
+    let refused = State::NeedsSignIn { reason: NeedsSignIn::SourceRefused };
+    world.engine.renew(&parent, &caller()).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.engine.account(&child).unwrap().state, refused);
+    world.time.advance_ms(301_000);
+    world.sign_in("alice").await;
+    world.until("the child is back", |world| world.engine.account(&child).unwrap().state == State::Fresh).await;
+}
+
+#[tokio::test]
+async fn tokens_for_a_target_do_not_wait_on_when_the_parent_is_back() {
+    let world = world().await;
+    let parent = world.sign_in("alice").await;
+    let child = add(&world, from("alice", "child")).await;
+    world.engine.sign_out(&parent, SignOutKind::SignOut, &caller()).await.unwrap();
+    let demand = TokenDemand { audience: Some("billing".into()), ..TokenDemand::default() };
+    for _ in 0..3 {
+        world.engine.token(&child, &demand, &caller()).await.unwrap_err();
+    }
+    world.sign_in("alice").await;
+    world.engine.token(&child, &demand, &caller()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_the_vault_does_not_take_is_given_up_at_the_provider() {
+    let world = world().await;
+    world.vault.disk_is_full(true);
+    world.engine.add_account(of_client(None), &caller()).await.unwrap_err();
+    assert_eq!(world.provider.revoked().len(), 1);
+    world.vault.disk_is_full(false);
+    assert!(world.engine.accounts().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn no_browser_holds_a_session_of_an_account_that_nobody_signs_in_to() {
+    let world = world().await;
+    let account = add(&world, of_client(None)).await;
+    let report = world.engine.sign_out(&account, SignOutKind::SignOut, &caller()).await.unwrap();
+    assert!(report.browser.is_none());
+}
+
+#[tokio::test]
+async fn what_nobody_could_read_is_refused_before_anything_is_sent() {
+    let world = world().await;
+    let odd = |text: &str| Target { audience: Some(text.to_owned()), ..Target::default() };
+    for audience in ["", " ", "a\u{202e}b", "a\u{7}", &"x".repeat(3000)] {
+        let new = NewAccount { target: odd(audience), ..of_client(None) };
+        let error = world.engine.add_account(new, &caller()).await.unwrap_err();
+        assert!(matches!(error, EngineError::RequestUnfit(_)), "{audience:?}: {error}");
+    }
+    assert!(world.provider.asked_directly().is_empty());
 }

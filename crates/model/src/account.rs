@@ -247,9 +247,9 @@ impl State {
 
 /// Why nothing can renew these credentials at `now` any more, or `None` while something can.
 pub(crate) fn ended(account: &Account, credentials: &CredentialSet, now: UnixMillis) -> Option<NeedsSignIn> {
-    if account.recipe().is_some() {
+    if let Some(recipe) = account.recipe() {
         // What it is made from has no clock. A record that is gone is one that a renewal counts on.
-        return credentials.access.is_none().then_some(NeedsSignIn::Unreadable);
+        return credentials.lack(recipe).then_some(NeedsSignIn::Unreadable);
     }
     match &credentials.refresh {
         Some(refresh) if refresh.lifetime.is_over(now) => Some(match refresh.lifetime.limited_by() {

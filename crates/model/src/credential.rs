@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, CredentialId, Fingerprint, Lifetime};
+use crate::{AccountId, CredentialId, Fingerprint, Lifetime, Recipe};
 
 /// What a credential is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -91,6 +91,11 @@ impl CredentialSet {
     /// All that there are, access token first.
     pub fn iter(&self) -> impl Iterator<Item = &Credential> {
         [&self.access, &self.refresh, &self.id, &self.dpop, &self.source_secret].into_iter().flatten()
+    }
+
+    /// Whether a record is gone without which nothing renews an account that is made so.
+    pub const fn lack(&self, recipe: &Recipe) -> bool {
+        self.access.is_none() || recipe.needs_secret() && self.source_secret.is_none()
     }
 
     /// The one that a renewal counts on: the refresh token, which it spends, or else the access token, which it replaces.

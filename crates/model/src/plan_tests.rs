@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Limit, State,
+    AccountOrigin, Limit, Recipe, State, Statement, Target,
     testing::{T0, access, account, added, at, dpop_key, entered, refresh, set},
 };
 
@@ -53,6 +53,11 @@ fn a_token_that_nobody_signs_in_for_is_renewed_in_its_lead_and_also_when_it_is_o
     assert_eq!(plan(T0, &account, &none, None).action, Action::Rest);
     let unreadable = State::NeedsSignIn { reason: NeedsSignIn::Unreadable };
     assert_eq!(State::of(&account, &none, None, false, T0), unreadable);
+    // Its token is whole; what the next one is made from is not there.
+    let recipe = Recipe::JwtBearer { statement: Statement::default(), target: Target::default() };
+    let by_key = Account { origin: AccountOrigin::Added { recipe }, ..account };
+    assert_eq!(State::of(&by_key, &tokens, None, false, T0), unreadable);
+    assert_eq!(plan(T0, &by_key, &tokens, None).action, Action::Rest);
 }
 
 #[test]

@@ -46,7 +46,7 @@ const errors: Record<ErrorCode, Words> = {
   keyring_ambiguous: ['The keyring holds several keys for this vault', 'Used none of them, and left all as they are.', 'Use the passphrase, or delete the wrong entries in your keyring program.', 'HF-KEY-03'],
   keyring_key_wrong: ['The key in the keyring does not fit', 'Left both as they are.', 'Use the passphrase, or restore a backup.', 'HF-KEY-03'],
   keyring_failed: ['The keyring did not work', LEFT_VAULT, 'Try again, or use the passphrase.', 'HF-KEY-01'],
-  parent_unavailable: ['The account that this one comes from has no token', SENT_NOTHING, 'See to that account; this one follows by itself.'],
+  parent_unavailable: ['The account that this one comes from has no token', SENT_NOTHING, 'See to that account, and this one follows. If that account is gone, add this one again from another.'],
   provider_not_found: ['This provider is not set up', 'Started nothing.', 'Add the provider first.'],
   provider_exists: ['A provider of that name is there already', 'Changed nothing.', 'Choose another name, or use the one that is there.'],
   provider_invalid: ['The provider’s description does not fit', 'Kept nothing.', 'Check the address and the client ID.', 'HF-DISC-01'],
