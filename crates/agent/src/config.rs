@@ -73,6 +73,18 @@ impl Lock {
     }
 }
 
+/// A message in one line, without the values that it repeats between quotation marks: from the first to the last of them.
+fn unquoted(message: &str) -> String {
+    let shown = match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) => {
+            let (before, after) = (message.get(..first), message.get(last + 1..));
+            format!("{}…{}", before.unwrap_or_default(), after.unwrap_or_default())
+        }
+        _ => message.to_owned(),
+    };
+    shown.replace('\n', " ")
+}
+
 impl Config {
     /// Reads the file; without one the defaults are in force.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
@@ -84,7 +96,7 @@ impl Config {
         let config: Self = toml::from_str(&text).map_err(|error| {
             // Its own text quotes the line, and somebody may have written a password there.
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let (line, what) = (1 + before.matches('\n').count(), error.message().replace('\n', " "));
+            let (line, what) = (1 + before.matches('\n').count(), unquoted(error.message()));
             anyhow!("{} has an error in line {line}; mend it and start again: {what}", path.display())
         })?;
         if !(1..=600).contains(&config.keyring_timeout_s) {

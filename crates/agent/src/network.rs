@@ -120,6 +120,8 @@ bUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY=
             ("proxy = \"http://ann:MARK@proxy.example\"", "HTTPS_PROXY"),
             ("proxy = \"http://ann:MARK@proxy.example", "line 2"),
             ("proxy = [\"http://ann:MARK@proxy.example\"]", "line 2"),
+            ("no_proxy = \"http://ann:MARK@proxy.example\"", "line 2"),
+            ("ca_files = \"http://ann:\\\"MARK@proxy.example\"", "line 2"),
             ("proxy = \"socks5://proxy.example\"", "no http or https address"),
             ("no_proxy = [\"id.example\", \"*\"]", "entry 2 of no_proxy"),
         ] {

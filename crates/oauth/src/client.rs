@@ -372,6 +372,8 @@ impl DirectGrants for OAuthClient {
         let said = &asked.statement;
         let issuer = said.issuer.as_deref().unwrap_or(&client.provider.client_id);
         let scope = asked.target.scope();
+        // A computer that just woke may be far off, and a statement of another time is refused for good.
+        let at = self.http.origins.their_time(&metadata.token_endpoint, self.now());
         let statement = Statement {
             issuer,
             subject: said.subject.as_deref().unwrap_or(issuer),
@@ -379,7 +381,7 @@ impl DirectGrants for OAuthClient {
             scope: Some(scope.as_str()).filter(|scope| !scope.is_empty()),
             key_id: said.key_id.as_deref(),
         };
-        let signed = assertion::by_key(asked.key.expose_secret(), &[], &statement, self.now()).map_err(|unsignable| {
+        let signed = assertion::by_key(asked.key.expose_secret(), &[], &statement, at).map_err(|unsignable| {
             let detail = match unsignable {
                 Unsignable::NoKey => {
                     "The key of this account is none that Holdfast can sign with. Enter an RSA, P-256, P-384 or Ed25519 key \

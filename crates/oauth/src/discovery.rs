@@ -92,7 +92,9 @@ async fn fetch(
         true => answer.is_web_page(),
         false => !answer.status_failure(&url, PLACE, now).is_transient(),
     };
-    if is_none && names_no_person && provider.metadata_url.is_none() {
+    // Where there was a document a gateway's page is no word that there is none: what it said of revocation, say, holds.
+    let was_there = earlier.as_ref().is_some_and(|copy| copy.was_sent);
+    if is_none && names_no_person && provider.metadata_url.is_none() && !was_there {
         return by_hand(&issuer);
     }
     if !answer.status.is_success() {

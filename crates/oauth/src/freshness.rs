@@ -36,6 +36,8 @@ pub(crate) struct Freshness {
     /// From its arrival on, in milliseconds.
     pub lives_ms: i64,
     validators: Option<Validators>,
+    /// Whether a server sent it; otherwise it was made of what the person gave.
+    pub was_sent: bool,
 }
 
 /// By what a server knows which version a copy is.
@@ -58,18 +60,18 @@ pub(crate) enum Got {
 impl Freshness {
     /// Of what no server said anything.
     pub const fn usual() -> Self {
-        Self { lives_ms: USUAL_MS, validators: None }
+        Self { lives_ms: USUAL_MS, validators: None, was_sent: false }
     }
 
     /// Of a good answer from `url` that came at `now`; where it says nothing it lives `usual_ms`.
     pub fn of(answer: &Answer, url: &Url, now: UnixMillis, usual_ms: i64) -> Self {
         let lives_ms = said_ms(answer, now).map_or(usual_ms, within_bounds);
-        Self { lives_ms, validators: Validators::of(&answer.headers, url) }
+        Self { lives_ms, validators: Validators::of(&answer.headers, url), was_sent: true }
     }
 
     /// Of a document that was put together from two: it is as old as its older half, and no server knows it as a whole.
     pub fn with(self, other: &Self) -> Self {
-        Self { lives_ms: self.lives_ms.min(other.lives_ms), validators: None }
+        Self { lives_ms: self.lives_ms.min(other.lives_ms), validators: None, was_sent: self.was_sent }
     }
 
     /// The same after the server said that nothing changed. What it does not say again stays in force (RFC 9111 section 4.3.4).
@@ -77,6 +79,7 @@ impl Freshness {
         Self {
             lives_ms: said_ms(answer, now).map_or(self.lives_ms, within_bounds),
             validators: Validators::of(&answer.headers, url).or_else(|| self.validators.clone()),
+            was_sent: true,
         }
     }
 
@@ -262,7 +265,8 @@ mod tests {
         assert!(sent(&[], url().as_str()).is_empty());
         let mut long = answer(&[]);
         long.headers.insert(ETAG, "x".repeat(600).parse().unwrap());
-        assert_eq!(Freshness::of(&long, &url(), THEN, USUAL_MS), Freshness::usual());
+        let long = Freshness::of(&long, &url(), THEN, USUAL_MS);
+        assert_eq!((long.lives_ms, long.validators), (USUAL_MS, None));
     }
 
     #[test]

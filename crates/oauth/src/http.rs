@@ -152,7 +152,7 @@ impl Http {
             (None, ..) => &self.outside,
         };
         let proxy = (way == Way::World).then_some(self.network.proxy());
-        let attempt = Attempt { url: &url, place, proxy, with_certificate };
+        let attempt = Attempt { url: &url, place, proxy, with_certificate, begun: false };
 
         let mut response = client.execute(request).await.map_err(|error| failure_of(&error, attempt))?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -167,6 +167,7 @@ impl Http {
         if response.content_length().is_some_and(|length| length > self.limits.body_bytes as u64) {
             return Err(too_long());
         }
+        let attempt = Attempt { begun: true, ..attempt };
         let mut body = Zeroizing::new(Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(|error| failure_of(&error, attempt))? {
             if body.len() + chunk.len() > self.limits.body_bytes {
@@ -366,7 +367,7 @@ mod tests {
         let client = builder(Way::Direct, Limits::default(), &Network::default());
         let client = client.dns_resolver(NoSuchHost).build().unwrap();
         let url: Url = "https://login.northwnd.example/token?code=hidden".parse().unwrap();
-        let attempt = Attempt { url: &url, place: "token", proxy: None, with_certificate: false };
+        let attempt = Attempt { url: &url, place: "token", proxy: None, with_certificate: false, begun: false };
         let failure = failure_of(&client.get(url.clone()).send().await.unwrap_err(), attempt);
         assert_eq!(failure.kind, FailureKind::HostNotFound);
         assert!(failure.detail.contains("login.northwnd.example") && !failure.detail.contains("hidden"));

@@ -29,6 +29,8 @@ pub(crate) struct Attempt<'a> {
     pub proxy: Option<&'a Proxy>,
     /// A certificate was there to be shown.
     pub with_certificate: bool,
+    /// The answer had begun: then the request was read, whatever ends the connection.
+    pub begun: bool,
 }
 
 /// What a person learns of a request that brought no answer. Never the error's own text, which holds the whole address.
@@ -39,7 +41,7 @@ pub(crate) fn failure_of(error: &reqwest::Error, attempt: Attempt<'_>) -> Provid
     let (kind, detail) = if let Some(why) = chain(error).find(|cause| cause.to_string().starts_with(TUNNEL)) {
         proxy_failure(why, tls, attempt, host)
     } else if let Some((detail, unread)) = tls.and_then(|error| tls_failure(error, host, attempt.with_certificate))
-        && (unread || before_it_left)
+        && (unread && !attempt.begun || before_it_left)
     {
         // With TLS 1.3 the client has sent its request by the time the server refuses its certificate, and the server did not
         // look at it (RFC 8446 section 4.4.2.4): nothing is spent.

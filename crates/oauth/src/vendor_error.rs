@@ -15,10 +15,12 @@ use crate::{
 /// What stands at a place of the body.
 enum Says {
     Text(&'static str),
+    /// A sentence that begins so.
+    Begins(&'static str),
     Number(i64),
 }
 
-use Says::{Number, Text};
+use Says::{Begins, Number, Text};
 
 /// A shape: its service, what it says where (JSON pointers, RFC 6901), and whether a code can get it too.
 struct Shape {
@@ -51,7 +53,12 @@ const SHAPES: &[Shape] = &[
     ),
     shape("Twitch", &[("/message", Text("Invalid refresh token"))], ToWhom::Both),
     shape("Fitbit", &[("/errors/0/errorType", Text("invalid_grant"))], ToWhom::Both),
-    shape("Facebook", &[("/error/type", Text("OAuthException")), ("/error/code", Number(190))], ToWhom::Both),
+    // The same code says that the app is gone, which no sign-in mends.
+    shape(
+        "Facebook",
+        &[("/error/code", Number(190)), ("/error/message", Begins("Error validating access token"))],
+        ToWhom::Both,
+    ),
     shape("WeChat: the refresh token is invalid", &[("/errcode", Number(40030))], ToWhom::Both),
     shape("WeChat: the refresh token is over", &[("/errcode", Number(42002))], ToWhom::Both),
     shape("WeChat: the code is invalid", &[("/errcode", Number(40029))], ToWhom::Both),
@@ -65,7 +72,12 @@ const SHAPES: &[Shape] = &[
     ),
     // The person was deactivated, and everything of theirs with them.
     shape("Salesforce", &[("/error", Text("inactive_user"))], ToWhom::Both),
-    shape("Spring Security", &[("/error", Text("invalid_token"))], ToWhom::RefreshToken),
+    // Alone it is the word of RFC 6750 for an access token, and a gateway's that was put before the token endpoint.
+    shape(
+        "Spring Security",
+        &[("/error", Text("invalid_token")), ("/error_description", Begins("Invalid refresh token"))],
+        ToWhom::RefreshToken,
+    ),
     shape("Slack", &[("/error", Text("token_expired"))], ToWhom::RefreshToken),
     shape("Slack", &[("/error", Text("token_revoked"))], ToWhom::RefreshToken),
     // The code of RFC 8628 section 3.5, which a few have for a refresh token as well.
@@ -95,6 +107,7 @@ impl Shape {
     fn fits(&self, body: &Value) -> bool {
         self.says.iter().all(|(pointer, says)| match (body.pointer(pointer), says) {
             (Some(Value::String(text)), Text(expected)) => text == expected,
+            (Some(Value::String(text)), Begins(expected)) => text.starts_with(expected),
             (Some(Value::Number(number)), Number(expected)) => number.as_i64() == Some(*expected),
             _ => false,
         })
@@ -152,7 +165,12 @@ mod tests {
         for carried in [Carried::NoToken, Carried::TokenToRevoke, Carried::DeviceCode] {
             assert_eq!(told(hubspot, carried), None);
         }
-        let spring = r#"{"error":"invalid_token"}"#;
+        let spring = r#"{"error":"invalid_token","error_description":"Invalid refresh token: x"}"#;
         assert!(told(spring, Carried::RefreshToken).is_some() && told(spring, Carried::AuthorizationCode).is_none());
+        // A gateway's word for an access token, and an app that is gone: no sign-in mends that.
+        let gone = r#"{"error":{"type":"OAuthException","code":190,"message":"Error validating application. It has been deleted."}}"#;
+        for other in [r#"{"error":"invalid_token"}"#, gone] {
+            assert_eq!(told(other, Carried::RefreshToken), None, "{other}");
+        }
     }
 }

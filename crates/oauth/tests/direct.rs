@@ -225,6 +225,21 @@ async fn a_statement_says_who_states_it_for_whom_and_on_whose_behalf() {
     assert!(!format!("{detailed:?}").contains(key.mark()));
 }
 
+#[tokio::test]
+async fn a_statement_is_of_the_servers_time_when_this_computer_is_far_off() {
+    let world = world().await;
+    let key = ClientKey::p256();
+    let body = json!({"access_token": "a", "token_type": "Bearer", "expires_in": 300}).to_string();
+    let dated = [("Content-Type", "application/json"), ("Date", "Sun, 06 Nov 1994 08:49:37 GMT")];
+    world.server.reply("/token", Reply::of(200, &dated, body.as_bytes()));
+    world.oauth.assert(&world.client, &assertion(&key)).await.unwrap();
+    world.oauth.assert(&world.client, &assertion(&key)).await.unwrap();
+    let (_, claims) = read(&form(&world)["assertion"], &key.public, Algorithm::ES256);
+    let their_time = 784_111_777;
+    let (made, ends) = (claims["iat"].as_i64().unwrap(), claims["exp"].as_i64().unwrap());
+    assert!(made.abs_diff(their_time) < 60 && ends > their_time, "{claims}");
+}
+
 fn read(assertion: &str, key: &DecodingKey, algorithm: Algorithm) -> (jsonwebtoken::Header, Value) {
     let mut validation = Validation::new(algorithm);
     (validation.validate_exp, validation.validate_aud) = (false, false);

@@ -7,7 +7,7 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use holdfast_model::{
-    Clock, FailureKind,
+    Clock, FailureKind, Protocol, RevocationOutcome, SecretValue, TokenTypeHint,
     ports::{AuthorizationRequest, AuthorizationServer},
 };
 use holdfast_oauth::{Limits, OAuthClient};
@@ -282,4 +282,24 @@ async fn requests_say_who_asks_and_nothing_else_about_this_machine() {
     let mut names: Vec<_> = request.headers.keys().map(String::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["accept", "host", "user-agent"]);
+}
+
+/// What it says of revocation, say, holds: a gateway's page in its place is no word that there is no document.
+#[tokio::test]
+async fn a_page_where_a_document_was_takes_nothing_from_a_provider_that_could_do_without_one() {
+    for page in [Reply::text(403, "text/html", "<html>"), Reply::text(200, "text/html", "<html>")] {
+        let mut world = World::new().await;
+        let issuer = world.server.issuer();
+        world.client.provider.protocol = Protocol::Oauth2;
+        world.client.provider.endpoints.token = Some(format!("{issuer}/token"));
+        let revoke = async |world: &World| {
+            let token = SecretValue::new("refresh-MARK".into());
+            world.oauth.revoke(&world.client, &token, TokenTypeHint::RefreshToken).await.unwrap()
+        };
+        world.server.reply("/revoke", Reply::json(200, &json!({})));
+        assert_eq!(revoke(&world).await, RevocationOutcome::Revoked);
+        world.server.reply(OPENID, page);
+        world.clock.advance_s(3601);
+        assert_eq!(revoke(&world).await, RevocationOutcome::Revoked);
+    }
 }

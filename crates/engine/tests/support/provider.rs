@@ -1,3 +1,5 @@
+mod direct;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex},
@@ -9,10 +11,10 @@ use holdfast_model::{
     PkceVerifier, Provider, ProviderFailure, RefreshToken, RevocationOutcome, SecretValue, SignedIn, Target,
     TokenGrant, TokenTypeHint, UnixMillis,
     ports::{
-        Assertion, AuthorizationRequest, AuthorizationResponse, AuthorizationServer, BrowserPage, Client,
-        ClientRegistrar, DeviceAnswer, DirectGrants, Exchange, Holder, Introspection, Listening, PendingAuthorization,
-        PendingDevice, ProofOfPossession, RedirectDoor, RedirectReceiver, Registered, Registration, RegistrationAccess,
-        SignInPage, TokenInspector, UserInfo,
+        AuthorizationRequest, AuthorizationResponse, AuthorizationServer, BrowserPage, Client, ClientRegistrar,
+        DeviceAnswer, Holder, Introspection, Listening, PendingAuthorization, PendingDevice, ProofOfPossession,
+        RedirectDoor, RedirectReceiver, Registered, Registration, RegistrationAccess, SignInPage, TokenInspector,
+        UserInfo,
     },
 };
 use tokio::sync::Semaphore;
@@ -222,27 +224,6 @@ impl FakeProvider {
         self.inside.lock().unwrap().unregistered.clone()
     }
 
-    /// With what grants without a person were asked for, and for what.
-    pub fn asked_directly(&self) -> Vec<(String, Target)> {
-        self.inside.lock().unwrap().direct.clone()
-    }
-
-    /// Gives an access token for `what`, unless the script says something else.
-    async fn directly(&self, client: &Client, what: String, target: &Target) -> Result<TokenGrant, ProviderFailure> {
-        {
-            let mut inside = self.inside.lock().unwrap();
-            inside.direct.push((what, target.clone()));
-            inside.keys_used.push(key_of(client));
-        }
-        let _pass = self.gate.acquire().await.expect("never closed");
-        let mut inside = self.inside.lock().unwrap();
-        if let Some(Says::No(failure)) = inside.script.pop_front() {
-            return Err(failure);
-        }
-        let family = inside.serial;
-        Ok(TokenGrant { refresh_token: None, ..self.grant(&mut inside, family) })
-    }
-
     pub fn says(&self, says: Says) {
         self.inside.lock().unwrap().script.push_back(says);
     }
@@ -338,21 +319,6 @@ impl ProofOfPossession for FakeProvider {
 
     fn thumbprint(&self, key: &DpopKey) -> Result<String, ProviderFailure> {
         Ok(format!("thumbprint of {}", key.expose_secret()))
-    }
-}
-
-#[async_trait]
-impl DirectGrants for FakeProvider {
-    async fn client_credentials(&self, client: &Client, target: &Target) -> Result<TokenGrant, ProviderFailure> {
-        self.directly(client, "the client".into(), target).await
-    }
-
-    async fn exchange(&self, client: &Client, exchange: &Exchange) -> Result<TokenGrant, ProviderFailure> {
-        self.directly(client, exchange.subject.expose_secret().to_owned(), &exchange.target).await
-    }
-
-    async fn assert(&self, client: &Client, assertion: &Assertion) -> Result<TokenGrant, ProviderFailure> {
-        self.directly(client, assertion.key.expose_secret().to_owned(), &assertion.target).await
     }
 }
 
