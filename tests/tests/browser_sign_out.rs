@@ -6,9 +6,8 @@ use holdfast_system_tests::{
     http::{Request, get, split_url},
     idp::Lifetimes,
     person::{self, Answer, Cookies},
-    stage::Stage,
-    window::{SystemBrowser, by},
-    world::{self, World},
+    window::SystemBrowser,
+    world::World,
 };
 use holdfast_wire::{BrowserSignOutReply, BrowserSignOutStage, SignOutOutcome, State};
 use serde_json::json;
@@ -157,25 +156,4 @@ fn a_plain_sign_out_says_that_the_browser_stays_and_how_to_end_that_afterwards()
     person::confirm_sign_out(&mut browser, &question);
     command.finish().ok();
     assert!(is_asked_to_sign_in(&world, &browser));
-}
-
-#[test]
-fn the_window_opens_the_page_and_says_no_more_than_it_knows() {
-    let stage = Stage::new(Lifetimes::default(), false);
-    let page = stage.window().page();
-    stage.make_vault();
-    page.click(&by("first-run-add"));
-    stage.sign_in_as("alice", "alice-pw");
-    page.click(&by("sign-in-finish"));
-    page.click(&by("account-row"));
-    page.click(&by("sign-out-browser"));
-    let url = stage.browser.next_address();
-    page.wait_for(&format!("{}[data-outcome=waiting]", by("browser-session")));
-    let reply = get(&url).unwrap();
-    assert!(reply.header("location").unwrap().contains("id_token_hint="), "{reply:?}");
-    page.wait_for(&format!("{}[data-outcome=left]", by("browser-session")));
-    stage.window().picture("signed-out-with-browser");
-    let said = page.text(&by("browser-session")).unwrap();
-    assert!(said.contains("Whether its session ended is seen there only"), "{said}");
-    assert_eq!(world::accounts(&stage.home)[0]["state"], "signed_out");
 }
